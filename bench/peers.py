@@ -1,0 +1,100 @@
+"""The same work by the libraries a user might pick instead, as their documentation writes it.
+
+Each function gives samples by name; a library that is not installed gives `None` in their place, and the
+table says so. `pip install omnitron[bench]` installs them all. By-hand code is in `bench.baselines`.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any
+
+from bench.baselines import call, call_amount
+from bench.measure import Sample, timed, timed_async
+from bench.work import LOADERS, STEPS, STEPS_SOON
+
+Peers = Mapping[str, Sample | None]
+
+HAS_TOOLZ = find_spec("toolz") is not None
+HAS_LANGCHAIN = find_spec("langchain_core") is not None
+
+
+def versions() -> dict[str, str | None]:
+    """The version of each peer, or `None` for one that is not installed."""
+    found: dict[str, str | None] = {}
+    for name in ("toolz", "langchain-core"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _runnable(function: Callable[..., Any]) -> Any:
+    from langchain_core.runnables import RunnableLambda
+
+    return RunnableLambda(function)
+
+
+def _sequence(functions: tuple[Callable[..., Any], ...]) -> Any:
+    from langchain_core.runnables import RunnableSequence
+
+    return RunnableSequence(*[_runnable(function) for function in functions])
+
+
+def of_call() -> Peers:
+    peers: dict[str, Sample | None] = {"toolz.pipe": None, "toolz.curry": None, "langchain": None}
+    if HAS_TOOLZ:
+        import toolz
+
+        peers["toolz.pipe"] = timed("pipe(1, call)", pipe=toolz.pipe, call=call)
+        peers["toolz.curry"] = timed("call(1)", call=toolz.curry(call))
+    if HAS_LANGCHAIN:
+        peers["langchain"] = timed("call.invoke(1)", call=_runnable(call))
+    return peers
+
+
+def of_keyword() -> Peers:
+    peers: dict[str, Sample | None] = {"toolz.curry": None}
+    if HAS_TOOLZ:
+        import toolz
+
+        peers["toolz.curry"] = timed("call(value=1)", call=toolz.curry(call))
+    return peers
+
+
+def of_defaults() -> Peers:
+    peers: dict[str, Sample | None] = {"toolz.curry": None}
+    if HAS_TOOLZ:
+        import toolz
+
+        peers["toolz.curry"] = timed("call(1)", call=toolz.curry(call_amount))
+    return peers
+
+
+def of_chain() -> Peers:
+    peers: dict[str, Sample | None] = {"toolz.compose": None, "toolz.pipe": None, "langchain": None}
+    if HAS_TOOLZ:
+        import toolz
+
+        peers["toolz.compose"] = timed("chain(1)", chain=toolz.compose_left(*STEPS))
+        peers["toolz.pipe"] = timed("pipe(1, *steps)", pipe=toolz.pipe, steps=STEPS)
+    if HAS_LANGCHAIN:
+        peers["langchain"] = timed("chain.invoke(1)", chain=_sequence(STEPS))
+    return peers
+
+
+def of_chain_soon(runner: asyncio.Runner) -> Peers:
+    if not HAS_LANGCHAIN:
+        return {"langchain": None}
+    return {"langchain": timed_async(runner, "await chain.ainvoke(1)", chain=_sequence(STEPS_SOON))}
+
+
+def of_parallel(runner: asyncio.Runner) -> Peers:
+    if not HAS_LANGCHAIN:
+        return {"langchain": None}
+    from langchain_core.runnables import RunnableParallel
+
+    fan = RunnableParallel({load.__name__: _runnable(load) for load in LOADERS})
+    return {"langchain": timed_async(runner, "await fan.ainvoke(1)", fan=fan)}

@@ -1,0 +1,131 @@
+"""Omnitron: ordinary Python functions that compose and that can be looked into.
+
+    >>> from omnitron import flow
+    >>> @flow
+    ... def double(x: int) -> int:
+    ...     return 2 * x
+    >>> (double | str)(21)
+    '42'
+
+Start with `flow`; combine by `|`, `parallel`, `gather`, `when`, `try_with`, `.each`; run inside a `context`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from omnitron.algebra import (
+    AsyncFlow,
+    Flow,
+    flow,
+    gather,
+    identity,
+    parallel,
+    rewrite,
+    sequence,
+    try_with,
+    walk,
+    when,
+)
+from omnitron.errors import (
+    DeadlineExceeded,
+    DefinitionError,
+    InvalidValue,
+    MissingCapability,
+    MissingExtra,
+    MissingKey,
+    OmnitronError,
+    RemoteError,
+    Unpicklable,
+    WorkerLost,
+)
+from omnitron.model import (
+    Call,
+    CallFailed,
+    CallFinished,
+    CallStarted,
+    Capability,
+    Clock,
+    Effect,
+    Event,
+    Executor,
+    Failure,
+    FlowExample,
+    FlowMeta,
+    Guard,
+    Inputs,
+    Observer,
+    Ok,
+    Random,
+    Replace,
+)
+from omnitron.runtime import Context, Key, context, current_context
+
+if TYPE_CHECKING:
+    from omnitron.runtime import EventLog, Hooks, Span, Tracing
+
+__version__ = "0.1.0"
+
+LATER = ("EventLog", "Hooks", "Span", "Tracing")
+
+__all__ = [
+    "AsyncFlow",
+    "Call",
+    "CallFailed",
+    "CallFinished",
+    "CallStarted",
+    "Capability",
+    "Clock",
+    "Context",
+    "DeadlineExceeded",
+    "DefinitionError",
+    "Effect",
+    "Event",
+    "EventLog",
+    "Executor",
+    "Failure",
+    "Flow",
+    "FlowExample",
+    "FlowMeta",
+    "Guard",
+    "Hooks",
+    "Inputs",
+    "InvalidValue",
+    "Key",
+    "MissingCapability",
+    "MissingExtra",
+    "MissingKey",
+    "Observer",
+    "Ok",
+    "OmnitronError",
+    "Random",
+    "RemoteError",
+    "Replace",
+    "Span",
+    "Tracing",
+    "Unpicklable",
+    "WorkerLost",
+    "__version__",
+    "context",
+    "current_context",
+    "flow",
+    "gather",
+    "identity",
+    "parallel",
+    "rewrite",
+    "sequence",
+    "try_with",
+    "walk",
+    "when",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in LATER:
+        from omnitron import runtime
+
+        value = globals()[name] = getattr(runtime, name)
+        return value
+    raise AttributeError(f"module 'omnitron' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LATER})

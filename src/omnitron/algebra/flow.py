@@ -1,0 +1,383 @@
+"""`Flow` and `AsyncFlow`: what users hold. A flow is its tree, and the function that the tree was compiled to.
+
+Calling a flow reaches that function directly: `__call__` is the descriptor of the slot that holds it, so no frame of
+ours stands between. Everything else here refines one flow or reads it. Read next: `omnitron.algebra.combinators`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FunctionType, MethodType
+from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
+from weakref import ref
+
+from omnitron.algebra.loops import Each
+from omnitron.algebra.node import Node
+from omnitron.algebra.pickling import reduce_flow
+from omnitron.algebra.places import On
+from omnitron.algebra.printing import render
+from omnitron.algebra.program import compile_tree
+from omnitron.algebra.steps import Bound, Receiver, Sequence, Star, Step, entry_function, join
+from omnitron.algebra.walking import check_names, derived_meta, missing_capabilities
+from omnitron.code import clash, describe_annotation, input_annotation, output_annotation
+from omnitron.errors import DefinitionError
+from omnitron.model import FlowMeta
+from omnitron.runtime import Context
+
+__all__ = ["AsyncFlow", "Flow", "as_step", "from_node"]
+
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+
+fill = object.__setattr__
+
+
+class Uncompiled:
+    """Stands in a flow until its first call, which compiles it. It does not keep the flow alive."""
+
+    __slots__ = ("flow", "node", "run")
+
+    def __init__(self, flow: Any, node: Any) -> None:
+        self.flow = ref(flow)
+        self.node = node
+        self.run: Callable[..., Any] | None = None
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        run = self.run
+        if run is None:
+            flow = self.flow()
+            node = self.node if flow is None else flow.node
+            check_names(node)
+            run = self.run = compile_tree(node)
+            if flow is not None:
+                fill(flow, "_run", run)
+        return run(*args, **kwargs)
+
+
+class OwnDoc(str):
+    """The docstring of a class whose instances show that of their function."""
+
+    __slots__ = ()
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        return str(self) if owner is None else getattr(entry(owner, lone=True), "__doc__", None)
+
+
+class OwnModule(str):
+    """The module of a class whose instances show that of their function."""
+
+    __slots__ = ()
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        return str(self) if owner is None else getattr(entry(owner), "__module__", str(self))
+
+
+class BaseFlow(Generic[P, R]):
+    __slots__ = ("__weakref__", "_node", "_run")
+    _node: Any
+    _run: Any
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Refuse to be called: flows are made by `flow(...)` and by combinators."""
+        raise DefinitionError(f"a {cls.__name__} is made by the decorator `flow` or by a combinator, not by calling {cls.__name__}.")
+
+    # Looking in
+
+    @property
+    def node(self) -> Node:
+        """The tree."""
+        node = self._node
+        if type(node) is tuple:
+            node = Receiver(*node)
+            fill(self, "_node", node)
+        return node  # type: ignore[no-any-return]
+
+    @property
+    def name(self) -> str:
+        """The name: given by `.named`, the function's, or derived from the parts."""
+        return self.node.name
+
+    @property
+    def meta(self) -> FlowMeta:
+        """What is declared: of a composed flow its own, with the effects and capabilities of its parts in union."""
+        return derived_meta(self.node)
+
+    @property
+    def fn(self) -> Callable[..., Any]:
+        """The function behind a single step.
+
+        Raises:
+            AttributeError: the flow is composed; its parts have functions.
+        """
+        node = self.node
+        if isinstance(node, Step):
+            return node.fn
+        raise AttributeError(f"{self.name!r} is composed ({node.kind}) and has no single function; its parts stand in `walk(flow)`.")
+
+    # Refining
+
+    def named(self, name: str) -> Any:
+        """Give this flow under a name, which stands in its paths. A named pipe is a segment of its own."""
+        if not isinstance(name, str) or not name.strip():
+            raise DefinitionError(f"a name is a string that is not empty, got {name!r}.")
+        if "/" in name or "\n" in name:
+            raise DefinitionError(f"a name has no '/' and no line break, because names make paths; got {name!r}.")
+        return from_node(self.node.labelled(name))
+
+    def with_meta(self, **changes: Any) -> Any:
+        """Give this flow with other metadata: the fields of `FlowMeta` by name. What is not named stays."""
+        unknown = changes.keys() - set(FlowMeta.fields)
+        if unknown:
+            raise DefinitionError(f"FlowMeta has no field {sorted(unknown)[0]!r}; it has {', '.join(FlowMeta.fields)}.")
+        node = self.node
+        return from_node(node.declaring((node.meta or FlowMeta()).replace(**changes)))
+
+    def bind(self, **fixed: Any) -> Any:
+        """Give this flow with some parameters fixed by name; those after them are passed by keyword."""
+        if not fixed:
+            raise DefinitionError("bind takes the parameters to fix by name: `f.bind(region='eu')`.")
+        return from_node(Bound(self.node, tuple(fixed.items())))
+
+    def star(self, next: Callable[..., Any]) -> Any:
+        """Give this flow followed by `next`, called with the members of this flow's tuple as its arguments."""
+        return from_node(join(self.node, Star(as_step(next))))
+
+    def pipe(self, next: Callable[..., Any]) -> Any:
+        """Give this flow followed by `next`, which takes its result. The same as `self | next`."""
+        right = as_step(next)
+        left = self.node
+        check_neighbours(left, right)
+        return from_node(join(left, right))
+
+    def __or__(self, other: Any) -> Any:
+        if not callable(other):
+            return NotImplemented
+        return BaseFlow.pipe(self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        if not callable(other):
+            return NotImplemented
+        left, right = as_step(other), self.node
+        check_neighbours(left, right)
+        return from_node(join(left, right))
+
+    def each(
+        self,
+        *,
+        concurrency: int | None = None,
+        unordered: bool = False,
+        mode: str = "raise",
+        fold: Callable[[Any, Any], Any] | None = None,
+        start: Callable[[], Any] | None = None,
+        threads: int | None = None,
+    ) -> Any:
+        """Give the flow that runs this one for every item of an iterable.
+
+        A sync flow runs the items one after the other, or on `threads` threads. An async one runs at most `concurrency`
+        (64) at once, and takes async iterables too; items are read only as workers become free.
+
+        Args:
+            concurrency: the bound for an async flow.
+            unordered: take results as they come instead of in the order of their inputs.
+            mode: "raise": the first error ends it. "collect": a list of `Ok(value)` and `Failure(error, input, path)`,
+                as many as inputs.
+            fold: a reducer `(accumulator, result) -> accumulator`; then no list is made.
+            start: makes the first accumulator, for example `int`; goes with `fold`.
+            threads: the number of threads for a sync flow.
+        """
+        return from_node(Each(self.node, concurrency, unordered, mode, fold, start, threads))
+
+    def on(self, place: str) -> Any:
+        """Give the async flow that runs this one in another place.
+
+        Args:
+            place: "thread"; "process" (a worker process of the library: the flow, its arguments and its result are
+                pickled); any other name is given to the executor that the context carries.
+        """
+        return from_node(On(self.node, place))
+
+    # Standing in for the function
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        return self.fn
+
+    @property
+    def __name__(self) -> str:
+        return self.node.name
+
+    __doc__ = OwnDoc("What flows of both colours have.")
+    __module__ = OwnModule(__name__)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__qualname__":
+            return getattr(entry(self, lone=True), "__qualname__", self.node.name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def __code__(self) -> Any:
+        code = getattr(entry(self), "__code__", None)
+        is_async = self.node.is_async
+        if code is None or bool(code.co_flags & 0x80) != is_async:
+            return (anything_async if is_async else anything).__code__
+        return code
+
+    @property
+    def __defaults__(self) -> tuple[Any, ...] | None:
+        return getattr(entry(self), "__defaults__", None)
+
+    @property
+    def __kwdefaults__(self) -> dict[str, Any] | None:
+        return getattr(entry(self), "__kwdefaults__", None)
+
+    @property
+    def __annotations__(self) -> dict[str, Any]:
+        return getattr(entry(self, lone=True), "__annotations__", None) or {}
+
+    @property
+    def __signature__(self) -> Any:
+        from omnitron.algebra.signature import signature_of
+
+        return signature_of(self.node)
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        """Bind like a method when the flow was made from a function in a class body; a pipe does not bind."""
+        if owner is None:
+            return self
+        node = self._node
+        if type(node) is Step:
+            if type(node.fn) is not FunctionType:
+                return self
+        elif type(node) is tuple or not getattr(node, "binds", False):
+            return self
+        bound = new(type(self))
+        set_node(bound, (node, owner))
+        set_run(bound, MethodType(self._run, owner))
+        return bound
+
+    # Being a value
+
+    def _admit(self, ctx: Context) -> bool:
+        """Check that `ctx` holds what the tree requires; say whether the flow is async (asked by `Context.run`)."""
+        node = self.node
+        if node.needs:
+            missing_capabilities(node, ctx)
+        return node.is_async
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"a flow is immutable: {name!r} cannot be set; refine it, as by `.named` or `.with_meta`")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a flow is immutable: {name!r} cannot be deleted")
+
+    def __eq__(self, other: object) -> bool:
+        return self.node == other.node if isinstance(other, BaseFlow) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((BaseFlow, self.node))
+
+    def __repr__(self) -> str:
+        from omnitron.algebra.signature import signature_text
+
+        if not self.node.children:
+            return f"<{type(self).__name__} {self.name}{signature_text(self.node)}>"
+        return f"<{type(self).__name__} {render(self.node, limit=50)}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduce_flow(self)
+
+
+new, set_node, set_run = object.__new__, BaseFlow.__dict__["_node"].__set__, BaseFlow.__dict__["_run"].__set__
+
+
+class Flow(BaseFlow[P, R]):
+    __doc__ = OwnDoc("A flow whose functions are all sync: calling it gives the result.")
+    __module__ = OwnModule(__name__)
+
+    __slots__ = ()
+
+    async def acall(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call it in a coroutine, for callers that take either colour. It runs in the caller's own task and blocks it."""
+        return self._run(*args, **kwargs)  # type: ignore[no-any-return]
+
+
+class AsyncFlow(BaseFlow[P, R]):
+    __doc__ = OwnDoc("A flow with an async part: calling it gives a coroutine.")
+    __module__ = OwnModule(__name__)
+
+    __slots__ = ()
+
+    def acall(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Call it: the same as calling the flow."""
+        return self._run(*args, **kwargs)
+
+
+for kind in (Flow, AsyncFlow):
+    kind.__call__ = BaseFlow.__dict__["_run"]  # type: ignore[attr-defined]
+
+
+def anything(*args: Any, **kwargs: Any) -> Any:
+    """Stand for the code of a flow whose function has none."""
+
+
+async def anything_async(*args: Any, **kwargs: Any) -> Any:
+    """Stand for the code of an async flow whose function has none or is sync."""
+
+
+def entry(flow: BaseFlow[Any, Any], lone: bool = False) -> Any:
+    """Give the function that the arguments reach first; with `lone` only that of a single step."""
+    node = flow.node
+    if isinstance(node, Step):
+        return node.fn
+    return None if lone or isinstance(node, (Bound, Receiver)) else entry_function(node)
+
+
+def from_node(node: Node) -> Any:
+    """Make the flow of a tree, of the colour that the tree has.
+
+    Example:
+        >>> from omnitron.algebra import Step, from_node
+        >>> from_node(Step(len))([1, 2])
+        2
+    """
+    made = new(AsyncFlow if node.is_async else Flow)
+    set_node(made, node)
+    set_run(made, Uncompiled(made, node))
+    return made
+
+
+def as_step(value: Any) -> Node:
+    """Give the node of a flow, or the step of a plain function."""
+    if isinstance(value, BaseFlow):
+        return value.node
+    from omnitron.algebra.factory import step_of
+
+    return step_of(value)
+
+
+def last_function(node: Node) -> Any:
+    """Give the function whose result leaves the tree, as far as that is one."""
+    while isinstance(node, Sequence):
+        right = node._right
+        node = right if right is not None else node.parts[-1]
+    return node.fn if isinstance(node, Step) else None
+
+
+def first_function(node: Node) -> Any:
+    """Give the function that takes the value that enters the tree, as far as that is one."""
+    while isinstance(node, Sequence):
+        left = node._left
+        node = left if left is not None else node.parts[0]
+    return node.fn if isinstance(node, Step) else None
+
+
+def check_neighbours(left: Node, right: Node) -> None:
+    """Refuse a pipe whose annotations say that it cannot work."""
+    giver, taker = last_function(left), first_function(right)
+    if type(giver) is FunctionType and type(taker) is FunctionType:
+        given, wanted = output_annotation(giver), input_annotation(taker)
+        if given is not wanted and clash(given, wanted):
+            raise DefinitionError(
+                f"{giver.__name__!r} gives {describe_annotation(given)}, but the next step {taker.__name__!r} takes "
+                f"{describe_annotation(wanted)}. Put a step between them that turns one into the other, or mend an annotation."
+            )

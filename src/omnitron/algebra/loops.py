@@ -1,0 +1,145 @@
+"""The node that runs a flow for every item of an iterable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from omnitron import runtime
+from omnitron.algebra.branching import check_count, check_mode
+from omnitron.algebra.node import Node
+from omnitron.algebra.steps import ITEMS
+from omnitron.algebra.writer import Args
+from omnitron.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from omnitron.algebra.writer import Writer
+    from omnitron.code import Parameters
+
+__all__ = ["DEFAULT_CONCURRENCY", "Each"]
+
+DEFAULT_CONCURRENCY = 64
+
+
+class Each(Node):
+    """Run a flow for every item; give the list of results, or what a reducer makes of them.
+
+    Attributes:
+        body: the flow of one item.
+        concurrency: how many async calls are on the way at most; None for the default of 64.
+        unordered: whether results are taken as they come.
+        mode: "raise" or "collect".
+        fold: the reducer `(accumulator, result) -> accumulator`, or None for a list.
+        start: makes the first accumulator.
+        threads: how many threads run a sync flow; None runs the items one after the other.
+    """
+
+    __slots__ = ("body", "concurrency", "unordered", "mode", "fold", "start", "threads")
+    body: Node
+    concurrency: int | None
+    unordered: bool
+    mode: str
+    fold: Callable[[Any, Any], Any] | None
+    start: Callable[[], Any] | None
+    threads: int | None
+    kind = "each"
+
+    def check(self) -> None:
+        """Refuse bounds, modes and reducers that do not fit."""
+        check_mode(self.mode)
+        check_count("concurrency", self.concurrency)
+        check_count("threads", self.threads)
+        if not isinstance(self.unordered, bool):
+            raise DefinitionError(f"`unordered` is True or False, got {self.unordered!r}.")
+        if (self.fold is None) != (self.start is None):
+            raise DefinitionError("`fold` and `start` go together: `each(fold=add, start=int)`, where start makes the first accumulator.")
+        for option, value in (("fold", self.fold), ("start", self.start)):
+            if value is not None and not callable(value):
+                raise DefinitionError(f"`{option}` is a function, got {value!r}. For a fixed first value write `start=lambda: {value!r}`.")
+        if self.threads is not None and self.body.is_async:
+            raise DefinitionError("`threads` is for sync flows; this one is async. Bound it by `concurrency`.")
+        if self.concurrency is not None and not self.body.is_async:
+            raise DefinitionError("`concurrency` is for async flows; this one is sync and runs inline. Use `threads`, or `.on('process').each(concurrency=...)`.")
+
+    def emit(self, w: Writer, args: Args, target: str) -> None:
+        """Write a loop, or the call of the machine that runs it concurrently."""
+        if self.body.is_async or self.threads is not None:
+            self.emit_machine(w, args, target)
+        else:
+            self.emit_loop(w, args, target)
+
+    def emit_machine(self, w: Writer, args: Args, target: str) -> None:
+        """Write the call of the concurrent loop."""
+        body = w.function(self.body, Args("v", "v"), awaits=self.body.is_async)
+        options = {
+            "unordered": self.unordered,
+            "collect": self.mode == "collect",
+            "fold": self.fold,
+            "start": self.start,
+            "enter": runtime.item_frame if w.seen else None,
+            "leave": runtime.reset_watch if w.seen else None,
+        }
+        run = w.bind(runtime.each_async if self.body.is_async else runtime.each_threads)
+        bound = self.threads or self.concurrency or DEFAULT_CONCURRENCY
+        wait = "await " if self.body.is_async else ""
+        w.line(f"{target} = {wait}{run}({body}, {args.value}, {bound}, path_of=o_path, **{w.bind(options, 'k')})")
+
+    def emit_loop(self, w: Writer, args: Args, target: str) -> None:
+        """Write a `for`."""
+        collected, item, value = w.temp(), w.temp(), w.temp()
+        if self.fold is None:
+            append = w.temp()
+            w.line(f"{collected} = []")
+            w.line(f"{append} = {collected}.append")
+            store = f"{append}({{}})"
+        else:
+            w.line(f"{collected} = {w.bind(self.start)}()")
+            store = f"{collected} = {w.bind(self.fold)}({collected}, {{}})"
+        if not w.seen:
+            with w.block(f"for {item} in {args.value}:"):
+                self.emit_item(w, item, value, store)
+        else:
+            index, token = w.temp(), w.temp()
+            with w.block(f"for {index}, {item} in {w.bind(enumerate)}({args.value}):"):
+                w.line(f"{token} = {w.bind(runtime.item_frame)}({index})")
+                with w.block("try:"):
+                    self.emit_item(w, item, value, None)
+                with w.block("finally:"):
+                    w.line(f"{w.bind(runtime.reset_watch)}({token})")
+                w.line(store.format(value))
+        w.line(f"{target} = {collected}")
+
+    def emit_item(self, w: Writer, item: str, value: str, store: str | None) -> None:
+        """Write what happens to one item."""
+        args = Args(item, item)
+        if self.mode == "collect":
+            with w.block("try:"):
+                w.call(self.body, args, value)
+                w.line(f"{value} = o_ok({value})")
+            error = w.temp()
+            with w.block(f"except Exception as {error}:"):
+                w.line(f"{value} = o_failure({error}, {item}, o_path({error}))")
+        else:
+            w.call(self.body, args, value)
+        if store is not None:
+            w.line(store.format(value))
+
+    def parameters(self) -> Parameters:
+        """One iterable."""
+        return ITEMS
+
+    def detail(self) -> str:
+        """Give the options that are not the default."""
+        shown = []
+        if self.concurrency is not None:
+            shown.append(f"concurrency={self.concurrency}")
+        if self.threads is not None:
+            shown.append(f"threads={self.threads}")
+        if self.unordered:
+            shown.append("unordered")
+        if self.mode == "collect":
+            shown.append("mode='collect'")
+        if self.fold is not None:
+            shown.append(f"fold={getattr(self.fold, '__name__', repr(self.fold))}")
+        return ", ".join(shown)

@@ -1,0 +1,321 @@
+"""`Node`: what every combinator of the algebra is made of.
+
+A node is a frozen value: its fields are its slots, those that hold nodes (or tuples of nodes) are its children, and
+everything that walks over trees (equality, hash, pickling, drawing, rewriting, paths) is derived from that. A new
+combinator is one subclass with slots and `emit`. Read next: `omnitron.algebra.writer`, what `emit` writes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
+
+from omnitron.errors import DefinitionError, InvalidValue
+from omnitron.model import FlowMeta
+
+if TYPE_CHECKING:
+    from omnitron.algebra.writer import Args, Writer
+    from omnitron.code import Parameters
+
+__all__ = ["MAX_DEPTH", "MAX_SIZE", "NOTHING", "Node", "alike", "likeness", "walk_nodes"]
+
+MAX_DEPTH = 200
+MAX_SIZE = 10_000_000
+NOTHING: frozenset[str] = frozenset()
+
+fill = object.__setattr__
+N = TypeVar("N", bound="Node")
+
+
+class Node:
+    """One operation of the algebra.
+
+    A subclass names its fields in `__slots__`, in the order in which its children run, and writes `emit`. The
+    constructor takes the fields by position or name; a flow in a field counts as its node.
+
+    Attributes:
+        kind: the word for this operation in pictures and paths.
+        segment: whether it stands in paths even without a label.
+        label: the name that a user gave by `.named`, or None.
+        meta: what a user declared about this node itself, or None.
+        children: the nodes in its fields, in order.
+        is_async: whether its code awaits; by default, whether that of any child does.
+        depth: levels of nesting beneath and including it (pipes do not count).
+        size: nodes of the tree, itself included.
+        needs: names of the capabilities that the tree requires.
+
+    Raises:
+        DefinitionError: nested deeper than 200 levels, or more than ten million nodes.
+    """
+
+    __slots__ = ("_hash", "children", "depth", "is_async", "label", "meta", "needs", "size")
+    children: tuple[Node, ...]
+    depth: int
+    is_async: bool
+    label: str | None
+    meta: FlowMeta | None
+    needs: frozenset[str]
+    size: int
+    fields: ClassVar[tuple[str, ...]] = ()
+    kind: ClassVar[str] = "node"
+    segment: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "fields" not in cls.__dict__:
+            slots = cls.__dict__.get("__slots__", ())
+            own = (slots,) if isinstance(slots, str) else tuple(slots)
+            cls.fields = (*cls.fields, *(name for name in own if name[0] != "_"))
+
+    def __init__(self, *values: Any, label: str | None = None, meta: FlowMeta | None = None, **named: Any) -> None:
+        given = dict(zip(self.fields, values, strict=False)) | named
+        if len(values) > len(self.fields) or given.keys() != set(self.fields):
+            raise DefinitionError(f"{type(self).__name__} takes the fields {', '.join(self.fields)}; got {len(values)} by position and {', '.join(named) or 'none'} by name.")
+        self._setup([node_in(given[name]) for name in self.fields], label, meta)
+
+    def _setup(self, values: list[Any], label: str | None, meta: FlowMeta | None) -> None:
+        """Fill the node: fields, then what is derived from them."""
+        children: list[Node] = []
+        for name, value in zip(self.fields, values, strict=True):
+            fill(self, name, value)
+            if isinstance(value, Node):
+                children.append(value)
+            elif isinstance(value, tuple) and is_branches(value):
+                children += value
+        fill(self, "children", tuple(children))
+        fill(self, "label", label)
+        fill(self, "meta", meta)
+        fill(self, "_hash", None)
+        self._derive()
+        self.check()
+
+    def _derive(self) -> None:
+        """Compute depth, size, colour and needs from the children."""
+        depth, size, is_async, needs = 0, 1, False, NOTHING if self.meta is None else self.meta.capabilities
+        for child in self.children:
+            depth = max(depth, child.depth)
+            size += child.size
+            is_async = is_async or child.is_async
+            if child.needs:
+                needs = needs | child.needs
+        fill(self, "depth", depth + 1)
+        fill(self, "size", size)
+        fill(self, "is_async", is_async)
+        fill(self, "needs", needs)
+        if depth >= MAX_DEPTH:
+            raise InvalidValue(f"flows nest {MAX_DEPTH} levels deep, this {self.kind} would be level {depth + 1}. Compose flat: pipes do not count, and a flow called in a function's body starts anew.")
+        if size > MAX_SIZE:
+            raise InvalidValue(f"a flow has at most {MAX_SIZE:,} nodes, this {self.kind} would have {size:,}. Loop with `.each` instead of writing the repetition out.")
+
+    def check(self) -> None:
+        """Refuse fields that do not fit together (a subclass may extend it; raises DefinitionError)."""
+
+    def emit(self, w: Writer, args: Args, target: str) -> None:
+        """Write the code that runs this node with the arguments `args` and leaves its result in `target`.
+
+        A subclass runs its children by `w.call` or `w.function`: each exactly once, in the order of `children`.
+        """
+        raise TypeError(f"{type(self).__name__} has no `emit`: a node that is to run writes one.")
+
+    def parameters(self) -> Parameters | None:
+        """Give the parameters of a flow made of this node; None stands for any."""
+        return None
+
+    def detail(self) -> str:
+        """Give the options to show beside the kind, for example `concurrency=4`."""
+        return ""
+
+    def title(self) -> str:
+        """Give the name of a flow made of this node when nobody named it."""
+        return self.kind
+
+    @property
+    def name(self) -> str:
+        """The label, or the title."""
+        return self.label if self.label is not None else self.title()
+
+    def own(self) -> tuple[Any, ...]:
+        """Give the fields without the children: what must be equal beside them."""
+        return tuple(shape(getattr(self, name)) for name in self.fields)
+
+    def rebuild(self, children: tuple[Node, ...]) -> Self:
+        """Give this node over other children, as many and in the same order; label and metadata stay."""
+        if len(children) != len(self.children):
+            raise DefinitionError(f"{self.kind} has {len(self.children)} children, got {len(children)}.")
+        rest = iter(children)
+        return remake(self, [refill(getattr(self, name), rest) for name in self.fields], self.label, self.meta)
+
+    def labelled(self, label: str | None) -> Self:
+        """Give this node under another label."""
+        return remake(self, [getattr(self, name) for name in self.fields], label, self.meta)
+
+    def declaring(self, meta: FlowMeta | None) -> Self:
+        """Give this node with other metadata of its own."""
+        return remake(self, [getattr(self, name) for name in self.fields], self.label, meta)
+
+    def roles(self) -> tuple[str, ...]:
+        """Give for each child the name of its field (empty where the field holds several)."""
+        found: list[str] = []
+        for name in self.fields:
+            value = getattr(self, name)
+            if isinstance(value, Node):
+                found.append(name)
+            elif isinstance(value, tuple) and is_branches(value):
+                found += [""] * len(value)
+        return tuple(found)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"a node is immutable: {name!r} cannot be set; make another by `rewrite`")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a node is immutable: {name!r} cannot be deleted")
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Node):
+            return NotImplemented
+        return hash(self) == hash(other) and equal_trees(self, other)
+
+    def __hash__(self) -> int:
+        found: int | None = self._hash
+        return found if found is not None else hash_tree(self)
+
+    def __repr__(self) -> str:
+        from omnitron.algebra.printing import render
+
+        return render(self, limit=50)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from omnitron.algebra.pickling import reduce_node
+
+        return reduce_node(self)
+
+
+def is_branches(value: tuple[Any, ...]) -> bool:
+    """Say whether a tuple in a field holds nodes."""
+    return bool(value) and all(isinstance(item, Node) for item in value)
+
+
+def node_in(value: Any) -> Any:
+    """Give the node behind a flow; any other value as it is."""
+    if isinstance(value, tuple):
+        return tuple(node_in(item) for item in value)
+    return getattr(value, "node", value) if hasattr(type(value), "acall") else value
+
+
+def shape(value: Any) -> Any:
+    """Give a field without its nodes."""
+    if isinstance(value, Node):
+        return Node
+    return (Node, len(value)) if isinstance(value, tuple) and is_branches(value) else value
+
+
+def refill(value: Any, children: Iterator[Node]) -> Any:
+    """Give a field with its nodes taken from `children`."""
+    if isinstance(value, Node):
+        return next(children)
+    return tuple(next(children) for _ in value) if isinstance(value, tuple) and is_branches(value) else value
+
+
+def remake(node: N, values: list[Any], label: str | None, meta: FlowMeta | None) -> N:
+    """Make a node of the same class of field values in order."""
+    made = type(node).__new__(type(node))
+    made._setup(values, label, meta)
+    return made
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Say whether two values in a node are the same value: `1`, `True` and `1.0` differ, functions count by identity."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(alike(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, partial):
+        return alike(parts_of(one), parts_of(other))
+    try:
+        return bool(one == other)
+    except Exception:
+        return False
+
+
+def likeness(value: Any) -> int:
+    """Give a hash that is equal for `alike` values, whatever they are."""
+    if isinstance(value, tuple):
+        return hash(tuple(likeness(item) for item in value))
+    if isinstance(value, partial):
+        return likeness(parts_of(value))
+    try:
+        return hash((type(value), value))
+    except Exception:
+        return hash(type(value))
+
+
+def parts_of(value: partial[Any]) -> tuple[Any, ...]:
+    """Give what makes one partial the same as another."""
+    keywords = value.keywords
+    return (value.func, value.args, tuple((name, keywords[name]) for name in sorted(keywords)))
+
+
+def equal_trees(one: Node, other: Node) -> bool:
+    """Compare two trees without recursion; what both share is compared once."""
+    stack: list[tuple[Node, Node]] = [(one, other)]
+    seen: set[tuple[int, int]] = set()
+    while stack:
+        a, b = stack.pop()
+        if a is b or (id(a), id(b)) in seen:
+            continue
+        seen.add((id(a), id(b)))
+        if type(a) is not type(b) or a.label != b.label or a.meta != b.meta:
+            return False
+        if len(a.children) != len(b.children) or not alike(a.own(), b.own()):
+            return False
+        stack.extend(zip(a.children, b.children, strict=True))
+    return True
+
+
+def hash_tree(root: Node) -> int:
+    """Hash a tree without recursion; every node keeps its hash."""
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        missing = [child for child in node.children if child._hash is None]
+        if missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        inside = tuple(child._hash for child in node.children)
+        fill(node, "_hash", hash((type(node), node.label, likeness(node.own()), inside)))
+    found: int = root._hash
+    return found
+
+
+class Scope:
+    """The part of a path that siblings share, and how often each name was used in it."""
+
+    __slots__ = ("path", "used")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.used: dict[str, int] = {}
+
+    def beneath(self, name: str) -> str:
+        """Give the path of the next sibling called `name`: the second one is `name#2`."""
+        number = self.used[name] = self.used.get(name, 0) + 1
+        return f"{self.path}/{name}" if number == 1 else f"{self.path}/{name}#{number}"
+
+
+def walk_nodes(root: Node) -> Iterator[tuple[str, Node]]:
+    """Give every node with its path, each before its children, in the order in which they run."""
+    stack: list[tuple[Node, Scope | None]] = [(root, None)]
+    while stack:
+        node, scope = stack.pop()
+        if scope is None:
+            scope = Scope(node.name)
+        elif node.segment or node.label is not None:
+            scope = Scope(scope.beneath(node.name))
+        yield scope.path, node
+        stack.extend((child, scope) for child in reversed(node.children))

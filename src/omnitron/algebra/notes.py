@@ -1,0 +1,95 @@
+"""Where in which flow an error came from: read off the traceback, written as one note on the exception.
+
+The frames of generated code are known by their `__loader__`; the last one of each program tells the step. Nothing is
+recorded while a flow runs, so a call that does not fail pays nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+if TYPE_CHECKING:
+    from omnitron.algebra.program import Program
+
+__all__ = ["Loader", "add_path", "path_of"]
+
+PREFIX = "raised in flow "
+
+REMOTE = "o_remote_path"
+
+class Loader:
+    """What a namespace tells `linecache`: where the text of its function comes from. It does not keep the program."""
+
+    __slots__ = ("piece", "program", "seen")
+
+    def __init__(self, program: ref[Program], piece: int, seen: bool) -> None:
+        self.program = program
+        self.piece = piece
+        self.seen = seen
+
+    def get_source(self, fullname: str) -> str | None:
+        """Give the text of the function with the names of its steps (PEP 302)."""
+        program = self.program()
+        return None if program is None else program.source(self.piece, self.seen)
+
+
+
+def path_of(error: BaseException) -> str:
+    """Give the static path of the place that raised, names from the outermost flow of the traceback joined by `/`."""
+    parts: list[str] = []
+    program: Program | None = None
+    best: str | None = None
+    started: set[int] = set()
+    for loader, line in own_frames(error.__traceback__):
+        if isinstance(loader, str):
+            return "/".join([*parts, *([best] if best else []), loader])
+        here = loader.program()
+        if here is None:
+            continue
+        if here is not program:
+            if id(here) in started:
+                break
+            if best is not None:
+                parts.append(best)
+            program, best = here, None
+            started.add(id(here))
+        elif loader.piece == 0:
+            break
+        best = here.place(loader.piece, line, seen=loader.seen) or best
+    if best is not None:
+        parts.append(best)
+    return "/".join(parts)
+
+
+def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str, int]]:
+    """Give the loader and line of every frame of generated code, outermost first.
+
+    A frame that brings an error back from another process has the path that it had there in a local of a fixed name.
+    """
+    while traceback is not None:
+        frame = traceback.tb_frame
+        loader = frame.f_globals.get("__loader__")
+        if type(loader) is Loader:
+            yield loader, traceback.tb_lineno
+        elif REMOTE in frame.f_code.co_varnames and frame.f_locals.get(REMOTE):
+            yield frame.f_locals[REMOTE], 0
+        traceback = traceback.tb_next
+
+
+def add_path(error: BaseException) -> None:
+    """Put the one note on an exception that leaves a composed flow, or bring the note that is there up to date."""
+    try:
+        path = path_of(error)
+        note = f"{PREFIX}{path.partition('/')[0]!r}, at {path}"
+        notes = getattr(error, "__notes__", None)
+        if notes:
+            for place, known in enumerate(notes):
+                if isinstance(known, str) and known.startswith(PREFIX):
+                    notes[place] = note
+                    return
+        error.add_note(note)
+    except Exception:
+        return

@@ -1,0 +1,138 @@
+"""Trees and flows as pickles: by reference where a name leads to them, else as a flat list of nodes.
+
+A flat list, children before parents, so that neither a long pipe nor a deep tree meets pickle's own recursion.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FunctionType
+from typing import Any
+
+from omnitron.algebra.node import Node, fill
+from omnitron.errors import Unpicklable
+
+__all__ = ["find_name", "reduce_flow", "reduce_node"]
+
+
+def find_name(module: Any, qualname: Any) -> Any:
+    """Give what `module.qualname` leads to, or None."""
+    found = sys.modules.get(module) if isinstance(module, str) else None
+    if found is None or not isinstance(qualname, str):
+        return None
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+        if found is None:
+            return None
+    return found
+
+
+class Reference:
+    """A function or flow that stands under a name in a module, and is looked up there when loaded."""
+
+    __slots__ = ("inside", "module", "qualname")
+
+    def __init__(self, module: str, qualname: str, inside: bool) -> None:
+        self.module = module
+        self.qualname = qualname
+        self.inside = inside
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return look_up, (self.module, self.qualname, self.inside)
+
+
+def look_up(module: str, qualname: str, inside: bool) -> Any:
+    """Load what a `Reference` stood for."""
+    from importlib import import_module
+
+    found: Any = import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found.fn if inside else found
+
+
+def portable(fn: Any) -> Any:
+    """Give a function in a form that pickles: itself, or a reference to the flow that holds it.
+
+    Raises:
+        Unpicklable: nothing of that name leads to it.
+    """
+    if type(fn) is not FunctionType:
+        return fn
+    found = find_name(fn.__module__, fn.__qualname__)
+    if found is fn:
+        return fn
+    if getattr(found, "node", None) is not None and getattr(found.node, "fn", None) is fn:
+        return Reference(fn.__module__, fn.__qualname__, inside=True)
+    if "<lambda>" in fn.__qualname__:
+        why = "a lambda has no name to be found by; write a function at the top of a module"
+    elif "<locals>" in fn.__qualname__:
+        why = "it is defined inside another function; move it to the top of its module"
+    else:
+        why = f"{fn.__module__}.{fn.__qualname__} leads to something else; give it a name of its own"
+    raise Unpicklable(f"the function {fn.__qualname__!r} cannot be pickled: {why}.")
+
+
+def reduce_node(root: Node) -> tuple[Any, ...]:
+    """Give the pickle of a tree: every different node once, children before parents."""
+    order: dict[int, int] = {}
+    rows: list[tuple[Any, ...]] = []
+    stack: list[tuple[Node, bool]] = [(root, False)]
+    while stack:
+        node, ready = stack.pop()
+        if id(node) in order:
+            continue
+        if not ready:
+            stack.append((node, True))
+            stack.extend((child, False) for child in reversed(node.children) if id(child) not in order)
+            continue
+        order[id(node)] = len(rows)
+        rows.append(row_of(node, order))
+    return load_node, (tuple(rows),)
+
+
+def row_of(node: Node, order: dict[int, int]) -> tuple[Any, ...]:
+    """Give one node as class, label, metadata, colour, fields; children as numbers in marked lists."""
+    values = []
+    for name in node.fields:
+        value = getattr(node, name)
+        if isinstance(value, Node):
+            values.append((1, order[id(value)]))
+        elif isinstance(value, tuple) and value and isinstance(value[0], Node):
+            values.append((2, [order[id(item)] for item in value]))
+        else:
+            values.append((0, portable(value)))
+    colour = node.is_async if not node.children else None
+    return type(node), node.label, node.meta, colour, values
+
+
+def load_node(rows: tuple[tuple[Any, ...], ...]) -> Node:
+    """Make a tree of its rows."""
+    made: list[Node] = []
+    for kind, label, meta, colour, values in rows:
+        fields = [
+            made[value] if mark == 1 else tuple(made[number] for number in value) if mark == 2 else value
+            for mark, value in values
+        ]
+        node = kind.__new__(kind)
+        if colour is not None:
+            fill(node, "is_async", colour)
+        node._setup(fields, label, meta)
+        made.append(node)
+    return made[-1]
+
+
+def reduce_flow(flow: Any) -> tuple[Any, ...]:
+    """Give the pickle of a flow: a reference where its function's name leads to it, else its tree."""
+    node = flow.node
+    fn = getattr(node, "fn", None)
+    if fn is not None and find_name(getattr(fn, "__module__", None), getattr(fn, "__qualname__", None)) is flow:
+        return look_up, (fn.__module__, fn.__qualname__, False)
+    return load_flow, (node,)
+
+
+def load_flow(node: Node) -> Any:
+    """Make a flow of its tree."""
+    from omnitron.algebra.flow import from_node
+
+    return from_node(node)

@@ -1,0 +1,71 @@
+"""The node that runs a flow somewhere else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from omnitron import runtime
+from omnitron.algebra.node import Node
+from omnitron.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from omnitron.algebra.writer import Args, Writer
+    from omnitron.code import Parameters
+
+__all__ = ["On"]
+
+
+class On(Node):
+    """Run a flow in another place; waiting for it is waiting, so the flow is async.
+
+    Attributes:
+        body: the flow.
+        place: "thread", "process", or a name that the context's executor knows.
+    """
+
+    __slots__ = ("body", "place")
+    body: Node
+    place: str
+    kind = "on"
+    segment = False
+
+    def check(self) -> None:
+        """Refuse a place without a name."""
+        if not isinstance(self.place, str) or not self.place:
+            raise DefinitionError(f"a place is a name such as 'thread' or 'process', got {self.place!r}.")
+
+    def _derive(self) -> None:
+        super()._derive()
+        object.__setattr__(self, "is_async", True)
+
+    def emit(self, w: Writer, args: Args, target: str) -> None:
+        """Write the hand-over."""
+        if self.place == "thread":
+            run = w.bind(runtime.run_in_thread)
+            body = w.function(self.body, args, awaits=self.body.is_async)
+            w.line(f"{target} = await {run}({body}, {self.body.is_async}, {args.call})")
+            return
+        from omnitron.algebra.flow import from_node
+
+        flow = w.bind(from_node(self.body))
+        if self.place == "process":
+            w.line(f"{target} = await {w.bind(runtime.run_in_process)}({flow}, {args.call})")
+        else:
+            w.line(f"{target} = await {w.bind(runtime.run_in_executor)}({self.place!r}, {flow}, {args.call})")
+
+    def parameters(self) -> Parameters | None:
+        """Give the body's."""
+        return self.body.parameters()
+
+    def detail(self) -> str:
+        """Give the place."""
+        return repr(self.place)
+
+    def title(self) -> str:
+        """Give the body's name."""
+        return self.body.name
+
+    @property
+    def binds(self) -> Any:
+        """Whether the body binds like a method."""
+        return getattr(self.body, "binds", False)

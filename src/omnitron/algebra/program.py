@@ -1,0 +1,255 @@
+"""`Program`: a tree compiled to Python functions, and what its tracebacks show.
+
+The text of a function depends on the tree's *shape* only; its code object is compiled once for a shape and bound to this
+flow's own objects as the globals of its own namespace. Each function bears a file name of its own, whose text is made
+from the tree again when a traceback asks for it. Read next: `omnitron.algebra.writer`, `omnitron.algebra.notes`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from itertools import count
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from omnitron import runtime
+from omnitron.algebra.node import Node, walk_nodes
+from omnitron.algebra.notes import Loader, add_path, path_of
+from omnitron.algebra.writer import Args, Build, Piece, inputs
+from omnitron.model import Failure, Ok
+
+if TYPE_CHECKING:
+    from omnitron.code import Parameters
+
+__all__ = ["Program", "clear_shapes", "compile_tree"]
+
+MAX_SHAPES = 1024
+shapes: dict[str, CodeType] = {}
+next_number = count(1).__next__
+TAKEN = frozenset({"v"})
+
+
+def clear_shapes() -> None:
+    """Forget the compiled shapes: the one state that flows share in a process. Flows that are compiled stay so."""
+    shapes.clear()
+
+
+def code_of(text: str) -> CodeType:
+    """Give the code object of the one function in `text`, compiled at most once while it is remembered."""
+    code = shapes.get(text)
+    if code is None:
+        module = compile(text, "omnitron flow", "exec", dont_inherit=True)
+        code = next(item for item in module.co_consts if isinstance(item, CodeType))
+        while len(shapes) >= MAX_SHAPES:
+            shapes.pop(next(iter(shapes)), None)
+        shapes[text] = code
+    return code
+
+
+class Program:
+    """A compiled tree: the function that a call reaches, and the watched twin that is made when something watches."""
+
+    __slots__ = ("__weakref__", "file", "module", "node", "noted", "paths", "seen_run")
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.noted: dict[bool, list[Piece]] = {}
+        self.paths: list[tuple[str, Node]] | None = None
+        self.seen_run: Callable[..., Any] | None = None
+        self.module = getattr(getattr(node, "fn", None), "__module__", None) or "omnitron.flow"
+        self.file = f"flow {short(node.name)} #{next_number()}"
+
+    def compile(self) -> Callable[..., Any]:
+        """Give the function that a call of the flow reaches."""
+        root = root_piece(self.node)
+        if isinstance(root, tuple):
+            return self.lone(*root)
+        build = Build()
+        root.lines.append("")
+        build.add(root)
+        return self.link(build.write(), seen=False, parameters=entry_parameters(self.node))
+
+    def lone(self, fn: Callable[..., Any], known: Parameters | None) -> Callable[..., Any]:
+        """Compile a single step: no note is ever added, so nothing but the read stands before the call."""
+        declared, passed = ("*args, **kwargs", "*args, **kwargs") if known is None else (known.declared, known.passed)
+        text = LONE.format(declared=declared, passed=passed)
+        space = {"f0": fn, "o_watch": runtime.read_watch, "o_rest": self.watched}
+        return self.function(text, space, 0, False, known)
+
+    def link(self, pieces: list[Piece], seen: bool, parameters: Parameters | None = None) -> Callable[..., Any]:
+        """Make the functions of all pieces and give each the names of the others."""
+        made: list[Callable[..., Any]] = []
+        for number, piece in enumerate(pieces):
+            text = text_of(piece)
+            space = piece.namespace
+            space.update(PRELUDE)
+            space["o_see"] = runtime.see_async if piece.awaits else runtime.see
+            if number == 0 and not seen:
+                space["o_watch"] = runtime.read_watch
+                space["o_rest"] = self.watched
+            made.append(self.function(text, space, number, seen, parameters if number == 0 else None))
+        for piece in pieces:
+            for name, number, wrap in piece.links:
+                piece.namespace[name] = made[number] if wrap is None else wrap(made[number])
+        return made[0]
+
+    def function(
+        self, text: str, space: dict[str, Any], number: int, seen: bool, parameters: Parameters | None
+    ) -> Callable[..., Any]:
+        """Bind the code of a text to its namespace under a file name of its own."""
+        name = self.node.name
+        code = code_of(text).replace(co_filename=self.file_name(number, seen), co_name=name, co_qualname=name)
+        space["__name__"] = self.module
+        space["__loader__"] = Loader(ref(self), number, seen)
+        fn = FunctionType(code, space, name, parameters.defaults if parameters is not None else None)
+        if parameters is not None and parameters.kwdefaults:
+            fn.__kwdefaults__ = parameters.kwdefaults
+        return fn
+
+    def file_name(self, number: int, seen: bool) -> str:
+        """Give the file name of a piece: unique in the process, and not of the form that nobody asks the text of."""
+        return f"{self.file}{' (watched)' if seen else ''}{f', part {number}' if number else ''}"
+
+    # What happens when something watches
+
+    def watched(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the flow as a call that is seen; for an async flow give the coroutine."""
+        if self.seen_run is None:
+            self.seen_run = self.compile_seen()
+        node = self.node
+        parent, path = runtime.frame_here(2, node.name)
+        site = runtime.Site(node.name, node.name, node, not node.children, node.is_async)
+        frame = runtime.child_frame(parent, path, site, args, kwargs)
+        run = runtime.run_seen_async if node.is_async else runtime.run_seen
+        if not node.children:
+            return run(frame, self.seen_run, args, kwargs)
+        return (noting_async if node.is_async else noting)(run, frame, self.seen_run, args, kwargs)
+
+    def compile_seen(self) -> Callable[..., Any]:
+        """Compile the twin in which every boundary is observed."""
+        node = self.node
+        fn = getattr(node, "fn", None)
+        if fn is not None and not node.children:
+            return fn  # type: ignore[no-any-return]
+        build = Build(seen=True, paths=self.known_paths())
+        build.add(Piece(node, node.emit, Args("*args, **kwargs"), "*args, **kwargs", node.is_async, 1))
+        return self.link(build.write(), seen=True)
+
+    # What tracebacks and notes ask
+
+    def known_paths(self) -> list[tuple[str, Node]]:
+        """Give the path and node of every place of the tree, in order of walking."""
+        if self.paths is None:
+            self.paths = list(walk_nodes(self.node))
+        return self.paths
+
+    def with_notes(self, seen: bool) -> list[Piece]:
+        """Write the pieces again, with names and marks on the lines; kept after the first error."""
+        pieces = self.noted.get(seen)
+        if pieces is None:
+            build = Build(seen=seen, notes=True, paths=self.known_paths())
+            if seen:
+                build.add(Piece(self.node, self.node.emit, Args("*args, **kwargs"), "*args, **kwargs", self.node.is_async, 1))
+            else:
+                root = root_piece(self.node)
+                assert isinstance(root, Piece)
+                root.lines.append("")
+                build.add(root)
+            pieces = self.noted[seen] = build.write()
+        return pieces
+
+    def source(self, number: int, seen: bool) -> str:
+        """Give the text of a piece as a reader should see it; the columns are those of the compiled text."""
+        root = root_piece(self.node)
+        if isinstance(root, tuple):
+            known = root[1]
+            declared, passed = ("*args, **kwargs", "*args, **kwargs") if known is None else (known.declared, known.passed)
+            return LONE.format(declared=declared, passed=passed) + f"  # {self.node.name}\n"
+        return text_of(self.with_notes(seen)[number])
+
+    def place(self, number: int, line: int, *, seen: bool) -> str | None:
+        """Give the path of the step that stands on a line of a piece."""
+        if isinstance(root_piece(self.node), tuple):
+            return self.node.name
+        index = self.with_notes(seen)[number].marks.get(line)
+        return None if index is None else self.known_paths()[index][0]
+
+    def __del__(self) -> None:
+        known = sys.modules.get("linecache") if sys is not None else None
+        if known is None:
+            return
+        for seen, pieces in self.noted.items():
+            for number in range(len(pieces)):
+                known.cache.pop(self.file_name(number, seen), None)
+        known.cache.pop(self.file_name(0, False), None)
+
+
+LONE = "def run({declared}):\n    if o_watch() is not None: return o_rest({passed})\n    return f0({passed})"
+PRELUDE: dict[str, Any] = {
+    "o_error": None,
+    "o_failure": Failure,
+    "o_inputs": inputs,
+    "o_note": add_path,
+    "o_ok": Ok,
+    "o_path": path_of,
+}
+
+
+def text_of(piece: Piece) -> str:
+    """Give the text of one piece."""
+    head = "async def" if piece.awaits else "def"
+    lines = "\n".join(piece.lines)
+    return f"{head} run({piece.declared}):\n{lines}\n"
+
+
+def short(name: str) -> str:
+    """Give a name that reads well inside a file name."""
+    flat = " ".join(name.split())
+    return flat if len(flat) <= 60 else f"{flat[:59]}…"
+
+
+def reserved(name: str) -> bool:
+    """Say whether generated code uses this name itself, so that a parameter so called cannot be copied literally."""
+    return name in TAKEN or name[:2] == "o_" or (name[0] in "ftpgs" and name[1:].isdigit())
+
+
+def entry_parameters(node: Node) -> Parameters | None:
+    """Give the parameters to copy literally, or None for any."""
+    known = node.parameters()
+    return None if known is None or any(reserved(name) for name in known.names) else known
+
+
+def root_piece(node: Node) -> Piece | tuple[Callable[..., Any], Parameters | None]:
+    """Give the piece of the whole tree, or the function and parameters of a lone step."""
+    known = entry_parameters(node)
+    fn = getattr(node, "fn", None)
+    if fn is not None and not node.children:
+        return fn, known
+    args = Args("*args, **kwargs") if known is None else Args(known.passed, known.value)
+    declared = "*args, **kwargs" if known is None else known.declared
+    return Piece(node, node.emit, args, declared, node.is_async, 1)
+
+
+def noting(run: Callable[..., Any], *rest: Any) -> Any:
+    """Run a composed flow that is watched; an error leaves with its note."""
+    try:
+        return run(*rest)
+    except Exception as error:
+        add_path(error)
+        raise
+
+
+async def noting_async(run: Callable[..., Any], *rest: Any) -> Any:
+    """The async twin of `noting`."""
+    try:
+        return await run(*rest)
+    except Exception as error:
+        add_path(error)
+        raise
+
+
+def compile_tree(node: Node) -> Callable[..., Any]:
+    """Compile a tree; the function keeps what it needs alive and nothing else does."""
+    return Program(node).compile()

@@ -1,0 +1,77 @@
+"""The signature of a flow, for `inspect.signature`, `help()` and pictures. Imports `inspect`, so only when asked."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from omnitron.algebra.node import Node
+from omnitron.algebra.steps import Bound, Receiver, Sequence, Star, Step
+from omnitron.code import Parameters
+
+__all__ = ["signature_of", "signature_text"]
+
+
+def signature_of(node: Node) -> inspect.Signature:
+    """Give the signature: the parameters of what takes the arguments, the result of what gives the value."""
+    if isinstance(node, Step):
+        try:
+            return inspect.signature(node.fn)
+        except (TypeError, ValueError):
+            return ANYTHING
+    if isinstance(node, Sequence):
+        first, last = signature_of(node.parts[0]), signature_of(node.parts[-1])
+        return first.replace(return_annotation=last.return_annotation)
+    if isinstance(node, Receiver):
+        inside = signature_of(node.body)
+        return inside.replace(parameters=list(inside.parameters.values())[1:])
+    if isinstance(node, Bound):
+        return bound_signature(node)
+    if isinstance(node, Star):
+        return of_parameters(node.parameters(), signature_of(node.body).return_annotation)
+    if node.kind == "on":
+        return signature_of(node.children[0])
+    return of_parameters(node.parameters(), inspect.Signature.empty)
+
+
+def bound_signature(node: Bound) -> inspect.Signature:
+    """Give the signature without the fixed parameters."""
+    inside = signature_of(node.body)
+    fixed = {name for name, _ in node.keywords}
+    kept: list[inspect.Parameter] = []
+    after = False
+    for name, parameter in inside.parameters.items():
+        if name in fixed:
+            after = True
+            continue
+        if after and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+            parameter = parameter.replace(kind=parameter.KEYWORD_ONLY)
+        kept.append(parameter)
+    kept.sort(key=lambda parameter: parameter.kind)
+    return inside.replace(parameters=kept)
+
+
+def of_parameters(known: Parameters | None, result: Any) -> inspect.Signature:
+    """Give the signature that literal parameters stand for."""
+    if known is None:
+        return ANYTHING.replace(return_annotation=result)
+    space: dict[str, Any] = {}
+    exec(f"def shape({known.declared}): ...", space)  # noqa: S102 - text made of parameter names only
+    shape = space["shape"]
+    shape.__defaults__, shape.__kwdefaults__ = known.defaults, known.kwdefaults
+    return inspect.signature(shape).replace(return_annotation=result)
+
+
+def anything(*args: Any, **kwargs: Any) -> Any:
+    """Stand for a callable whose parameters nobody knows."""
+
+
+ANYTHING = inspect.signature(anything).replace(return_annotation=inspect.Signature.empty)
+
+
+def signature_text(node: Node) -> str:
+    """Give the signature as text, or a placeholder where there is none."""
+    try:
+        return str(signature_of(node))
+    except (TypeError, ValueError):
+        return "(...)"

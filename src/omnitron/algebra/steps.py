@@ -1,0 +1,361 @@
+"""The nodes of one function and of one line of flow: step, sequence, and the refinements that change how it is called."""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from omnitron.algebra.node import NOTHING, Node, remake
+from omnitron.algebra.writer import Args
+from omnitron.code import Parameters, parameters_of
+from omnitron.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from omnitron.algebra.writer import Writer
+    from omnitron.model import FlowMeta
+
+__all__ = ["Bound", "Identity", "Receiver", "Sequence", "Star", "Step"]
+
+fill = object.__setattr__
+CHUNK = 256
+
+
+class Step(Node):
+    """One function, called with the arguments of the flow.
+
+    Attributes:
+        fn: the function.
+    """
+
+    __slots__ = ("fn",)
+    fn: Callable[..., Any]
+    kind = "step"
+
+    def __init__(
+        self, fn: Callable[..., Any], is_async: bool = False, *, label: str | None = None, meta: FlowMeta | None = None
+    ) -> None:
+        fill(self, "fn", fn)
+        fill(self, "is_async", is_async)
+        fill(self, "label", label)
+        fill(self, "meta", meta)
+        fill(self, "children", ())
+        fill(self, "depth", 1)
+        fill(self, "size", 1)
+        fill(self, "needs", NOTHING if meta is None else meta.capabilities)
+        fill(self, "_hash", None)
+
+    def _setup(self, values: list[Any], label: str | None, meta: FlowMeta | None) -> None:
+        self.__init__(values[0], self.is_async, label=label, meta=meta)  # type: ignore[misc]
+
+    def labelled(self, label: str | None) -> Step:
+        """Give this step under another label."""
+        return type(self)(self.fn, self.is_async, label=label, meta=self.meta)
+
+    def declaring(self, meta: FlowMeta | None) -> Step:
+        """Give this step with other metadata."""
+        return type(self)(self.fn, self.is_async, label=self.label, meta=meta)
+
+    def rebuild(self, children: tuple[Node, ...]) -> Step:
+        """Give this step: it has no children."""
+        if children:
+            raise DefinitionError(f"a step has no children, got {len(children)}.")
+        return self
+
+    def own(self) -> tuple[Any, ...]:
+        """Give the function and its colour."""
+        return (self.fn, self.is_async)
+
+    def emit(self, w: Writer, args: Args, target: str) -> None:
+        """Write the call of the function."""
+        w.step(w.bind(self.fn), args, target, awaits=self.is_async)
+
+    def parameters(self) -> Parameters | None:
+        """Give the function's parameters, if it is a plain function."""
+        return parameters_of(self.fn)
+
+    def title(self) -> str:
+        """Give the function's name."""
+        fn = self.fn
+        name = getattr(fn, "__name__", None)
+        if isinstance(name, str):
+            return name
+        inner = getattr(fn, "func", None)
+        return str(getattr(inner, "__name__", type(fn).__name__))
+
+    @property
+    def binds(self) -> bool:
+        """Whether a flow of this step, made in a class body, binds like a method."""
+        return type(self.fn) is FunctionType
+
+
+class Identity(Node):
+    """Give the one value that comes in."""
+
+    __slots__ = ()
+    kind = "identity"
+
+    def emit(self, w: Writer, args: Args, target: str) -> None:
+        """Write an assignment."""
+        if args.value != target:
+            w.line(f"{target} = {args.value}")
+
+    def parameters(self) -> Parameters:
+        """One value."""
+        return ONE_VALUE
+
+
+ONE_VALUE = Parameters(("value",))
+ITEMS = Parameters(("items",))
+
+
+class Sequence(Node):
+    """Run parts one after the other, each with the value of the one before it.
+
+    Made by `join` it is a rope: building a pipe of n steps costs n small nodes, flattened once when somebody looks.
+
+    Attributes:
+        parts: the nodes in order; a pipe without name and metadata never stands inside another.
+    """
+
+    __slots__ = ("_left", "_parts", "_right")
+    fields = ("parts",)
+    kind = "sequence"
+    segment = False
+
+    _left: Node | None
+    _right: Node | None
+    _parts: tuple[Node, ...] | None
+
+    def __init__(
+        self, parts: tuple[Any, ...] = (), *, label: str | None = None, meta: FlowMeta | None = None
+    ) -> None:
+        if not parts:
+            raise DefinitionError("a sequence has at least one part; for a flow that changes nothing there is `identity`.")
+        super().__init__(tuple(parts), label=label, meta=meta)
+
+    def _setup(self, values: list[Any], label: str | None, meta: FlowMeta | None) -> None:
+        flat: list[Node] = []
+        for part in values[0]:
+            flat += part.parts if melts(part) else (part,)
+        fill(self, "_parts", tuple(flat))
+        fill(self, "_left", None)
+        fill(self, "_right", None)
+        fill(self, "label", label)
+        fill(self, "meta", meta)
+        fill(self, "_hash", None)
+        self._derive()
+        if label is None and meta is None:
+            fill(self, "depth", self.depth - 1)
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        """The nodes in order, flattened at the first look."""
+        parts = self._parts
+        if parts is None:
+            parts = flatten(self)
+            fill(self, "_parts", parts)
+            fill(self, "_left", None)
+            fill(self, "_right", None)
+        return parts
+
+    @property
+    def children(self) -> tuple[Node, ...]:  # type: ignore[override]
+        """The parts."""
+        return self.parts
+
+    def rebuild(self, children: tuple[Node, ...]) -> Sequence:
+        """Give this pipe over other parts, as many; label and metadata stay."""
+        if len(children) != len(self.parts):
+            raise DefinitionError(f"sequence has {len(self.parts)} parts, got {len(children)}.")
+        return remake(self, [children], self.label, self.meta)
+
+    def emit(self, w: Writer, args: Args, target: str) -> None:
+        """Write one line a part; a long pipe becomes functions of 256 lines."""
+        emit_parts(w, self.parts, args, target)
+
+    def parameters(self) -> Parameters | None:
+        """Give those of the first part."""
+        return self.parts[0].parameters()
+
+    def title(self) -> str:
+        """Give the parts' names with arrows, the middle left out when there are many."""
+        parts = self.parts
+        shown = [part.name for part in (parts if len(parts) <= 4 else (*parts[:2], parts[-1]))]
+        if len(parts) > 4:
+            shown.insert(2, "…")
+        return " → ".join(shown)
+
+
+def join(left: Node, right: Node) -> Sequence:
+    """Give the pipe of two nodes in constant time."""
+    made = Sequence.__new__(Sequence)
+    fill(made, "_left", left)
+    fill(made, "_right", right)
+    fill(made, "_parts", None)
+    fill(made, "label", None)
+    fill(made, "meta", None)
+    fill(made, "_hash", None)
+    fill(made, "is_async", left.is_async or right.is_async)
+    fill(made, "needs", left.needs | right.needs if left.needs or right.needs else NOTHING)
+    fill(made, "depth", left.depth if left.depth >= right.depth else right.depth)
+    fill(made, "size", left.size + right.size + 1 - melts(left) - melts(right))
+    return made
+
+
+def melts(node: Node) -> bool:
+    """Say whether a node dissolves inside a pipe: a pipe that nobody named or described."""
+    return type(node) is Sequence and node.label is None and node.meta is None
+
+
+def flatten(root: Sequence) -> tuple[Node, ...]:
+    """Give the parts of a rope from left to right, without recursion."""
+    flat: list[Node] = []
+    stack: list[Node] = [root]
+    while stack:
+        node = stack.pop()
+        if node is root or melts(node):
+            assert isinstance(node, Sequence)
+            if node._parts is not None:
+                flat += node._parts
+            else:
+                assert node._left is not None and node._right is not None
+                stack += (node._right, node._left)
+        else:
+            flat.append(node)
+    return tuple(flat)
+
+
+def emit_parts(w: Writer, parts: tuple[Node, ...], args: Args, target: str) -> None:
+    """Write a run of parts, in functions of their own when there are many."""
+    if len(parts) <= CHUNK:
+        for part in parts:
+            w.call(part, args, target)
+            args = Args(target, target)
+        return
+    size = CHUNK
+    while size * CHUNK < len(parts):
+        size *= CHUNK
+    for start in range(0, len(parts), size):
+        w.chunk(parts[start : start + size], args, target, emit_parts)
+        args = Args(target, target)
+
+
+class Star(Node):
+    """Call a flow with the members of the one value as its positional arguments."""
+
+    __slots__ = ("body",)
+    body: Node
+    kind = "star"
+    segment = False
+
+    def emit(self, w: Writer, args: Args, target: str) -> None:
+        """Write a call with a star."""
+        w.call(self.body, Args(f"*{args.value}"), target)
+
+    def parameters(self) -> Parameters:
+        """One value, the tuple."""
+        return ONE_VALUE
+
+    def title(self) -> str:
+        """Give the body's name."""
+        return self.body.name
+
+
+class Bound(Node):
+    """Call a flow with some of its parameters fixed.
+
+    Attributes:
+        body: the flow.
+        keywords: the fixed parameters as pairs of name and value.
+    """
+
+    __slots__ = ("body", "keywords")
+    body: Node
+    keywords: tuple[tuple[str, Any], ...]
+    kind = "bind"
+    segment = False
+
+    def check(self) -> None:
+        """Refuse names that the flow cannot take by keyword."""
+        known = self.body.parameters()
+        if known is None:
+            return
+        for name, _ in self.keywords:
+            if name in known.positional[: known.positional_only]:
+                raise DefinitionError(
+                    f"`{name}` of {self.body.name!r} is positional-only and cannot be bound by name; "
+                    "use functools.partial(f, value)."
+                )
+            if known.more is None and name not in known.positional and name not in known.keyword_only:
+                shown = ", ".join((*known.positional, *known.keyword_only)) or "none"
+                raise DefinitionError(f"{self.body.name!r} has no parameter {name!r} to bind; it has {shown}.")
+
+    def emit(self, w: Writer, args: Args, target: str) -> None:
+        """Write the call with the fixed values as keywords."""
+        before, stars, more = args.call.partition("**")
+        parts = [before.rstrip(", "), *(f"{name}={w.bind(value, 'k')}" for name, value in self.keywords), stars + more]
+        w.call(self.body, Args(", ".join(part for part in parts if part)), target)
+
+    def parameters(self) -> Parameters | None:
+        """Give the body's without the fixed ones; what came after them is passed by keyword."""
+        known = self.body.parameters()
+        return None if known is None else known.without({name for name, _ in self.keywords})
+
+    def detail(self) -> str:
+        """Give the fixed parameters."""
+        return ", ".join(f"{name}={value!r}" for name, value in self.keywords)
+
+    def title(self) -> str:
+        """Give the body's name."""
+        return self.body.name
+
+    @property
+    def binds(self) -> bool:
+        """Whether the body binds like a method."""
+        return bool(getattr(self.body, "binds", False))
+
+
+def entry_function(node: Node) -> Any:
+    """Give the function that a node's arguments reach first, as far as its parameters are known."""
+    while True:
+        if isinstance(node, Step):
+            return node.fn
+        if isinstance(node, Sequence):
+            node = node.parts[0]
+        elif len(node.children) == 1 and node.parameters() is not None:
+            node = node.children[0]
+        else:
+            return None
+
+
+class Receiver(Node):
+    """Call a flow made in a class body as a method of one object.
+
+    Attributes:
+        body: the flow.
+        owner: the object.
+    """
+
+    __slots__ = ("body", "owner")
+    body: Node
+    owner: object
+    kind = "method"
+    segment = False
+
+    def emit(self, w: Writer, args: Args, target: str) -> None:
+        """Write the call with the object before the other arguments."""
+        owner = w.bind(self.owner, "k")
+        w.call(self.body, Args(f"{owner}, {args.call}" if args.call else owner), target)
+
+    def parameters(self) -> Parameters | None:
+        """Give the body's without the first."""
+        known = self.body.parameters()
+        return None if known is None else known.after_first()
+
+    def title(self) -> str:
+        """Give the body's name."""
+        return self.body.name
+
+

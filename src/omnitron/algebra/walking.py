@@ -1,0 +1,93 @@
+"""Walks over trees: the metadata of the whole, the capabilities that a run lacks, neighbours with string annotations."""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import Any
+
+from omnitron.algebra.node import Node, walk_nodes
+from omnitron.algebra.steps import Sequence, Step
+from omnitron.code import clash, describe_annotation, input_annotation, output_annotation
+from omnitron.errors import DefinitionError, MissingCapability
+from omnitron.model import Effect, FlowMeta
+from omnitron.runtime import Context
+
+__all__ = ["check_names", "derived_meta", "missing_capabilities"]
+
+
+def derived_meta(root: Node) -> FlowMeta:
+    """Give the metadata of a tree: its own, with the union of effects and capabilities of its parts.
+
+    Effects stay None while no part declares any.
+    """
+    own = root.meta or FlowMeta()
+    effects: Effect | None = own.effects
+    description = own.description
+    if not root.children:
+        if not description:
+            description = (getattr(getattr(root, "fn", None), "__doc__", None) or "").strip().partition("\n")[0]
+        return own.replace(description=description) if description != own.description else own
+    seen: set[int] = set()
+    stack: list[Node] = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.meta is not None and node.meta.effects is not None:
+            effects = node.meta.effects if effects is None else effects | node.meta.effects
+        stack += node.children
+    if root.kind in REFINING and not description:
+        description = derived_meta(root.children[0]).description
+    return own.replace(effects=effects, capabilities=root.needs, description=description)
+
+
+REFINING = ("bind", "method", "on")
+
+
+def missing_capabilities(root: Node, ctx: Context) -> None:
+    """Refuse a run in a context that lacks capabilities; name them and the paths that need them."""
+    lacking = [name for name in root.needs if not ctx.has_capability(name)]
+    if not lacking:
+        return
+    found: dict[str, list[str]] = {name: [] for name in lacking}
+    for path, node in walk_nodes(root):
+        for name in lacking:
+            if node.meta is not None and name in node.meta.capabilities:
+                found[name].append(path)
+    held = ctx.runtime.capabilities or frozenset()
+    raise MissingCapability({name: tuple(paths) for name, paths in found.items()}, tuple(sorted(held)))
+
+
+def check_names(root: Node) -> None:
+    """Refuse neighbours whose string annotations clash; at the first call, when every name can be looked up."""
+    stack: list[Node] = [root]
+    seen: set[int] = set()
+    while stack:
+        node = stack.pop()
+        if id(node) in seen or not node.children:
+            continue
+        seen.add(id(node))
+        stack += node.children
+        if isinstance(node, Sequence):
+            parts = node.parts
+            for left, right in zip(parts, parts[1:], strict=False):
+                if isinstance(left, Step) and isinstance(right, Step):
+                    check_pair(left.fn, right.fn)
+
+
+def check_pair(giver: Any, taker: Any) -> None:
+    """Refuse two functions whose string annotations clash."""
+    if type(giver) is not FunctionType or type(taker) is not FunctionType:
+        return
+    out = giver.__annotations__.get("return")
+    code = taker.__code__
+    into = taker.__annotations__.get(code.co_varnames[0]) if code.co_argcount else None
+    if out is None or into is None or out == into or not (isinstance(out, str) or isinstance(into, str)):
+        return
+    given, wanted = output_annotation(giver, names=True), input_annotation(taker, names=True)
+    if clash(given, wanted):
+        raise DefinitionError(
+            f"{giver.__name__!r} gives {describe_annotation(given)}, but the next step {taker.__name__!r} takes "
+            f"{describe_annotation(wanted)}. Put a step between them that turns one into the other, or mend an annotation."
+        )

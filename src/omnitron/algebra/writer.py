@@ -1,0 +1,285 @@
+"""`Writer`: what a node writes its code to.
+
+A program is one or more Python functions, its *pieces*; each piece has a writer. A node's `emit` writes lines, runs its
+children by `call` (inline) or takes them as callables by `function`, and names objects by `bind`. Whether the program is
+the plain one or the one that is watched is the writer's business, not the node's. Read next: `omnitron.algebra.program`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from omnitron import runtime
+from omnitron.model import Inputs
+
+if TYPE_CHECKING:
+    from omnitron.algebra.node import Node
+
+__all__ = ["Args", "Build", "Piece", "Writer"]
+
+MAX_NESTING = 12
+MAX_LINES = 256
+
+Body = Any
+
+
+class Args:
+    """The arguments at one place of the generated code.
+
+    Attributes:
+        call: the text between the parentheses of a call that passes them.
+        value: the text of an expression for the input as one value.
+    """
+
+    __slots__ = ("call", "value")
+
+    def __init__(self, call: str, value: str | None = None) -> None:
+        self.call = call
+        self.value = value if value is not None else f"o_inputs({call})"
+
+    @property
+    def single(self) -> bool:
+        """Whether there is exactly one positional value."""
+        return self.call == self.value
+
+
+def inputs(*args: Any, **kwargs: Any) -> Any:
+    """Give the arguments of a call as one value."""
+    return args[0] if len(args) == 1 and not kwargs else Inputs(args, kwargs)
+
+
+class Piece:
+    """One function to be generated: what writes its body, how it is called, and what it became."""
+
+    __slots__ = ("args", "awaits", "body", "cursor", "declared", "lines", "links", "marks", "namespace", "node")
+
+    def __init__(
+        self, node: Node, body: Callable[[Writer, Args, str], None], args: Args, declared: str, awaits: bool, cursor: int
+    ) -> None:
+        self.node = node
+        self.body = body
+        self.args = args
+        self.declared = declared
+        self.awaits = awaits
+        self.cursor = cursor
+        self.lines: list[str] = []
+        self.namespace: dict[str, Any] = {}
+        self.links: list[tuple[str, int, Any]] = []
+        self.marks: dict[int, int] = {}
+
+
+class Build:
+    """The pieces of one program in one variant, written one after the other.
+
+    Args:
+        seen: whether boundaries are observed.
+        notes: whether lines carry the name of the step that they run (for a reader; never in compiled text).
+        paths: the path of every node in order of walking; needed when `seen` or `notes`.
+    """
+
+    __slots__ = ("notes", "paths", "pieces", "seen")
+
+    def __init__(self, seen: bool = False, notes: bool = False, paths: list[tuple[str, Any]] | None = None) -> None:
+        self.seen = seen
+        self.notes = notes
+        self.paths = paths or []
+        self.pieces: list[Piece] = []
+
+    def add(self, piece: Piece) -> int:
+        """Take one more piece to write; give its number."""
+        self.pieces.append(piece)
+        return len(self.pieces) - 1
+
+    def write(self) -> list[Piece]:
+        """Write every piece, also those that turn up on the way."""
+        done = 0
+        while done < len(self.pieces):
+            piece = self.pieces[done]
+            writer = Writer(self, piece)
+            if piece.lines:
+                writer.root()
+            else:
+                writer.whole()
+            done += 1
+        return self.pieces
+
+
+class Writer:
+    """The text of one function while it is written.
+
+    Attributes:
+        seen: whether this program is the watched one.
+        awaits: whether this function is a coroutine function.
+    """
+
+    __slots__ = ("awaits", "build", "cursor", "lines", "namespace", "nesting", "pad", "piece", "seen", "temps")
+
+    def __init__(self, build: Build, piece: Piece) -> None:
+        self.build = build
+        self.piece = piece
+        self.seen = build.seen
+        self.awaits = piece.awaits
+        self.cursor = piece.cursor
+        self.lines = piece.lines
+        self.namespace = piece.namespace
+        self.nesting = 0
+        self.pad = "    "
+        self.temps = 0
+
+    # What a node's `emit` uses
+
+    def line(self, text: str) -> None:
+        """Write one line."""
+        self.lines.append(self.pad + text)
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """Write `head` (with its colon) and indent what is written inside."""
+        self.lines.append(self.pad + head)
+        self.pad += "    "
+        self.nesting += 1
+        try:
+            yield
+        finally:
+            self.pad = self.pad[:-4]
+            self.nesting -= 1
+
+    def temp(self) -> str:
+        """Give the name of a variable that nothing else uses."""
+        self.temps += 1
+        return f"t{self.temps}"
+
+    def bind(self, value: object, prefix: str = "f") -> str:
+        """Give a name under which the generated code finds `value`."""
+        name = f"{prefix}{len(self.namespace)}"
+        self.namespace[name] = value
+        return name
+
+    def call(self, child: Node, args: Args, target: str) -> None:
+        """Run a child here and leave its result in the variable `target`."""
+        index = self.cursor
+        self.cursor = index + child.size
+        if self.seen and (child.segment or child.label is not None):
+            fn, awaits = self.callable_of(child, index, self.awaits, args)
+            site = self.bind(self.site(child, index, awaits), "s")
+            see = "await o_see" if self.awaits else "o_see"
+            self.mark(f"{target} = {see}({site}, {self.attach(fn)}, {args.call})", index)
+        elif self.nesting >= MAX_NESTING or (len(self.lines) > MAX_LINES and child.children):
+            fn, awaits = self.callable_of(child, index, self.awaits if self.seen else child.is_async, args)
+            self.line(f"{target} = {'await ' if awaits else ''}{self.attach(fn)}({args.call})")
+        else:
+            self.cursor = index + 1
+            self.nesting += 1
+            child.emit(self, args, target)
+            self.nesting -= 1
+            self.cursor = index + child.size
+
+    def function(self, child: Node, args: Args | None = None, *, awaits: bool | None = None) -> str:
+        """Give the name of a callable that runs a child.
+
+        Args:
+            child: the child.
+            args: what it will be called with, when that is known; else it takes whatever comes.
+            awaits: whether the callable is a coroutine function; by default as the child is.
+        """
+        index = self.cursor
+        self.cursor = index + child.size
+        wanted = child.is_async if awaits is None else awaits
+        boundary = self.seen and (child.segment or child.label is not None)
+        boundary = self.seen and (child.segment or child.label is not None)
+        if wanted and not child.is_async:
+            return self.attach(Piece(child, whole_body(child, index), *taking(args), wanted, index))
+        fn, callee_awaits = self.callable_of(child, index, wanted, args)
+        if not boundary:
+            return self.attach(fn)
+        see = runtime.see_async if wanted else runtime.see
+        return self.attach(fn, partial(partial, see, self.site(child, index, callee_awaits)))
+
+    def chunk(
+        self, parts: tuple[Node, ...], args: Args, target: str, body: Callable[[Writer, tuple[Node, ...], Args, str], None]
+    ) -> None:
+        """Run some consecutive children in a function of their own."""
+        index = self.cursor
+        self.cursor = index + sum(part.size for part in parts)
+        awaits = self.awaits if self.seen else any(part.is_async for part in parts)
+
+        def write(w: Writer, inner: Args, into: str) -> None:
+            body(w, parts, inner, into)
+
+        name = self.attach(Piece(parts[0], write, *taking(args), awaits, index))
+        self.line(f"{target} = {'await ' if awaits else ''}{name}({args.call})")
+
+    # How it works
+
+    def site(self, child: Node, index: int, awaits: bool) -> runtime.Site:
+        """Give the boundary of a child."""
+        path: str = self.build.paths[index][0]
+        return runtime.Site(path.rpartition("/")[2], child.name, child, not child.children, awaits)
+
+    def callable_of(self, child: Node, index: int, awaits: bool, args: Args | None) -> tuple[Any, bool]:
+        """Give what runs a child unobserved (its function, or a piece to be written) and whether it is awaited."""
+        fn = getattr(child, "fn", None)
+        if fn is not None and not child.children:
+            return fn, child.is_async
+        awaits = awaits if self.seen else child.is_async
+        return Piece(child, child.emit, *taking(args), awaits, index + 1), awaits
+
+    def attach(self, target: Any, wrap: Callable[[Any], Any] | None = None) -> str:
+        """Give a name for a callable, which may be a piece that is yet to be written; `wrap` goes around it."""
+        if isinstance(target, Piece):
+            name = self.bind(None, "p")
+            self.piece.links.append((name, self.build.add(target), wrap))
+            return name
+        return self.bind(target if wrap is None else wrap(target))
+
+    def mark(self, text: str, index: int) -> None:
+        """Write the line that runs the step number `index` of the tree."""
+        if self.build.notes:
+            text = f"{text}  # {one_line(self.build.paths[index][1].name)}"
+            self.piece.marks[len(self.lines) + 2] = index
+        self.lines.append(self.pad + text)
+
+    def step(self, fn: str, args: Args, target: str, awaits: bool) -> None:
+        """Write the call of a step's own function (the node whose `emit` runs)."""
+        text = f"{target} = await {fn}({args.call})" if awaits else f"{target} = {fn}({args.call})"
+        self.mark(text, self.cursor - 1)
+
+    def whole(self) -> None:
+        """Write a function that runs its node and returns the result."""
+        self.piece.body(self, self.piece.args, "v")
+        self.line("return v")
+
+    def root(self) -> None:
+        """Write the function that a call of the flow reaches first: straight on unless something watches."""
+        piece = self.piece
+        wait = "await " if piece.awaits else ""
+        self.lines[:] = [f"    if o_watch() is not None: return {wait}o_rest({piece.args.call})", "    try:"]
+        self.pad = "        "
+        piece.body(self, piece.args, "v")
+        self.line("return v")
+        self.lines += ["    except Exception as o_error:", "        o_note(o_error)", "        raise"]
+
+
+def taking(args: Args | None) -> tuple[Args, str]:
+    """Give the arguments inside, and the declaration, of a function that will be called with `args`."""
+    if args is not None and args.single:
+        return Args("v", "v"), "v"
+    return Args("*args, **kwargs"), "*args, **kwargs"
+
+
+def whole_body(child: Node, index: int) -> Callable[[Writer, Args, str], None]:
+    """Give the body of a function that runs a child with its boundary."""
+
+    def body(w: Writer, args: Args, target: str) -> None:
+        w.cursor = index
+        w.call(child, args, target)
+
+    return body
+
+
+def one_line(text: str) -> str:
+    """Give text that fits on one line of a comment."""
+    return " ".join(text.split())[:120]

@@ -1,0 +1,164 @@
+"""The exceptions of the library, one tree for every room.
+
+What a user's own function raises leaves a flow unchanged; only what the library itself has to say stands here:
+
+    OmnitronError
+    ├── DefinitionError      wrong use, refused while a flow or a context is built (also a TypeError)
+    │   └── InvalidValue     … by a value outside its range (also a ValueError)
+    ├── MissingKey           a value that the context does not hold (also a KeyError)
+    ├── MissingCapability    an authority that the context does not hold (also a PermissionError)
+    ├── DeadlineExceeded     the context's time is over (also a TimeoutError)
+    ├── MissingExtra         an optional dependency is not installed (also an ImportError)
+    ├── Unpicklable          a flow that cannot travel, and why (also a TypeError)
+    ├── RemoteError          an error in a worker process that could not travel back itself
+    └── WorkerLost           a worker process ended in the middle of its work
+
+Every error pickles, and carries what it knows as attributes besides its text. Read next: `omnitron.model`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+__all__ = [
+    "DeadlineExceeded",
+    "DefinitionError",
+    "InvalidValue",
+    "MissingCapability",
+    "MissingExtra",
+    "MissingKey",
+    "OmnitronError",
+    "RemoteError",
+    "Unpicklable",
+    "WorkerLost",
+]
+
+
+class OmnitronError(Exception):
+    """The root of every error that the library raises on its own account."""
+
+
+class DefinitionError(OmnitronError, TypeError):
+    """A flow, a policy or a context was written wrongly; raised where it is written, before anything runs."""
+
+
+class InvalidValue(DefinitionError, ValueError):
+    """A value of the right type stands outside the range that its option allows."""
+
+
+class MissingKey(OmnitronError, KeyError):
+    """The context holds no value under the key that was asked for.
+
+    Attributes:
+        key: the name of the key.
+    """
+
+    def __init__(self, key: Hashable, held: tuple[str, ...] = ()) -> None:
+        """Make the error for `key`; `held` names what the context does hold."""
+        super().__init__(key, held)
+        self.key = key
+        self.held = held
+
+    def __str__(self) -> str:
+        """Say what is missing, what is there, and how to give it."""
+        there = f"It holds {', '.join(self.held)}." if self.held else "It holds no value."
+        return (
+            f"the context has no value for {self.key!r}. {there} "
+            f"Give one with `context.with_({self.key}=...)`, or ask with `get({self.key!r}, default)`."
+        )
+
+
+class MissingCapability(OmnitronError, PermissionError):
+    """A run needs, or a derived context names, a capability that is not held.
+
+    Attributes:
+        missing: each missing capability with the paths of the flows that need it.
+    """
+
+    def __init__(self, missing: Mapping[str, tuple[str, ...]], held: tuple[str, ...] = ()) -> None:
+        """Make the error for `missing` (capability → paths that need it); `held` is what there is."""
+        super().__init__(dict(missing), held)
+        self.missing = dict(missing)
+        self.held = held
+
+    def __str__(self) -> str:
+        """Name the missing capabilities and who needs them."""
+        parts = [
+            f"{name!r} (needed by {', '.join(paths)})" if paths else repr(name)
+            for name, paths in sorted(self.missing.items())
+        ]
+        held = ", ".join(repr(name) for name in self.held) or "none"
+        return (
+            f"the context does not hold the capability {'; '.join(parts)}. It holds {held}. "
+            "Name it where the outermost context is made: `context(capabilities={...})`; "
+            "a derived context can only give up capabilities."
+        )
+
+
+class DeadlineExceeded(OmnitronError, TimeoutError):
+    """The deadline of the context has passed."""
+
+
+class MissingExtra(OmnitronError, ImportError):
+    """A part of the library needs a package that is not installed.
+
+    Attributes:
+        extra: the extra of `omnitron` that brings it.
+    """
+
+    def __init__(self, extra: str, needs: str) -> None:
+        """Make the error for the extra `extra`, which brings the package `needs`."""
+        super().__init__(extra, needs)
+        self.extra = extra
+        self.needs = needs
+
+    def __str__(self) -> str:
+        """Name the command that installs what is missing."""
+        return f"this needs the package {self.needs!r}. Install it with: pip install 'omnitron[{self.extra}]'"
+
+
+class Unpicklable(OmnitronError, TypeError):
+    """A flow, an argument or a result cannot be pickled; the text says which part and why."""
+
+
+class RemoteError(OmnitronError):
+    """A worker process raised an error that cannot be pickled; this stands in its place.
+
+    Attributes:
+        type_name: the qualified name of the original type.
+        text: the original message.
+        traceback: the original traceback, formatted in the worker.
+    """
+
+    def __init__(self, type_name: str, text: str, traceback: str = "") -> None:
+        """Describe the original error."""
+        super().__init__(type_name, text, traceback)
+        self.type_name = type_name
+        self.text = text
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        """Give the original type and message."""
+        return f"{self.type_name}: {self.text}" if self.text else self.type_name
+
+
+class WorkerLost(OmnitronError):
+    """A worker process ended before it gave an answer (killed, out of memory, or `os._exit`).
+
+    Attributes:
+        exit_code: what the process left with; negative is the number of a signal.
+    """
+
+    def __init__(self, exit_code: int | None, flow: str = "") -> None:
+        """Describe the end of the process that ran `flow`."""
+        super().__init__(exit_code, flow)
+        self.exit_code = exit_code
+        self.flow = flow
+
+    def __str__(self) -> str:
+        """Say how the process ended and what to look for."""
+        how = f"with exit code {self.exit_code}" if (self.exit_code or 0) >= 0 else f"by signal {-(self.exit_code or 0)}"
+        return (
+            f"the worker process that ran {self.flow or 'a flow'} ended {how} before it gave an answer. "
+            "The work may have been done in part. Look for a crash or for the system's out-of-memory log."
+        )

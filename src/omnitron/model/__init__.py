@@ -1,0 +1,35 @@
+"""Plain data and protocols: what is declared of a flow, what comes of a call, what a context carries.
+
+Nothing here runs anything. Read next: `omnitron.runtime` (what a run carries) and `omnitron.algebra` (what a flow is).
+"""
+
+from omnitron.model.events import Call, CallFailed, CallFinished, CallStarted, Event, Replace
+from omnitron.model.facts import Capability, Effect, FlowExample, FlowMeta, capability_names, covers
+from omnitron.model.outcome import Failure, Inputs, Ok, one_input
+from omnitron.model.protocols import Clock, Executor, Guard, Observer, Random
+from omnitron.model.record import Record
+
+__all__ = [
+    "Call",
+    "CallFailed",
+    "CallFinished",
+    "CallStarted",
+    "Capability",
+    "Clock",
+    "Effect",
+    "Event",
+    "Executor",
+    "Failure",
+    "FlowExample",
+    "FlowMeta",
+    "Guard",
+    "Inputs",
+    "Observer",
+    "Ok",
+    "Random",
+    "Record",
+    "Replace",
+    "capability_names",
+    "covers",
+    "one_input",
+]

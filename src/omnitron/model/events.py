@@ -1,0 +1,138 @@
+"""What is seen at a flow's boundary: the call, and the events that tell its course.
+
+All are frozen records; durations are seconds of the context's monotonic clock. Who emits them: `omnitron.runtime`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omnitron.model.outcome import one_input
+
+__all__ = ["Call", "CallFailed", "CallFinished", "CallStarted", "Event", "Replace"]
+
+
+class Call:
+    """One call of one flow inside a run: who, where, with what.
+
+    Attributes:
+        flow: the flow's name.
+        path: the place in the run: names from the root joined by `/`, with loop indexes and call sites.
+        run_id: the run that the call belongs to.
+        call_id: a number that no other call of that run has, in order of starting.
+        parent: the call inside which this one was made, or None for the root.
+        attempt: the ordinal of this try, from 1.
+        args: the positional arguments.
+        kwargs: the keyword arguments.
+        started_s: when it started, in seconds of the context's monotonic clock.
+        node: the node of the tree, for readers that want its metadata.
+    """
+
+    __slots__ = ("args", "attempt", "call_id", "flow", "kwargs", "node", "parent", "path", "run_id", "started_s")
+
+    def __init__(
+        self,
+        flow: str,
+        path: str,
+        run_id: str,
+        call_id: int,
+        parent: Call | None = None,
+        attempt: int = 1,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        started_s: float = 0.0,
+        node: Any = None,
+    ) -> None:
+        self.flow = flow
+        self.path = path
+        self.run_id = run_id
+        self.call_id = call_id
+        self.parent = parent
+        self.attempt = attempt
+        self.args = args
+        self.kwargs = {} if kwargs is None else kwargs
+        self.started_s = started_s
+        self.node = node
+
+    @property
+    def input(self) -> Any:
+        """The call's input as one value: its only positional argument, else `Inputs`."""
+        return one_input(self.args, self.kwargs)
+
+    def __repr__(self) -> str:
+        return f"Call({self.path!r}, run_id={self.run_id!r}, call_id={self.call_id})"
+
+
+class Event:
+    """Something that happened to a call; the call's own attributes can be read on the event too."""
+
+    __slots__ = ("call",)
+    call: Call
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+
+    @property
+    def flow(self) -> str:
+        """The flow's name."""
+        return self.call.flow
+
+    @property
+    def path(self) -> str:
+        """The place in the run."""
+        return self.call.path
+
+    @property
+    def attempt(self) -> int:
+        """The ordinal of this try, from 1."""
+        return self.call.attempt
+
+    @property
+    def run_id(self) -> str:
+        """The run that the call belongs to."""
+        return self.call.run_id
+
+    @property
+    def input(self) -> Any:
+        """What the flow was called with."""
+        return self.call.input
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.call.path!r}, call_id={self.call.call_id})"
+
+
+class CallStarted(Event):
+    """A flow is about to run."""
+
+    __slots__ = ()
+
+
+class CallFinished(Event):
+    """A flow gave `output` after `duration_s` seconds."""
+
+    __slots__ = ("duration_s", "output")
+
+    def __init__(self, call: Call, output: Any, duration_s: float) -> None:
+        self.call = call
+        self.output = output
+        self.duration_s = duration_s
+
+
+class CallFailed(Event):
+    """A flow left with `error` (cancellation too) after `duration_s` seconds."""
+
+    __slots__ = ("duration_s", "error")
+
+    def __init__(self, call: Call, error: BaseException, duration_s: float) -> None:
+        self.call = call
+        self.error = error
+        self.duration_s = duration_s
+
+
+class Replace:
+    """A guard's answer that stands for the flow's result: the flow does not run, the call gives `value`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value

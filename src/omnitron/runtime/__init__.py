@@ -1,0 +1,87 @@
+"""What a run carries: the context, the interception point, deadlines, and the machines that run branches and items.
+
+Nothing here knows the tree of a flow. `joining`, `deadlines` and `workers` import asyncio and wait until they are used;
+ask for them by `omnitron.runtime.joining` and so on. Read next: `omnitron.algebra`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
+from omnitron.runtime.context import Context, Key, Runtime, adopt_factory, context, current_context
+from omnitron.runtime.watching import (
+    Frame,
+    Run,
+    Site,
+    child_frame,
+    frame_here,
+    item_frame,
+    read_watch,
+    reset_watch,
+    run_seen,
+    run_seen_async,
+    see,
+    see_async,
+)
+
+if TYPE_CHECKING:
+    from omnitron.runtime.joining import each_async, each_threads, parallel_async, parallel_threads
+    from omnitron.runtime.observers import EventLog, Hooks, Span, Tracing
+    from omnitron.runtime.places import run_in_executor, run_in_process, run_in_thread
+
+LAZY = {
+    "EventLog": "observers",
+    "Hooks": "observers",
+    "Span": "observers",
+    "Tracing": "observers",
+    "each_async": "joining",
+    "each_threads": "joining",
+    "parallel_async": "joining",
+    "parallel_threads": "joining",
+    "run_in_executor": "places",
+    "run_in_process": "places",
+    "run_in_thread": "places",
+}
+
+__all__ = [
+    "SYSTEM_CLOCK",
+    "SYSTEM_RANDOM",
+    "Context",
+    "EventLog",
+    "Frame",
+    "Hooks",
+    "Key",
+    "Run",
+    "Runtime",
+    "Site",
+    "Span",
+    "Tracing",
+    "adopt_factory",
+    "child_frame",
+    "context",
+    "current_context",
+    "each_async",
+    "each_threads",
+    "frame_here",
+    "item_frame",
+    "parallel_async",
+    "parallel_threads",
+    "read_watch",
+    "reset_watch",
+    "run_in_executor",
+    "run_in_process",
+    "run_in_thread",
+    "run_seen",
+    "run_seen_async",
+    "see",
+    "see_async",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module 'omnitron.runtime' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"omnitron.runtime.{module}"), name)
+    return value

@@ -1,0 +1,486 @@
+"""The context: the values and the authority that a run carries.
+
+A context is immutable. `with_` derives another, which shares nothing with its parent but what it copied: no parent keeps
+its children and no child its parent, so contexts come and go like any small object. How the running code finds it is a
+context variable, which follows tasks, and the threads and processes that the library starts.
+
+Source: the specification, section 2; DESIGN, "Where the sketch is wrong".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, overload
+
+from omnitron.errors import DefinitionError, MissingCapability, MissingKey
+from omnitron.model import Capability, Clock, Executor, Guard, Observer, Random, Record, capability_names, covers
+from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
+from omnitron.runtime.watching import Frame, Run, watch
+
+__all__ = ["Context", "Key", "Runtime", "context", "current_context", "enter_run"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class Key(Generic[T]):
+    """The name of a value in the context, with its type.
+
+    Keys compare by name; a plain string is the same key without the type. The type is checked where a value is given.
+
+    Example:
+        >>> tenant = Key("tenant", str)
+        >>> context({tenant: "acme"}).get(tenant)
+        'acme'
+    """
+
+    __slots__ = ("name", "type")
+    name: str
+    type: Any
+
+    def __init__(self, name: str, type: type[T] | Any = object) -> None:
+        if not isinstance(name, str) or not name:
+            raise DefinitionError(f"the name of a Key is a string that is not empty, got {name!r}.")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "type", type)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"a Key is immutable; make another one instead of setting {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        return self.name == other.name if isinstance(other, Key) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((Key, self.name))
+
+    def __repr__(self) -> str:
+        return f"Key({self.name!r}, {getattr(self.type, '__name__', self.type)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Key, (self.name, self.type)
+
+    def check(self, value: Any) -> None:
+        """Refuse a value that is not of the key's type (generics by their origin; what `isinstance` cannot tell passes)."""
+        kind = getattr(self.type, "__origin__", self.type)
+        try:
+            fits = isinstance(value, kind)
+        except TypeError:
+            return
+        if not fits and not (kind is float and type(value) is int):
+            raise DefinitionError(
+                f"the value for {self!r} is {value!r}, a {type(value).__name__}. "
+                f"Give a {getattr(self.type, '__name__', self.type)}, or widen the type of the key."
+            )
+
+
+class Runtime(Record):
+    """What a run carries besides values: authority, who watches, time, randomness, places.
+
+    Attributes:
+        capabilities: the names held; None restricts nothing.
+        deadline: a reading of the clock's `monotonic()` after which nothing starts; None for no deadline.
+    """
+
+    __slots__ = ("capabilities", "observers", "guards", "clock", "random", "executor", "deadline")
+    capabilities: frozenset[str] | None
+    observers: tuple[Observer, ...]
+    guards: tuple[Guard, ...]
+    clock: Clock
+    random: Random
+    executor: Executor | None
+    deadline: float | None
+
+    def __init__(
+        self,
+        capabilities: frozenset[str] | None = None,
+        observers: tuple[Observer, ...] = (),
+        guards: tuple[Guard, ...] = (),
+        clock: Clock = SYSTEM_CLOCK,
+        random: Random = SYSTEM_RANDOM,
+        executor: Executor | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        self._fill(
+            capabilities=capabilities,
+            observers=observers,
+            guards=guards,
+            clock=clock,
+            random=random,
+            executor=executor,
+            deadline=deadline,
+        )
+
+
+PLAIN = Runtime()
+RESERVED = ("store", "journal", "replace")
+OPTIONS = ("capabilities", "observers", "hooks", "tracer", "guards", "clock", "random", "executor", "deadline")
+MISSING: Any = object()
+
+
+def key_name(key: Any) -> Hashable:
+    """Give what a value is stored under: a Key counts by its name."""
+    return key.name if isinstance(key, Key) else key
+
+
+class Context:
+    """The values and the authority of a run; made by `context(...)`, derived by `with_`.
+
+    Reading: `ctx.get(key)`, `ctx[key]`, `ctx.name`, `key in ctx`, `iter(ctx)`, `len(ctx)`. A missing key is an error,
+    not None. Threads and tasks may share a context freely: nothing in it changes.
+    """
+
+    __slots__ = ("__weakref__", "_runtime", "_values")
+    _values: dict[Hashable, Any]
+    _runtime: Runtime
+
+    def __init__(self, values: Mapping[Any, Any] | None = None, runtime: Runtime = PLAIN) -> None:
+        object.__setattr__(self, "_values", {} if values is None else checked_values(values))
+        object.__setattr__(self, "_runtime", runtime)
+
+    # Reading
+
+    @overload
+    def get(self, key: Key[T]) -> T: ...
+    @overload
+    def get(self, key: Key[T], default: D) -> T | D: ...
+    @overload
+    def get(self, key: Hashable, default: Any = ...) -> Any: ...
+    def get(self, key: Any, default: Any = MISSING) -> Any:
+        """Give the value under `key`, or `default` where there is none.
+
+        Raises:
+            MissingKey: there is none, and no default was given.
+        """
+        found = self._values.get(key_name(key), MISSING)
+        if found is not MISSING:
+            return found
+        if default is not MISSING:
+            return default
+        raise MissingKey(key_name(key), tuple(str(name) for name in self._values))
+
+    @overload
+    def __getitem__(self, key: Key[T]) -> T: ...
+    @overload
+    def __getitem__(self, key: Hashable) -> Any: ...
+    def __getitem__(self, key: Any) -> Any:
+        return self.get(key)
+
+    def __getattr__(self, name: str) -> Any:
+        if name[:2] == "__":
+            raise AttributeError(name)
+        try:
+            return self._values[name]
+        except KeyError:
+            error = MissingKey(name, tuple(str(key) for key in self._values))
+            raise AttributeError(str(error)) from error
+
+    def __contains__(self, key: object) -> bool:
+        return key_name(key) in self._values
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def runtime(self) -> Runtime:
+        """What the context carries besides values."""
+        return self._runtime
+
+    def has_capability(self, name: str | Capability) -> bool:
+        """Say whether a run in this context holds the capability `name`."""
+        held = self._runtime.capabilities
+        return held is None or any(covers(one, str(name)) for one in held)
+
+    # Deriving
+
+    def with_(self, values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context:
+        """Derive a context with more values, or with less authority or time.
+
+        Args:
+            values: `{key: value}` for keys of any hashable type.
+            **named: the options of `context`, and values by name.
+
+        Raises:
+            DefinitionError: a value not of its key's type, a reserved name, a wrong option.
+            MissingCapability: a capability is named that this context does not hold.
+        """
+        runtime, more = read_options(self._runtime, named)
+        merged = checked_values(values, self._values) if values else dict(self._values)
+        merged.update(more)
+        return make(merged, runtime)
+
+    def isolate(self, *keys: Hashable, capabilities: Iterable[str | Capability] = ()) -> Context:
+        """Derive a context that keeps only the values under `keys`, and no capability but those named.
+
+        Raises:
+            MissingKey: a key is named that this context does not hold.
+            MissingCapability: a capability is named that this context does not hold.
+        """
+        kept = {key_name(key): self.get(key) for key in keys}
+        runtime, _ = read_options(self._runtime, {"capabilities": capabilities})
+        return make(kept, runtime)
+
+    # Running
+
+    def run(self, flow: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call `flow(*args, **kwargs)` inside this context; for an async flow gives the coroutine to await.
+
+        Before anything runs it checks that the capabilities which the tree requires are held. A plain function is run
+        as the flow that it would make.
+
+        Raises:
+            MissingCapability: names what is missing and who needs it.
+            DeadlineExceeded: the context's deadline passed.
+        """
+        return enter_run(self, flow, args, kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"a context is immutable: derive one by `.with_({name}=...)`")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a context is immutable: {name!r} cannot be deleted; keep what you want by `.isolate(...)`")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Context):
+            return NotImplemented
+        return self._values == other._values and self._runtime == other._runtime
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}=…" if isinstance(name, str) else repr(name) for name in self._values)
+        held = self._runtime.capabilities
+        return f"context({inside})" if held is None else f"context({inside}{', ' if inside else ''}capabilities={set(held) or 'set()'})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a context cannot be pickled: it carries what belongs to this process. Send the values you need.")
+
+
+def make(values: dict[Hashable, Any], runtime: Runtime) -> Context:
+    """Make a context of values that are already checked."""
+    made = Context.__new__(Context)
+    object.__setattr__(made, "_values", values)
+    object.__setattr__(made, "_runtime", runtime)
+    return made
+
+
+def checked_values(values: Mapping[Any, Any], onto: Mapping[Hashable, Any] | None = None) -> dict[Hashable, Any]:
+    """Give a dictionary by name of `onto` and `values`, each value checked against its key."""
+    if not isinstance(values, Mapping):
+        raise DefinitionError(f"values are given as {{key: value}} or by name, got {values!r}.")
+    merged = dict(onto or {})
+    for key, value in values.items():
+        if isinstance(key, Key):
+            key.check(value)
+        merged[key_name(key)] = value
+    return merged
+
+
+def read_options(old: Runtime, named: dict[str, Any]) -> tuple[Runtime, dict[str, Any]]:
+    """Split keywords into the new runtime and the values by name."""
+    if not named:
+        return old, named
+    changes: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    for name, given in named.items():
+        if name in RESERVED:
+            raise DefinitionError(f"`{name}` is reserved for an option of the library; give a value so named by {{{name!r}: ...}}.")
+        if name in OPTIONS:
+            changes[name] = given
+        elif hasattr(Context, name):
+            raise DefinitionError(f"`{name}` is a name that Context itself has; give the value by {{{name!r}: ...}}, or rename it.")
+        else:
+            values[name] = given
+    return (derive(old, changes) if changes else old), values
+
+
+def derive(old: Runtime, changes: dict[str, Any]) -> Runtime:
+    """Give the runtime `old` with the options in `changes`; authority and time only shrink, watchers only add up."""
+    new: dict[str, Any] = {}
+    if changes.get("capabilities") is not None:
+        new["capabilities"] = attenuate(old.capabilities, capability_names(changes["capabilities"]) or frozenset())
+    watchers = [*listed("observers", changes.get("observers")), *listed("hooks", changes.get("hooks"))]
+    watchers += listed("tracer", changes.get("tracer"))
+    for observer in watchers:
+        demand(observer, "observe", "an observer", "Hooks(...), Tracing(), EventLog() or an object of your own")
+    if watchers:
+        new["observers"] = (*old.observers, *watchers)
+    guards = listed("guards", changes.get("guards"))
+    for guard in guards:
+        demand(guard, "check", "a guard", "an object of your own")
+    if guards:
+        new["guards"] = (*old.guards, *guards)
+    for option, method in (("clock", "monotonic"), ("random", "random"), ("executor", "execute")):
+        if changes.get(option) is not None:
+            demand(changes[option], method, f"`{option}`", "an object that follows the protocol")
+            new[option] = changes[option]
+    if changes.get("deadline") is not None:
+        new["deadline"] = sooner(old, changes["deadline"], new.get("clock", old.clock))
+    elif "clock" in new and old.deadline is not None:
+        new["deadline"] = old.deadline - old.clock.monotonic() + new["clock"].monotonic()
+    return old.replace(**new) if new else old
+
+
+def listed(option: str, given: Any) -> list[Any]:
+    """Give what a user may write as one watcher or several as a list."""
+    if given is None:
+        return []
+    if isinstance(given, str | Mapping):
+        raise DefinitionError(f"`{option}` takes an object or a list of them, got {given!r}.")
+    return list(given) if isinstance(given, list | tuple | set | frozenset) else [given]
+
+
+def demand(given: Any, method: str, what: str, instead: str) -> None:
+    """Refuse an object that lacks the method of its protocol."""
+    if not callable(getattr(given, method, None)) or isinstance(given, type):
+        raise DefinitionError(f"{what} has a method `{method}`, {given!r} has none. Give {instead}.")
+
+
+def attenuate(held: frozenset[str] | None, named: frozenset[str]) -> frozenset[str]:
+    """Give `named` if all of it is held; naming more is an error, not an intersection."""
+    if held is not None:
+        missing: dict[str, tuple[str, ...]] = {
+            name: () for name in named if not any(covers(one, name) for one in held)
+        }
+        if missing:
+            raise MissingCapability(missing, tuple(sorted(held)))
+    return named
+
+
+def sooner(old: Runtime, seconds: Any, clock: Clock) -> float:
+    """Give the deadline `seconds` from now on `clock`, or the one that already stands if it comes first."""
+    total = getattr(seconds, "total_seconds", None)
+    seconds = total() if total is not None else seconds
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds != seconds:
+        raise DefinitionError(f"`deadline` is seconds from now (a number or a timedelta), got {seconds!r}.")
+    mine: float = clock.monotonic() + max(seconds, 0.0)
+    if old.deadline is None:
+        return mine
+    return min(mine, old.deadline - old.clock.monotonic() + clock.monotonic())
+
+
+EMPTY = Context()
+current: ContextVar[Context] = ContextVar("omnitron_context", default=EMPTY)
+
+
+def current_context() -> Context:
+    """Give the context of the innermost run, or an empty one that restricts nothing outside any run."""
+    return current.get()
+
+
+def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context:
+    """Make a root context.
+
+    Made inside a run it holds no more authority than that run, and that run's guards stay.
+
+    Args:
+        values: `{key: value}` for keys of any hashable type.
+        **named: values by name, and these options:
+            capabilities: the names held; left out, nothing is restricted; an empty set holds nothing.
+            observers, hooks, tracer: who watches (an object with `observe`, or a list of them).
+            guards: who may refuse or replace calls (an object with `check`, or a list).
+            clock, random: where time and randomness come from.
+            executor: who runs flows in other places.
+            deadline: seconds from now after which the run is over.
+
+    Raises:
+        DefinitionError: a value not of its key's type, a reserved name, a wrong option.
+        MissingCapability: made inside a run that does not hold what is named.
+
+    Example:
+        >>> ctx = context(tenant="acme", capabilities={"net:*"})
+        >>> ctx.tenant, ctx.has_capability("net:api.example"), ctx.has_capability("file:/etc")
+        ('acme', True, False)
+    """
+    outer = current.get().runtime
+    base = PLAIN if outer is PLAIN else Runtime(capabilities=outer.capabilities, guards=outer.guards)
+    runtime, more = read_options(base, named)
+    merged = checked_values(values) if values else {}
+    merged.update(more)
+    return make(merged, runtime)
+
+
+def new_run(runtime: Runtime, is_async: bool) -> Frame | None:
+    """Give the root frame of a run if anything watches it, else None."""
+    if runtime is PLAIN:
+        return None
+    deadline = None if is_async else runtime.deadline
+    watches = (
+        runtime.observers
+        or runtime.guards
+        or runtime.capabilities is not None
+        or deadline is not None
+        or runtime.clock is not SYSTEM_CLOCK
+        or runtime.random is not SYSTEM_RANDOM
+    )
+    if not watches:
+        return None
+    run = Run(os.urandom(8).hex(), runtime.clock, runtime.observers, runtime.guards, runtime.deadline)
+    return Frame(run, "", None, False)
+
+
+def enter_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run `flow` inside `ctx` in the caller's own thread and task, keeping its colour."""
+    admit = getattr(flow, "_admit", None)
+    if admit is None:
+        flow = as_flow(flow)
+        admit = flow._admit
+    is_async: bool = admit(ctx)
+    runtime = ctx.runtime
+    check_observers(runtime, is_async, flow)
+    frame = new_run(runtime, is_async)
+    if is_async:
+        return run_async(ctx, frame, flow, args, kwargs)
+    context_token, watch_token = current.set(ctx), watch.set(frame)
+    try:
+        return flow(*args, **kwargs)
+    finally:
+        watch.reset(watch_token)
+        current.reset(context_token)
+
+
+async def run_async(
+    ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """The async half of `enter_run`: set the variables inside the task that awaits."""
+    context_token, watch_token = current.set(ctx), watch.set(frame)
+    try:
+        if ctx.runtime.deadline is None:
+            return await flow(*args, **kwargs)
+        from omnitron.runtime.deadlines import before_deadline
+
+        return await before_deadline(ctx.runtime.deadline, ctx.runtime.clock, flow, args, kwargs)
+    finally:
+        watch.reset(watch_token)
+        current.reset(context_token)
+
+
+def check_observers(runtime: Runtime, is_async: bool, flow: Any) -> None:
+    """Refuse an asynchronous observer over a sync flow before it runs."""
+    if is_async:
+        return
+    for observer in runtime.observers:
+        code = getattr(getattr(observer, "observe", None), "__code__", None)
+        if getattr(observer, "is_async", False) or (code is not None and code.co_flags & 0x80):
+            raise DefinitionError(
+                f"{observer!r} is asynchronous and the flow {getattr(flow, 'name', flow)!r} is sync: nothing could await it. "
+                "Give plain functions as hooks, or make the flow async."
+            )
+
+
+as_flow: Callable[[Any], Any]
+
+
+def adopt_factory(factory: Callable[[Any], Any]) -> None:
+    """Tell this room how a plain function becomes a flow (called once by the room that knows flows)."""
+    global as_flow
+    as_flow = factory

@@ -1,0 +1,63 @@
+"""Ending an async run when its deadline passes, on any clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from omnitron.errors import DeadlineExceeded
+from omnitron.model import Clock
+
+__all__ = ["before_deadline"]
+
+
+async def before_deadline(
+    deadline: float, clock: Clock, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Await `fn(*args, **kwargs)`; when `clock` reaches `deadline` first, cancel it, let it clean up, and raise.
+
+    Raises:
+        DeadlineExceeded: the deadline passed, before or during the call. A cancellation from outside stays one.
+    """
+    left = deadline - clock.monotonic()
+    if left <= 0:
+        raise DeadlineExceeded(f"the deadline of the context passed {-left:.3f} s before the run started.")
+    if left == float("inf"):
+        return await fn(*args, **kwargs)
+    task = asyncio.current_task()
+    assert task is not None
+    passed = False
+
+    async def alarm() -> None:
+        nonlocal passed
+        while (rest := deadline - clock.monotonic()) > 0:
+            await clock.sleep(rest)
+        passed = True
+        task.cancel()
+
+    watcher = asyncio.ensure_future(alarm())
+    try:
+        result = await fn(*args, **kwargs)
+    except asyncio.CancelledError as error:
+        if passed and task.uncancel() == 0:
+            raise DeadlineExceeded(f"the deadline of the context passed: {left:.3f} s were left when the run started.") from error
+        raise
+    except BaseException:
+        if passed:
+            task.uncancel()
+        raise
+    finally:
+        watcher.cancel()
+    if passed:
+        await swallow_own_cancel(task)
+    return result
+
+
+async def swallow_own_cancel(task: asyncio.Task[Any]) -> None:
+    """Take back the alarm's cancellation that arrived when the work had just finished."""
+    if task.uncancel() == 0:
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            return

@@ -1,0 +1,376 @@
+"""Structured concurrency over plain functions: a parallel whose branches fail fast, and loops with bounds.
+
+These machines know no flow: branches and items are functions. No task or thread that is started here outlives the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Iterator
+from contextvars import copy_context
+from typing import Any
+
+from omnitron.model import Failure, Ok
+
+__all__ = ["each_async", "each_threads", "parallel_async", "parallel_threads"]
+
+PathOf = Callable[[BaseException], str]
+
+
+async def parallel_async(
+    branches: tuple[Callable[..., Coroutine[Any, Any, Any]], ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> list[Any]:
+    """Run the branches at once with the same arguments; give their results in order.
+
+    The first error cancels the others; once all have ended it leaves, with one note that lists what else was raised. A
+    cancellation from outside is passed to all branches, which are awaited before it leaves.
+    """
+    loop = asyncio.get_running_loop()
+    left = len(branches)
+    results: list[Any] = [None] * left
+    done: asyncio.Future[None] = loop.create_future()
+    errors: list[BaseException] = []
+    stopping = False
+
+    async def fill(index: int, branch: Callable[..., Coroutine[Any, Any, Any]]) -> None:
+        nonlocal left
+        try:
+            results[index] = await branch(*args, **kwargs)
+        except BaseException as error:
+            if not (stopping and isinstance(error, asyncio.CancelledError)):
+                errors.append(error)
+                if not done.done():
+                    done.set_result(None)
+            if not isinstance(error, (Exception, asyncio.CancelledError)):
+                raise
+        left -= 1
+        if left == 0 and not done.done():
+            done.set_result(None)
+
+    tasks = [loop.create_task(fill(index, branch)) for index, branch in enumerate(branches)]
+    try:
+        await done
+    finally:
+        if left:
+            stopping = True
+            await cancel_all(tasks)
+    if errors:
+        raise_first(errors)
+    return results
+
+
+async def cancel_all(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel the tasks and wait until each has ended; a cancellation that arrives meanwhile is raised afterwards."""
+    for task in tasks:
+        task.cancel()
+    interrupted: asyncio.CancelledError | None = None
+    waiting = {task for task in tasks if not task.done()}
+    while waiting:
+        try:
+            await asyncio.wait(waiting)
+        except asyncio.CancelledError as error:
+            interrupted = error
+        waiting = {task for task in waiting if not task.done()}
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
+    if interrupted is not None:
+        raise interrupted
+
+
+def raise_first(errors: list[BaseException]) -> None:
+    """Raise the first error; note the others on it, once."""
+    first, *others = errors
+    if others:
+        listed = "; ".join(f"{type(error).__name__}: {error}" for error in others)
+        note_quietly(first, f"other branches raised too: {listed}")
+    try:
+        raise first
+    finally:
+        del first, others, errors
+
+
+def note_quietly(error: BaseException, note: str) -> None:
+    """Add a note unless it is there already or the exception refuses notes."""
+    try:
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
+    except Exception:
+        return
+
+
+def parallel_threads(
+    branches: tuple[Callable[..., Any], ...], threads: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> list[Any]:
+    """Run sync branches on at most `threads` threads; give their results in order.
+
+    After an error no further branch starts; those that run are awaited (a thread cannot be cancelled), then the first
+    error in order leaves with one note that lists the others.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(threads, len(branches))) as pool:
+        futures = [pool.submit(copy_context().run, branch, *args, **kwargs) for branch in branches]
+        errors: list[BaseException] = []
+        results: list[Any] = []
+        for future in futures:
+            if errors and future.cancel():
+                continue
+            error = future.exception()
+            if error is not None:
+                errors.append(error)
+            else:
+                results.append(future.result())
+    if errors:
+        raise_first(errors)
+    return results
+
+
+class Ordered:
+    """Give results on in the order of their inputs, however they arrive."""
+
+    __slots__ = ("accept", "early", "next")
+
+    def __init__(self, accept: Callable[[Any], None]) -> None:
+        self.accept = accept
+        self.early: dict[int, Any] = {}
+        self.next = 0
+
+    def put(self, index: int, value: Any) -> None:
+        """Take the result of input `index`."""
+        if index != self.next:
+            self.early[index] = value
+            return
+        self.accept(value)
+        self.next += 1
+        while self.early and self.next in self.early:
+            value = self.early.pop(self.next)
+            self.next += 1
+            self.accept(value)
+
+
+class Folded:
+    """Where the results of a loop go: into a list, or through the user's reducer into one value."""
+
+    __slots__ = ("fold", "value")
+
+    def __init__(self, fold: Callable[[Any, Any], Any] | None, start: Callable[[], Any] | None) -> None:
+        self.fold = fold
+        self.value: Any = start() if start is not None else []
+
+    def acceptor(self) -> Callable[[Any], None]:
+        """Give the function that takes one result."""
+        append: Callable[[Any], None] = self.value.append if self.fold is None else self.reduce
+        return append
+
+    def reduce(self, item: Any) -> None:
+        """Fold one result in."""
+        assert self.fold is not None
+        self.value = self.fold(self.value, item)
+
+
+def outcome_of(error: Exception, item: Any, path_of: PathOf) -> Failure:
+    """Make the outcome of an item that raised."""
+    return Failure(error, item, path_of(error))
+
+
+async def each_async(
+    call: Callable[[Any], Coroutine[Any, Any, Any]],
+    items: Iterable[Any] | AsyncIterable[Any],
+    concurrency: int,
+    *,
+    unordered: bool,
+    collect: bool,
+    fold: Callable[[Any, Any], Any] | None,
+    start: Callable[[], Any] | None,
+    path_of: PathOf,
+    enter: Callable[[int], Any] | None = None,
+    leave: Callable[[Any], None] | None = None,
+) -> Any:
+    """Await `call(item)` for every item, at most `concurrency` at once; give the list, or the folded value.
+
+    Items are taken from the iterable only when a worker is free, and in order; a result that waits for an earlier one
+    counts against twice the bound, so memory stays bounded too. The first error (not under `collect`) cancels the
+    running calls, which are awaited. `enter(index)` and `leave` frame each item for whoever watches.
+    """
+    folded = Folded(fold, start)
+    accept = folded.acceptor()
+    order = None if unordered else Ordered(accept)
+    source = Source(items)
+    window = 2 * concurrency
+    blocked: list[asyncio.Future[None]] = []
+
+    async def room() -> None:
+        assert order is not None
+        while source.taken - order.next >= window:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            blocked.append(waiter)
+            await waiter
+
+    def put(index: int, value: Any) -> None:
+        if order is None:
+            accept(value)
+            return
+        order.put(index, value)
+        while blocked:
+            waiter = blocked.pop()
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def worker() -> None:
+        while True:
+            if order is not None and source.taken - order.next >= window:
+                await room()
+            found = await source.take() if source.is_async else source.take_now()
+            if found is END:
+                return
+            index, item = found
+            token = enter(index) if enter is not None else None
+            try:
+                value = await call(item)
+                if collect:
+                    value = Ok(value)
+            except Exception as error:
+                if not collect:
+                    raise
+                value = outcome_of(error, item, path_of)
+            finally:
+                if leave is not None and token is not None:
+                    leave(token)
+            put(index, value)
+
+    size = source.known_size()
+    count = concurrency if size is None else max(1, min(concurrency, size))
+    try:
+        if count == 1:
+            await worker()
+        else:
+            await parallel_async((worker,) * count, (), {})
+    finally:
+        await source.close()
+    return folded.value
+
+
+END: Any = object()
+
+
+class Source:
+    """Number the items of a sync or async iterable and hand them out one at a time."""
+
+    __slots__ = ("ended", "is_async", "items", "iterator", "lock", "taken")
+
+    def __init__(self, items: Iterable[Any] | AsyncIterable[Any]) -> None:
+        self.items = items
+        self.is_async = hasattr(items, "__aiter__")
+        self.iterator: Any = items.__aiter__() if self.is_async else iter(items)  # type: ignore[union-attr,arg-type]
+        self.lock = asyncio.Lock() if self.is_async else None
+        self.taken = 0
+        self.ended = False
+
+    def known_size(self) -> int | None:
+        """Give the number of items if the iterable tells it."""
+        try:
+            return len(self.items)  # type: ignore[arg-type]
+        except TypeError:
+            return None
+
+    def take_now(self) -> Any:
+        """Give the next (index, item) of a sync iterable, or END."""
+        if self.ended:
+            return END
+        try:
+            item = next(self.iterator)
+        except StopIteration:
+            self.ended = True
+            return END
+        except BaseException:
+            self.ended = True
+            raise
+        index = self.taken
+        self.taken = index + 1
+        return index, item
+
+    async def take(self) -> Any:
+        """Give the next (index, item) of an async iterable, or END; one taker at a time."""
+        assert self.lock is not None
+        async with self.lock:
+            if self.ended:
+                return END
+            try:
+                item = await self.iterator.__anext__()
+            except StopAsyncIteration:
+                self.ended = True
+                return END
+            except BaseException:
+                self.ended = True
+                raise
+            index = self.taken
+            self.taken = index + 1
+            return index, item
+
+    async def close(self) -> None:
+        """Close an async generator that was not read to its end."""
+        close = getattr(self.iterator, "aclose", None)
+        if close is not None and not self.ended:
+            await close()
+
+
+def each_threads(
+    call: Callable[[Any], Any],
+    items: Iterable[Any],
+    threads: int,
+    *,
+    unordered: bool,
+    collect: bool,
+    fold: Callable[[Any, Any], Any] | None,
+    start: Callable[[], Any] | None,
+    path_of: PathOf,
+    enter: Callable[[int], Any] | None = None,
+    leave: Callable[[Any], None] | None = None,
+) -> Any:
+    """Call `call(item)` for every item on `threads` threads; give the list, or the folded value.
+
+    The iterable is read and the reducer is called in the caller's thread only. At most twice `threads` items are on the
+    way. After an error (not under `collect`) nothing further starts and what runs is awaited.
+    """
+    from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+    folded = Folded(fold, start)
+    accept = folded.acceptor()
+    put = Ordered(accept).put if not unordered else lambda _index, value: accept(value)
+
+    def one(index: int, item: Any) -> Any:
+        token = enter(index) if enter is not None else None
+        try:
+            value = call(item)
+            return Ok(value) if collect else value
+        except Exception as error:
+            if not collect:
+                raise
+            return outcome_of(error, item, path_of)
+        finally:
+            if leave is not None and token is not None:
+                leave(token)
+
+    running: dict[Future[Any], int] = {}
+    numbered: Iterator[tuple[int, Any]] = iter(enumerate(items))
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            more = True
+            while more or running:
+                while more and len(running) < 2 * threads:
+                    found = next(numbered, None)
+                    if found is None:
+                        more = False
+                        break
+                    running[pool.submit(copy_context().run, one, *found)] = found[0]
+                if not running:
+                    break
+                waiting = running if unordered else [min(running, key=running.__getitem__)]
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    put(running.pop(future), future.result())
+        except BaseException:
+            for future in running:
+                future.cancel()
+            raise
+    return folded.value

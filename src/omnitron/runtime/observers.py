@@ -1,0 +1,201 @@
+"""Three users of the interception point: hooks, tracing, and a log of events."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from omnitron.errors import DefinitionError
+from omnitron.model import CallFailed, CallFinished, CallStarted, Event
+
+__all__ = ["EventLog", "Hooks", "Span", "Tracing"]
+
+Hook = Callable[[Any], Awaitable[None] | None]
+
+
+class Hooks:
+    """Call functions before a flow runs, after it gave its output, and when it raised.
+
+    Each function takes one event: `before` a `CallStarted`, `after` a `CallFinished` (`.output`, `.duration_s`),
+    `on_error` a `CallFailed` (`.error`, `.duration_s`; cancellation too). All have `.flow, .path, .attempt, .run_id,
+    .input`. Functions of one kind are called in the order given, each even when an earlier one raised. Over async flows
+    they may be async; over sync flows that is refused when the run starts.
+
+    Args:
+        before: a function or several.
+        after: a function or several.
+        on_error: a function or several.
+    """
+
+    __slots__ = ("after", "before", "is_async", "on_error")
+
+    def __init__(
+        self,
+        *,
+        before: Hook | Iterable[Hook] = (),
+        after: Hook | Iterable[Hook] = (),
+        on_error: Hook | Iterable[Hook] = (),
+    ) -> None:
+        self.before = functions("before", before)
+        self.after = functions("after", after)
+        self.on_error = functions("on_error", on_error)
+        self.is_async = any(is_coroutine_function(hook) for hook in (*self.before, *self.after, *self.on_error))
+
+    def observe(self, event: Event, /) -> Awaitable[None] | None:
+        """Call the functions of the event's kind; give an awaitable if any of them did."""
+        kind = type(event)
+        hooks = self.before if kind is CallStarted else self.after if kind is CallFinished else self.on_error
+        errors: list[Exception] = []
+        for place, hook in enumerate(hooks):
+            try:
+                later = hook(event)
+            except Exception as error:
+                errors.append(error)
+                continue
+            if later is not None and hasattr(later, "__await__"):
+                return self.finish(event, later, hooks[place + 1 :], errors)
+        raise_all(errors)
+        return None
+
+    async def finish(
+        self, event: Event, later: Awaitable[None], rest: tuple[Hook, ...], errors: list[Exception]
+    ) -> None:
+        """Await one hook's answer, then call the hooks that come after it."""
+        try:
+            await later
+        except Exception as error:
+            errors.append(error)
+        for hook in rest:
+            try:
+                answer = hook(event)
+                if answer is not None and hasattr(answer, "__await__"):
+                    await answer
+            except Exception as error:
+                errors.append(error)
+        raise_all(errors)
+
+    def __repr__(self) -> str:
+        named = ", ".join(
+            f"{kind}=[{', '.join(getattr(hook, '__name__', repr(hook)) for hook in hooks)}]"
+            for kind, hooks in (("before", self.before), ("after", self.after), ("on_error", self.on_error))
+            if hooks
+        )
+        return f"Hooks({named})"
+
+
+def functions(kind: str, given: Any) -> tuple[Hook, ...]:
+    """Give one hook or several as a tuple, each callable."""
+    hooks = (given,) if callable(given) else tuple(given)
+    for hook in hooks:
+        if not callable(hook):
+            raise DefinitionError(f"`{kind}` takes a function of one event or a list of them, got {hook!r}.")
+    return hooks
+
+
+def is_coroutine_function(hook: Any) -> bool:
+    """Say whether calling `hook` gives a coroutine (as far as its code shows)."""
+    code = getattr(hook, "__code__", None) or getattr(getattr(type(hook), "__call__", None), "__code__", None)
+    return code is not None and bool(code.co_flags & 0x80)
+
+
+def raise_all(errors: list[Exception]) -> None:
+    """Raise what the hooks raised, as one error."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise ExceptionGroup("several hooks raised", errors)
+
+
+class Span:
+    """The time that one call took, as tracers draw it.
+
+    Attributes:
+        name: the flow's name.
+        path: its place in the run.
+        run_id, span_id, parent_id: who it is; `parent_id` is None for the root of the run.
+        status: "running", then "ok", "error" or "cancelled".
+        error: the exception it left with, or None.
+        started_s: when it started, in seconds of the context's monotonic clock.
+        duration_s: how long it took, None while it runs.
+    """
+
+    __slots__ = ("duration_s", "error", "name", "parent_id", "path", "run_id", "span_id", "started_s", "status")
+
+    def __init__(
+        self, name: str, path: str, run_id: str, span_id: int, parent_id: int | None, started_s: float
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.run_id = run_id
+        self.span_id = span_id
+        self.parent_id = parent_id
+        self.status = "running"
+        self.error: BaseException | None = None
+        self.started_s = started_s
+        self.duration_s: float | None = None
+
+    def __repr__(self) -> str:
+        took = "" if self.duration_s is None else f", {self.duration_s * 1e3:.3f} ms"
+        return f"Span({self.path!r}, {self.status}{took})"
+
+
+class Tracing:
+    """Record a span for every call, with its parent, status and error. One tracer may watch many runs at once.
+
+    Args:
+        on_end: called with each span when it ends; with `keep=False` nothing else holds the spans.
+        keep: whether `spans` keeps them.
+
+    Attributes:
+        spans: the kept spans in the order in which the calls started.
+    """
+
+    def __init__(self, on_end: Callable[[Span], object] | None = None, *, keep: bool = True) -> None:
+        self.spans: list[Span] = []
+        self.on_end = on_end
+        self.keep = keep
+        self._open: dict[tuple[str, int], Span] = {}
+
+    def observe(self, event: Event, /) -> None:
+        """Open or close the span of the event's call."""
+        call = event.call
+        key = (call.run_id, call.call_id)
+        if type(event) is CallStarted:
+            parent = None if call.parent is None else call.parent.call_id
+            span = self._open[key] = Span(call.flow, call.path, call.run_id, call.call_id, parent, call.started_s)
+            if self.keep:
+                self.spans.append(span)
+            return
+        ended = self._open.pop(key, None)
+        if ended is None:
+            return
+        if isinstance(event, CallFinished):
+            ended.status, ended.duration_s = "ok", event.duration_s
+        elif isinstance(event, CallFailed):
+            ended.status = "error" if isinstance(event.error, Exception) else "cancelled"
+            ended.error, ended.duration_s = event.error, event.duration_s
+        if self.on_end is not None:
+            self.on_end(ended)
+
+
+class EventLog:
+    """Keep the events of the runs that it watches, in order.
+
+    Args:
+        limit: how many to keep; the oldest go first. None keeps all.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.events: list[Event] = []
+        self.limit = limit
+        self._lock = threading.Lock()
+
+    def observe(self, event: Event, /) -> None:
+        """Append the event."""
+        if self.limit is None:
+            self.events.append(event)
+            return
+        with self._lock:
+            self.events.append(event)
+            del self.events[: -self.limit or len(self.events)]

@@ -1,0 +1,249 @@
+"""The one interception point: what happens at a flow's boundary in a run that watches.
+
+The generated code of a flow reads `watch`, and when it holds None goes straight on. Otherwise each boundary calls `see`
+(or `see_async`) with its site; both enter a call (deadline, guards, events) and leave it. Hooks, tracing and the event
+log are observers (`omnitron.runtime.observers`); nothing else wraps a call a second way.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from itertools import count
+from typing import Any
+
+from omnitron.errors import DeadlineExceeded
+from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Clock, Event, Guard, Observer, Replace
+
+__all__ = ["Frame", "Run", "Site", "child_frame", "frame_here", "item_frame", "see", "see_async", "watch"]
+
+
+class Run:
+    """What the calls of one watched run share. Immutable but for the counter of calls."""
+
+    __slots__ = ("clock", "deadline", "guards", "id", "next_call", "observers")
+
+    def __init__(
+        self, id: str, clock: Clock, observers: tuple[Observer, ...], guards: tuple[Guard, ...], deadline: float | None
+    ) -> None:
+        self.id = id
+        self.clock = clock
+        self.observers = observers
+        self.guards = guards
+        self.deadline = deadline
+        self.next_call = count(1).__next__
+
+    def admit(self, call: Call) -> Replace | None:
+        """Check deadline and guards; raise to refuse, give a `Replace` to stand in."""
+        if self.deadline is not None and call.started_s >= self.deadline:
+            raise DeadlineExceeded(
+                f"the deadline of the context passed {call.started_s - self.deadline:.3f} s before "
+                f"{call.path!r} would have started. Give the run more time: `with_(deadline=seconds)` on the root context."
+            )
+        for guard in self.guards:
+            answer = guard.check(call)
+            if answer is not None:
+                return answer
+        return None
+
+    def notify(self, event: Event) -> None:
+        """Tell every observer; what it raises is logged and dropped, an awaitable cannot be awaited here."""
+        for observer in self.observers:
+            try:
+                later = observer.observe(event)
+                if later is not None:
+                    refuse_awaitable(observer, later)
+            except Exception as error:
+                report(observer, event, error)
+
+    async def notify_async(self, event: Event) -> None:
+        """Tell every observer in order, awaiting those that are asynchronous."""
+        for observer in self.observers:
+            try:
+                later = observer.observe(event)
+                if later is not None:
+                    await later
+            except Exception as error:
+                report(observer, event, error)
+
+
+class Frame:
+    """Where in a watched run the running code is: the path so far and the call that is being made.
+
+    `body` says that a user's function runs here, so that a flow called now is a call from its body and not a part of
+    the tree.
+    """
+
+    __slots__ = ("body", "call", "path", "run", "sites")
+
+    def __init__(self, run: Run, path: str, call: Call | None, body: bool) -> None:
+        self.run = run
+        self.path = path
+        self.call = call
+        self.body = body
+        self.sites: dict[Any, int] | None = None
+
+
+class Site:
+    """A boundary of the tree, known before anything runs: its last path segment and its node."""
+
+    __slots__ = ("awaits", "body", "flow", "node", "segment")
+
+    def __init__(self, segment: str, flow: str, node: Any, body: bool, awaits: bool) -> None:
+        self.segment = segment
+        self.flow = flow
+        self.node = node
+        self.body = body
+        self.awaits = awaits
+
+
+watch: ContextVar[Frame | None] = ContextVar("omnitron_watch", default=None)
+set_watch, reset_watch, read_watch = watch.set, watch.reset, watch.get
+
+
+def report(observer: object, event: Event, error: Exception) -> None:
+    """Log that an observer raised; the run goes on."""
+    import logging
+
+    logging.getLogger("omnitron").error(
+        "observer %r raised at %s of %s; the run goes on without it",
+        observer,
+        type(event).__name__,
+        event.path,
+        exc_info=error,
+        extra={"run_id": event.run_id, "path": event.path, "attempt": event.attempt},
+    )
+
+
+def refuse_awaitable(observer: object, later: Awaitable[None]) -> None:
+    """Close what cannot be awaited in a sync flow and say so."""
+    close = getattr(later, "close", None)
+    if close is not None:
+        close()
+    raise TypeError(
+        f"{observer!r} is asynchronous and cannot watch the sync flow here: nothing can await it. "
+        "Give it a plain function, or make the flow async."
+    )
+
+
+def frame_here(depth: int, name: str) -> tuple[Frame, str]:
+    """Give the parent frame and the path of a flow that is called now, `depth` Python frames above this one."""
+    frame = read_watch()
+    assert frame is not None
+    if not frame.path:
+        return frame, name
+    if not frame.body:
+        return frame, f"{frame.path}/{name}"
+    caller = sys._getframe(depth + 1)
+    site = (caller.f_code, caller.f_lasti, name)
+    if frame.sites is None:
+        frame.sites = {}
+    seen = frame.sites.get(site, 0)
+    frame.sites[site] = seen + 1
+    code, node = caller.f_code, None if frame.call is None else frame.call.node
+    own = getattr(getattr(node, "fn", None), "__code__", code) is code
+    where = call_ordinal(code, caller.f_lasti)
+    return frame, f"{frame.path}/{name}@{where if own else f'{code.co_name}.{where}'}[{seen}]"
+
+
+ordinals: dict[Any, dict[int, int]] = {}
+
+
+def call_ordinal(code: Any, offset: int) -> int:
+    """Give the ordinal (from 0) of the call at bytecode `offset` among the calls of `code`: a place that no edit of
+    comments or line breaks moves."""
+    known = ordinals.get(code)
+    if known is None:
+        import dis
+
+        calls = [i.offset for i in dis.get_instructions(code) if i.opname.startswith("CALL") and "INTRINSIC" not in i.opname]
+        if len(ordinals) > 4096:
+            ordinals.clear()
+        known = ordinals[code] = {place: number for number, place in enumerate(calls)}
+    return known.get(offset, len(known))
+
+
+def child_frame(parent: Frame, path: str, site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame:
+    """Make the frame of a call that starts now."""
+    run = parent.run
+    call = Call(
+        site.flow, path, run.id, run.next_call(), parent.call, 1, args, kwargs, run.clock.monotonic(), site.node
+    )
+    return Frame(run, path, call, site.body)
+
+
+def item_frame(index: int) -> Any:
+    """Enter item `index` of a loop: give the token that `reset_watch` takes."""
+    frame = read_watch()
+    assert frame is not None
+    return set_watch(Frame(frame.run, f"{frame.path}[{index}]", frame.call, False))
+
+
+def see(site: Site, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call `fn` as the boundary `site` beneath the running frame."""
+    parent = read_watch()
+    assert parent is not None
+    return run_seen(child_frame(parent, f"{parent.path}/{site.segment}", site, args, kwargs), fn, args, kwargs)
+
+
+async def see_async(site: Site, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call and await `fn` as the boundary `site` beneath the running frame."""
+    parent = read_watch()
+    assert parent is not None
+    frame = child_frame(parent, f"{parent.path}/{site.segment}", site, args, kwargs)
+    return await run_seen_async(frame, fn, args, kwargs, site.awaits)
+
+
+def run_seen(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run one sync call inside its frame, with its events."""
+    run, call = frame.run, frame.call
+    assert call is not None
+    stand_in = run.admit(call)
+    if run.observers:
+        run.notify(CallStarted(call))
+    try:
+        if stand_in is None:
+            token = set_watch(frame)
+            try:
+                output = fn(*args, **kwargs)
+            finally:
+                reset_watch(token)
+        else:
+            output = stand_in.value
+    except BaseException as error:
+        if run.observers:
+            run.notify(CallFailed(call, error, run.clock.monotonic() - call.started_s))
+        raise
+    if run.observers:
+        run.notify(CallFinished(call, output, run.clock.monotonic() - call.started_s))
+    return output
+
+
+async def run_seen_async(
+    frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], awaits: bool = True
+) -> Any:
+    """Run one call of an async run inside its frame, with its events; `awaits` says whether `fn` is asynchronous."""
+    run, call = frame.run, frame.call
+    assert call is not None
+    stand_in = run.admit(call)
+    if run.observers:
+        await run.notify_async(CallStarted(call))
+    try:
+        if stand_in is None:
+            token = set_watch(frame)
+            try:
+                output = fn(*args, **kwargs)
+                if awaits:
+                    output = await output
+            finally:
+                reset_watch(token)
+        else:
+            output = stand_in.value
+    except BaseException as error:
+        if run.observers:
+            await run.notify_async(CallFailed(call, error, run.clock.monotonic() - call.started_s))
+        raise
+    if run.observers:
+        await run.notify_async(CallFinished(call, output, run.clock.monotonic() - call.started_s))
+    return output

@@ -1,0 +1,69 @@
+"""Functions that worker processes can import, for the tests of places."""
+
+import os
+import signal
+
+
+class Sore(Exception):
+    """An exception that pickles but does not load."""
+
+    def __init__(self, first, second):
+        super().__init__(first)
+
+
+class Local(Exception):
+    """An exception that cannot be pickled."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.hold = lambda: None
+
+
+def pid_and(x):
+    """Give this process and the input."""
+    return os.getpid(), x
+
+
+async def late_pid_and(x):
+    """Give this process and the input, later."""
+    import asyncio
+
+    await asyncio.sleep(0)
+    return os.getpid(), x
+
+
+def die(x):
+    """End this process as the system would."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail(x):
+    """Raise an exception that travels."""
+    raise ValueError("far away", x)
+
+
+def fail_local(x):
+    """Raise an exception that cannot travel."""
+    raise Local(f"stays {x}")
+
+
+def fail_sore(x):
+    """Raise an exception that pickles and does not load."""
+    raise Sore("one", "two")
+
+
+def give_lambda(x):
+    """Give what cannot be pickled."""
+    return lambda: x
+
+
+def tenant(x):
+    """Give what the context of this call holds."""
+    from omnitron import current_context
+
+    return current_context().get("tenant"), x
+
+
+def boom(x):
+    """Leave without clean-up."""
+    os._exit(7)

@@ -1,0 +1,269 @@
+"""Another place for the work: `on("thread")`, `on("process")`, and executors."""
+
+import asyncio
+import contextvars
+import os
+import threading
+
+import pytest
+
+from omnitron import (
+    AsyncFlow,
+    OmnitronError,
+    RemoteError,
+    Unpicklable,
+    WorkerLost,
+    context,
+    current_context,
+    flow,
+)
+
+from . import places
+
+where = flow(lambda x: (threading.get_ident(), x))
+
+
+def test_on_makes_an_async_flow():
+    """Waiting for another place is waiting."""
+    assert type(where.on("thread")) is AsyncFlow
+
+
+def test_a_thread_is_another_thread():
+    """The work runs in a thread of its own, and the result comes back."""
+    ident, value = asyncio.run(where.on("thread")(5))
+
+    assert ident != threading.get_ident()
+    assert value == 5
+
+
+def test_the_loop_goes_on_while_a_thread_works():
+    """A blocking step in a thread does not block the loop."""
+    release = threading.Event()
+
+    async def main():
+        task = asyncio.ensure_future(flow(lambda x: release.wait(10)).on("thread")(0))
+        await asyncio.sleep(0)
+        release.set()
+        return await task
+
+    assert asyncio.run(main()) is True
+
+
+def test_a_thread_sees_the_callers_context_variables():
+    """Context variables follow into the thread."""
+    seen = contextvars.ContextVar("seen")
+
+    async def main():
+        seen.set("here")
+        return await flow(lambda x: seen.get()).on("thread")(0)
+
+    assert asyncio.run(main()) == "here"
+
+
+def test_a_thread_runs_in_the_callers_context():
+    """The context of the run follows into the thread."""
+    holder = flow(lambda x: current_context().get("tenant")).on("thread")
+
+    assert asyncio.run(context(tenant="acme").run(holder, 0)) == "acme"
+
+
+def test_an_exception_of_a_thread_leaves_as_it_is():
+    """The exception object itself comes back."""
+    error = ValueError("there")
+
+    @flow
+    def fail(x):
+        raise error
+
+    with pytest.raises(ValueError, match="there") as caught:
+        asyncio.run(fail.on("thread")(0))
+    assert caught.value is error
+
+
+def test_an_async_flow_in_a_thread_has_a_loop_of_its_own():
+    """An async flow on a thread runs under another loop."""
+
+    @flow
+    async def loop_of(x):
+        await asyncio.sleep(0)
+        return id(asyncio.get_running_loop())
+
+    async def main():
+        return await loop_of.on("thread")(0), id(asyncio.get_running_loop())
+
+    there, here = asyncio.run(main())
+    assert there != here
+
+
+def test_threads_run_side_by_side():
+    """Two calls of a thread step overlap."""
+    barrier = threading.Barrier(2, timeout=10)
+    meet = flow(lambda x: barrier.wait() >= 0).on("thread")
+
+    async def main():
+        return await asyncio.gather(meet(1), meet(2))
+
+    assert asyncio.run(main()) == [True, True]
+
+
+def test_cancelling_a_thread_step_lets_the_caller_go():
+    """A thread cannot be ended, so the caller leaves it behind."""
+    release = threading.Event()
+
+    async def main():
+        task = asyncio.ensure_future(flow(lambda x: release.wait(10)).on("thread")(0))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        try:
+            await task
+        finally:
+            release.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(main())
+
+
+def test_a_process_is_another_process():
+    """The work runs in another process, and the result comes back."""
+    pid, value = asyncio.run(flow(places.pid_and).on("process")(5))
+
+    assert pid != os.getpid()
+    assert value == 5
+
+
+def test_an_async_flow_runs_in_a_process():
+    """An async flow in a process runs under a loop there."""
+    pid, value = asyncio.run(flow(places.late_pid_and).on("process")(5))
+
+    assert pid != os.getpid()
+    assert value == 5
+
+
+def test_a_composed_flow_travels_whole():
+    """A pipe of importable steps goes to the process as one."""
+    pid, value = asyncio.run((flow(abs) | flow(places.pid_and)).on("process")(-5))
+
+    assert pid != os.getpid()
+    assert value == 5
+
+
+def test_context_values_travel_to_a_process():
+    """Picklable values of the context are there."""
+    run = context(tenant="acme").run(flow(places.tenant).on("process"), 1)
+
+    assert asyncio.run(run) == ("acme", 1)
+
+
+def test_a_value_that_cannot_travel_stays_behind():
+    """A context value that does not pickle is no obstacle for those that do."""
+    run = context(tenant="acme", lock=threading.Lock()).run(flow(places.tenant).on("process"), 1)
+
+    assert asyncio.run(run) == ("acme", 1)
+
+
+def test_an_exception_travels_back_from_a_process():
+    """Type and arguments of the exception are the user's own."""
+    with pytest.raises(ValueError, match="far away") as caught:
+        asyncio.run(flow(places.fail).on("process")(5))
+
+    assert caught.value.args == ("far away", 5)
+
+
+@pytest.mark.parametrize(("fails", "name", "text"), [(places.fail_local, "Local", "stays"), (places.fail_sore, "Sore", "one")])
+def test_an_exception_that_cannot_travel_is_described(fails, name, text):
+    """In place of it comes a `RemoteError` with type, text and traceback."""
+    with pytest.raises(RemoteError) as caught:
+        asyncio.run(flow(fails).on("process")(5))
+
+    assert caught.value.type_name.endswith(name)
+    assert text in caught.value.text
+    assert fails.__name__ in caught.value.traceback
+
+
+def test_a_function_that_cannot_travel_is_refused():
+    """A lambda cannot go to a process, and the error says which."""
+    with pytest.raises(Unpicklable, match="lambda"):
+        asyncio.run(flow(lambda x: x).on("process")(5))
+
+
+def test_an_argument_that_cannot_travel_is_refused():
+    """An argument that does not pickle is an `Unpicklable`, not a hang."""
+    with pytest.raises(Unpicklable):
+        asyncio.run(flow(places.pid_and).on("process")(threading.Lock()))
+
+
+def test_a_result_that_cannot_travel_is_refused():
+    """A result that does not pickle is an `Unpicklable`, not a hang."""
+    with pytest.raises(Unpicklable):
+        asyncio.run(flow(places.give_lambda).on("process")(5))
+
+
+@pytest.mark.parametrize("ends", [places.die, places.boom], ids=["killed", "exited"])
+def test_a_lost_worker_is_an_error_and_the_next_call_works(ends):
+    """A worker that dies fails its call, and the pool goes on."""
+
+    async def main():
+        with pytest.raises(WorkerLost):
+            await flow(ends).on("process")(0)
+        return await flow(places.pid_and).on("process")(5)
+
+    assert asyncio.run(main())[1] == 5
+
+
+def test_a_lost_worker_fails_only_its_own_call():
+    """Calls in other workers are not lost with it."""
+
+    async def main():
+        calls = [flow(places.pid_and).on("process")(n) for n in range(6)]
+        return await asyncio.gather(flow(places.boom).on("process")(0), *calls, return_exceptions=True)
+
+    lost, *others = asyncio.run(main())
+    assert isinstance(lost, WorkerLost)
+    assert [value for _, value in others] == list(range(6))
+
+
+def test_processes_work_from_two_loops():
+    """The pool belongs to no loop."""
+    pid_and = flow(places.pid_and).on("process")
+
+    assert [asyncio.run(pid_and(n))[1] for n in range(2)] == [0, 1]
+
+
+def test_cancelling_a_process_step_leaves():
+    """The caller of a process step can be cancelled, and the next call works."""
+    import time
+
+    async def main():
+        task = asyncio.ensure_future(flow(time.sleep).on("process")(30))
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return await flow(places.pid_and).on("process")(5)
+
+    assert asyncio.run(main())[1] == 5
+
+
+def test_an_unknown_place_without_an_executor_is_an_error():
+    """A place that nobody serves is an error that names it."""
+    with pytest.raises(OmnitronError, match="mars"):
+        asyncio.run(where.on("mars")(0))
+
+
+def test_the_contexts_executor_serves_other_places():
+    """An executor gets place, flow and arguments, and gives the result."""
+
+    class Mars:
+        async def execute(self, place, work, args, kwargs):
+            return place, work(*args, **kwargs)
+
+    far = flow(lambda a, *, b: a + b).on("mars")
+    assert asyncio.run(context(executor=Mars()).run(far, 1, b=2)) == ("mars", 3)
+
+
+def test_a_process_step_stands_in_a_pipe():
+    """A pipe with another place in the middle is async."""
+    whole = flow(int) | flow(abs).on("process") | flow(str)
+
+    assert asyncio.run(whole("-4")) == "4"

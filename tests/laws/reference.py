@@ -1,0 +1,176 @@
+"""An interpreter of flows by definition: it walks the public tree and does, node by node, what each one means.
+
+It knows nothing of how the library compiles or schedules; the laws compare the library with it. One interpreter serves
+both colours: a node that is not async never suspends here, so a sync flow is run by driving the coroutine to its end.
+"""
+
+import asyncio
+
+from omnitron import Failure, Ok
+from omnitron.algebra import (
+    Bound,
+    Each,
+    Gather,
+    Identity,
+    On,
+    Parallel,
+    Sequence,
+    Star,
+    Step,
+    TryWith,
+    When,
+)
+from omnitron.model import Inputs
+
+
+def call(flow, *args, **kwargs):
+    """Run a flow of either colour by definition; an async one gives a coroutine."""
+    running = meaning(flow.node, args, kwargs)
+    if flow.node.is_async:
+        return running
+    try:
+        running.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError("a sync flow suspended")
+
+
+async def meaning(node, args, kwargs):
+    """Give what the node gives for these arguments."""
+    match node:
+        case Step():
+            result = node.fn(*args, **kwargs)
+            return await result if node.is_async else result
+        case Identity():
+            (value,) = args
+            return value
+        case Sequence():
+            first, *rest = node.parts
+            value = await meaning(first, args, kwargs)
+            for part in rest:
+                value = await meaning(part, (value,), {})
+            return value
+        case Star():
+            (value,) = args
+            return await meaning(node.body, tuple(value), {})
+        case Bound():
+            return await meaning(node.body, args, {**dict(node.keywords), **kwargs})
+        case On():
+            return await meaning(node.body, args, kwargs)
+        case When():
+            return await meaning_of_when(node, args, kwargs)
+        case TryWith():
+            return await meaning_of_try(node, args, kwargs)
+        case Parallel():
+            return tuple(await branches(node, args, kwargs, collect=node.mode == "collect"))
+        case Gather():
+            return node.record(**dict(zip(node.names, await branches(node, args, kwargs, collect=False), strict=True)))
+        case Each():
+            return await meaning_of_each(node, *args)
+    raise AssertionError(f"no meaning for {type(node).__name__}")
+
+
+async def meaning_of_when(node, args, kwargs):
+    """The test chooses; without another branch the input passes."""
+    if await meaning(node.test, args, kwargs):
+        return await meaning(node.then, args, kwargs)
+    if node.otherwise is not None:
+        return await meaning(node.otherwise, args, kwargs)
+    (value,) = args
+    return value
+
+
+async def meaning_of_try(node, args, kwargs):
+    """Catch what is chosen, and finish exactly once whatever happens."""
+    try:
+        try:
+            return await meaning(node.body, args, kwargs)
+        except Exception as error:
+            if node.catch is None or not chosen(node.on, error):
+                raise
+            return await meaning(node.catch, (Failure(error, one_input(args, kwargs)),), {})
+    finally:
+        if node.final is not None:
+            await meaning(node.final, args, kwargs)
+
+
+async def branches(node, args, kwargs, *, collect):
+    """Give every branch the same arguments: one after another when all are sync, else at the same time."""
+    parts = [outcome(branch, args, kwargs) if collect else meaning(branch, args, kwargs) for branch in node.branches]
+    return await at_once(parts) if node.is_async else await in_order(parts)
+
+
+async def meaning_of_each(node, items):
+    """Take the items in order, as many at a time as allowed, and list or fold the results."""
+    results = {}
+    finished = []
+    source = enumerate([item async for item in items] if hasattr(items, "__aiter__") else items)
+
+    async def place():
+        for index, item in source:
+            collect = node.mode == "collect"
+            results[index] = await (outcome if collect else meaning)(node.body, (item,), {})
+            finished.append(index)
+
+    await at_once([place() for _ in range(node.concurrency if node.is_async else 1)])
+    values = [results[index] for index in (finished if node.unordered else sorted(finished))]
+    if node.fold is None:
+        return values
+    folded = node.start()
+    for value in values:
+        folded = node.fold(folded, value)
+    return folded
+
+
+async def outcome(node, args, kwargs):
+    """Give what becomes of the node as a value."""
+    try:
+        return Ok(await meaning(node, args, kwargs))
+    except Exception as error:
+        return Failure(error, one_input(args, kwargs))
+
+
+async def in_order(parts):
+    """Await one after another; what comes after an error never starts."""
+    try:
+        return [await part for part in parts]
+    finally:
+        for part in parts:
+            part.close()
+
+
+async def at_once(parts):
+    """Await all at the same time; the first error cancels the others, and leaves once all have ended."""
+    if len(parts) == 1:
+        return [await parts[0]]
+    errors = []
+
+    async def watched(part):
+        try:
+            return await part
+        except Exception as error:
+            errors.append(error)
+            raise
+
+    tasks = [asyncio.ensure_future(watched(part)) for part in parts]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        for part in parts:
+            part.close()
+    if errors:
+        raise errors[0]
+    return [task.result() for task in tasks]
+
+
+def chosen(on, error):
+    """Say whether `on` (types or a predicate) chooses the error."""
+    return isinstance(error, on) if isinstance(on, type | tuple) else on(error)
+
+
+def one_input(args, kwargs):
+    """Give the input as one value."""
+    return args[0] if len(args) == 1 and not kwargs else Inputs(args, kwargs)

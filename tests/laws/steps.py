@@ -1,0 +1,237 @@
+"""The steps that random trees are made of, and the world in which they leave their traces.
+
+Every step writes to the world what it was given, so that two runs can be compared effect by effect. An async step may
+suspend; the world decides how: by a turn of the loop, or at a gate that the driver opens.
+"""
+
+import asyncio
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from omnitron import Failure, Ok
+
+
+class World:
+    """What one run did, and how it suspends."""
+
+    def __init__(self, *, gated=False):
+        self.log = []
+        self.gates = []
+        self.gated = gated
+
+    def note(self, word, value):
+        """Write down an effect."""
+        self.log.append((word, shown(value)))
+
+    async def pause(self, word):
+        """Suspend: at a gate, or for one turn of the loop."""
+        if not self.gated:
+            await asyncio.sleep(0)
+            return
+        gate = asyncio.get_running_loop().create_future()
+        self.gates.append(gate)
+        try:
+            await gate
+        finally:
+            self.gates.remove(gate)
+
+
+world = ContextVar("world")
+
+
+def note(word, value):
+    """Write down an effect in the world of this run."""
+    world.get().note(word, value)
+
+
+async def pause(word):
+    """Suspend as the world of this run does."""
+    await world.get().pause(word)
+
+
+@dataclass(frozen=True)
+class Both:
+    """A record with two fields."""
+
+    left: object
+    right: object
+
+
+class Broken(Exception):
+    """An error that a step always raises."""
+
+
+class Fragile(ValueError):
+    """An error that a step raises for some inputs."""
+
+
+def shown(value):
+    """Give a value as plain data that compares: outcomes by what they hold, errors by type and arguments."""
+    match value:
+        case tuple() | list():
+            return (type(value).__name__, *map(shown, value))
+        case Ok():
+            return ("ok", shown(value.value))
+        case Failure():
+            return ("failure", shown(value.error), shown(value.input))
+        case Both():
+            return ("both", shown(value.left), shown(value.right))
+        case BaseException():
+            return (type(value).__name__, shown(value.args))
+    return repr(value)
+
+
+def weight(value):
+    """Give a number that depends on the shape of the value."""
+    match value:
+        case tuple() | list():
+            return 1 + sum(map(weight, value))
+        case Ok():
+            return 2 + weight(value.value)
+        case Failure():
+            return 3 + weight(value.input)
+        case Both():
+            return 1 + weight(value.left) + 2 * weight(value.right)
+    return 1
+
+
+def plain(value):
+    """Do the least: note and mark the value."""
+    note("plain", value)
+    return ("plain", value)
+
+
+def other(value):
+    """Do as `plain`, and be another function."""
+    note("other", value)
+    return ("other", value)
+
+
+def fragile(value):
+    """Raise for some values."""
+    note("fragile", value)
+    if weight(value) % 3 == 0:
+        raise Fragile("fragile", shown(value))
+    return ("fragile", value)
+
+
+def broken(value):
+    """Raise for every value."""
+    note("broken", value)
+    raise Broken("broken", shown(value))
+
+
+async def calm(value):
+    """Be async and never suspend."""
+    note("calm", value)
+    return ("calm", value)
+
+
+async def slow(value):
+    """Suspend once in the middle."""
+    note("slow", value)
+    await pause("slow")
+    note("slow again", value)
+    return ("slow", value)
+
+
+async def slower(value):
+    """Suspend twice."""
+    for turn in range(2):
+        note("slower", turn)
+        await pause("slower")
+    return ("slower", value)
+
+
+async def fragile_later(value):
+    """Suspend, then raise for some values."""
+    await pause("fragile_later")
+    return fragile(value)
+
+
+async def broken_later(value):
+    """Suspend, then raise."""
+    await pause("broken_later")
+    return broken(value)
+
+
+async def careful(value):
+    """Clean up with a suspension of its own, also when cancelled."""
+    note("careful", value)
+    try:
+        await pause("careful")
+    finally:
+        note("cleaning", value)
+        await pause("cleaning")
+        note("cleaned", value)
+    return ("careful", value)
+
+
+def is_even(value):
+    """Test the value."""
+    note("is_even", value)
+    return weight(value) % 2 == 0
+
+
+async def is_even_later(value):
+    """Test the value after a suspension."""
+    await pause("is_even_later")
+    return is_even(value)
+
+
+def fan(value):
+    """Make three items of one value."""
+    note("fan", value)
+    return [(number, value) for number in range(3)]
+
+
+def pair(value):
+    """Make a pair of one value."""
+    note("pair", value)
+    return (value, ("right", value))
+
+
+def join(left, right):
+    """Take two values."""
+    note("join", (left, right))
+    return ("joined", left, right)
+
+
+async def join_later(left, right):
+    """Take two values, later."""
+    await pause("join_later")
+    return join(left, right)
+
+
+def keyed(value, *, key=0):
+    """Take a keyword beside the value."""
+    note("keyed", (key, value))
+    return (key, value)
+
+
+def enter(value):
+    """Stand at the beginning of a body that is finished."""
+    note("enter", value)
+    return value
+
+
+def finish(value):
+    """Finish a body."""
+    note("finish", value)
+    return "dropped"
+
+
+async def finish_later(value):
+    """Finish a body, with a suspension after the note."""
+    note("finish", value)
+    await pause("finish_later")
+
+
+def count(total, item):
+    """Reduce."""
+    return (total, item)
+
+
+def is_fragile(error):
+    """Choose errors by a predicate."""
+    return isinstance(error, Fragile)

@@ -1,0 +1,100 @@
+"""Random trees of both colours.
+
+A tree is drawn as a *recipe*, plain nested tuples that print well and can be built twice; `build` makes the flow.
+"""
+
+from hypothesis import strategies as st
+
+from omnitron import flow, gather, identity, parallel, sequence, try_with, when
+
+from . import steps
+
+SYNC = (steps.plain, steps.other, steps.fragile, steps.broken)
+ASYNC = (steps.calm, steps.slow, steps.slower, steps.fragile_later, steps.broken_later, steps.careful)
+CATCHES = (Exception, ValueError, (KeyError, steps.Broken), steps.is_fragile)
+
+
+def leaves(functions):
+    """Give recipes of single steps."""
+    step = st.sampled_from(functions).map(lambda fn: ("step", fn))
+    keyed = st.sampled_from((1, "a")).map(lambda key: ("keyed", key))
+    return st.one_of(step, step, step, keyed, st.just(("identity",)))
+
+
+def combined(parts, *, late):
+    """Give recipes over other recipes; `late` allows async tests, finishes and joins."""
+    tests = (steps.is_even, steps.is_even_later) if late else (steps.is_even,)
+    finishes = (steps.finish, steps.finish_later) if late else (steps.finish,)
+    joins = (steps.join, steps.join_later) if late else (steps.join,)
+    maybe = st.none() | parts
+    few = st.lists(parts, min_size=2, max_size=3).map(tuple)
+    return st.one_of(
+        st.tuples(st.just("sequence"), few),
+        st.tuples(st.just("parallel"), few, st.sampled_from(("raise", "collect"))),
+        st.tuples(st.just("gather"), parts, parts),
+        st.tuples(st.just("when"), st.sampled_from(tests), parts, maybe),
+        st.tuples(st.just("catch"), parts, parts, st.sampled_from(CATCHES)),
+        st.tuples(st.just("finally"), parts, maybe, st.sampled_from(finishes)),
+        st.tuples(
+            st.just("each"),
+            parts,
+            st.sampled_from((None, 1, 2)),
+            st.sampled_from(("raise", "collect")),
+            st.booleans(),
+            st.booleans(),
+        ),
+        st.tuples(st.just("star"), parts, st.sampled_from(joins)),
+        st.tuples(st.just("named"), parts, st.sampled_from(("here", "there"))),
+        st.tuples(st.just("tagged"), parts),
+    )
+
+
+def trees(functions=SYNC, *, late=False, size=10):
+    """Give recipes of whole trees."""
+    return st.recursive(leaves(functions), lambda parts: combined(parts, late=late), max_leaves=size)
+
+
+sync_trees = trees()
+async_trees = trees(SYNC + ASYNC, late=True)
+any_trees = sync_trees | async_trees
+
+
+def build(recipe):
+    """Make the flow of a recipe."""
+    match recipe:
+        case ("step", fn):
+            return flow(fn)
+        case ("keyed", key):
+            return flow(steps.keyed).bind(key=key)
+        case ("identity",):
+            return identity
+        case ("sequence", parts):
+            return sequence(*map(build, parts))
+        case ("parallel", parts, mode):
+            return parallel(*map(build, parts), mode=mode)
+        case ("gather", left, right):
+            return gather(steps.Both, left=build(left), right=build(right))
+        case ("when", test, then, otherwise):
+            return when(test, build(then), None if otherwise is None else build(otherwise))
+        case ("catch", body, catch, on):
+            return try_with(build(body), build(catch), on=on)
+        case ("finally", body, catch, finish):
+            body = flow(steps.enter) | build(body)
+            return try_with(body, None if catch is None else build(catch), flow(finish))
+        case ("each", body, concurrency, mode, unordered, folds):
+            return flow(steps.fan) | loop(build(body), concurrency, mode, unordered=unordered, folds=folds)
+        case ("star", body, join):
+            return (build(body) | flow(steps.pair)).star(flow(join))
+        case ("named", body, name):
+            return build(body).named(name)
+        case ("tagged", body):
+            return build(body).with_meta(tags={"drawn"}, description="A tree that was drawn.")
+    raise AssertionError(f"no such recipe: {recipe!r}")
+
+
+def loop(body, concurrency, mode, *, unordered, folds):
+    """Make a loop; only an async body has a bound, and an order of its own."""
+    options = {"fold": steps.count, "start": tuple} if folds else {}
+    if body.node.is_async:
+        options |= {"concurrency": concurrency, "unordered": unordered}
+    return body.each(mode=mode, **options)

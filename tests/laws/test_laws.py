@@ -1,0 +1,272 @@
+"""The laws of the algebra, over random trees of both colours."""
+
+import asyncio
+import pickle
+from collections import Counter
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from omnitron import EventLog, context, flow, identity, rewrite, sequence, walk
+from omnitron.algebra import Step
+
+from . import reference, steps
+from .strategies import any_trees, async_trees, build, sync_trees, trees
+
+small_trees = trees(size=3)
+laws = settings(deadline=None, max_examples=100)
+few = settings(deadline=None, max_examples=40)
+
+QUIET_TURNS = 60
+
+
+def becomes(call):
+    """Give what becomes of a call, and the effects that it had."""
+    here = steps.World()
+    token = steps.world.set(here)
+    try:
+        return "value", steps.shown(call()), here.log
+    except Exception as error:
+        return "error", steps.shown(error), here.log
+    finally:
+        steps.world.reset(token)
+
+
+def becomes_later(call, seed=0):
+    """Give what becomes of an async call whose gates are opened one at a time, in an order that `seed` decides.
+
+    Between two gates everything comes to rest, so the order of effects does not depend on turns of the loop.
+    """
+
+    async def main():
+        here, chance = steps.World(gated=True), Random(seed)
+        steps.world.set(here)
+        task = asyncio.ensure_future(call())
+        while not task.done():
+            for _ in range(QUIET_TURNS):
+                await asyncio.sleep(0)
+            if here.gates:
+                gate = chance.choice(here.gates)
+                if not gate.done():
+                    gate.set_result(None)
+            elif not task.done():
+                task.cancel()
+                raise AssertionError(f"nothing moves any more after {here.log}")
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        error = task.exception()
+        if error is None:
+            return "value", steps.shown(task.result()), here.log, left
+        return "error", steps.shown(error), here.log, left
+
+    return asyncio.run(main())
+
+
+def becomes_of(tree, value="x", seed=0):
+    """Give what becomes of a flow of either colour."""
+    if tree.node.is_async:
+        return becomes_later(lambda: tree(value), seed)
+    return becomes(lambda: tree(value))
+
+
+@laws
+@given(sync_trees)
+def test_compiled_equals_reference(recipe):
+    """A sync flow does what its tree means: result, error and order of effects."""
+    tree = build(recipe)
+
+    assert becomes(lambda: tree("x")) == becomes(lambda: reference.call(tree, "x"))
+
+
+@laws
+@given(async_trees.filter(lambda recipe: build(recipe).node.is_async), st.integers(0, 9))
+def test_compiled_equals_reference_later(recipe, seed):
+    """An async flow does what its tree means, in every order of waking, and leaves no task behind."""
+    tree = build(recipe)
+    expected = becomes_later(lambda: reference.call(tree, "x"), seed)
+
+    assert becomes_later(lambda: tree("x"), seed) == expected
+    assert expected[-1] == set()
+
+
+@few
+@given(any_trees)
+def test_a_second_call_is_as_the_first(recipe):
+    """What the first call compiled serves the next."""
+    tree = build(recipe)
+
+    assert becomes_of(tree) == becomes_of(tree)
+
+
+@few
+@given(any_trees, st.integers(0, 9))
+def test_acall_is_the_call(recipe, seed):
+    """`acall` awaits what the call gives."""
+    tree = build(recipe)
+
+    assert becomes_later(lambda: tree.acall("x"), seed)[:3] == becomes_of(tree, seed=seed)[:3]
+
+
+@laws
+@given(any_trees, st.integers(0, 9))
+def test_watched_equals_unwatched(recipe, seed):
+    """A context that watches changes nothing."""
+    tree = build(recipe)
+    ctx = context(observers=[EventLog()])
+    if tree.node.is_async:
+        watched = becomes_later(lambda: ctx.run(tree, "x"), seed)
+    else:
+        watched = becomes(lambda: ctx.run(tree, "x"))
+
+    assert watched == becomes_of(tree, seed=seed)
+
+
+@few
+@given(any_trees)
+def test_every_start_has_one_end(recipe):
+    """Events nest: every call that starts ends once, within its parent."""
+    tree, log = build(recipe), EventLog()
+    ctx = context(observers=[log])
+    if tree.node.is_async:
+        becomes_later(lambda: ctx.run(tree, "x"))
+    else:
+        becomes(lambda: ctx.run(tree, "x"))
+
+    running = set()
+    for event in log.events:
+        call = event.call
+        if type(event).__name__ == "CallStarted":
+            assert call.parent is None or call.parent.call_id in running
+            running.add(call.call_id)
+        else:
+            running.remove(call.call_id)
+    assert running == set()
+
+
+@few
+@given(any_trees, any_trees, any_trees)
+def test_sequence_is_associative(first, second, third):
+    """However a pipe is nested, it is the same pipe."""
+    a, b, c = build(first), build(second), build(third)
+    left, right = sequence(sequence(a, b), c), sequence(a, sequence(b, c))
+
+    assert left == right == a | b | c
+    assert becomes_of(left) == becomes_of(right)
+
+
+@few
+@given(any_trees)
+def test_identity_is_neutral(recipe):
+    """Before or after a flow, `identity` changes nothing that can be seen."""
+    tree = build(recipe)
+
+    assert becomes_of(identity | tree) == becomes_of(tree | identity) == becomes_of(tree)
+
+
+@laws
+@given(any_trees)
+def test_a_tree_built_twice_is_equal(recipe):
+    """Equal trees are equal, have one hash and print alike."""
+    first, second = build(recipe), build(recipe)
+
+    assert first == second
+    assert hash(first) == hash(second)
+    assert repr(first) == repr(second)
+
+
+@laws
+@given(small_trees, small_trees)
+def test_equal_trees_behave_alike(first, second):
+    """Equality is more than a name: equal flows have equal hashes and do the same."""
+    a, b = build(first), build(second)
+
+    assert (a == b) is (b == a)
+    if a == b:
+        assert hash(a) == hash(b)
+        assert becomes_of(a) == becomes_of(b)
+
+
+@laws
+@given(any_trees)
+def test_pickle_and_load_gives_an_equal_flow(recipe):
+    """A flow travels: what arrives is equal, has the same name, metadata and class, and does the same."""
+    tree = build(recipe)
+    loaded = pickle.loads(pickle.dumps(tree))
+
+    assert loaded == tree
+    assert (type(loaded), loaded.name, loaded.meta) == (type(tree), tree.name, tree.meta)
+    assert becomes_of(loaded) == becomes_of(tree)
+
+
+def facts(tree):
+    """Give path, label and metadata of every node."""
+    return [(path, node.label, node.meta) for path, node in walk(tree)]
+
+
+@laws
+@given(any_trees)
+def test_identity_rewrite_is_identity(recipe):
+    """Rewriting every node to itself gives an equal flow, names and metadata included."""
+    tree = build(recipe)
+    same = rewrite(tree, lambda node: node)
+
+    assert same == tree
+    assert (same.name, same.meta, facts(same)) == (tree.name, tree.meta, facts(tree))
+
+
+@laws
+@given(any_trees)
+def test_a_rewrite_replaces_every_occurrence(recipe):
+    """Replacing one function by another gives the tree that was written with the other."""
+    tree = build(recipe)
+    other = flow(steps.other).node
+    changed = rewrite(tree, lambda node: other if isinstance(node, Step) and node.fn is steps.plain else node)
+
+    assert [node.label for _, node in walk(changed)] == [node.label for _, node in walk(tree)]
+    assert [node.meta for _, node in walk(changed)] == [node.meta for _, node in walk(tree)]
+    assert becomes_of(changed) == becomes_of(build(replaced(recipe)))
+
+
+def replaced(recipe):
+    """Give the recipe with `other` for `plain`."""
+    if recipe is steps.plain:
+        return steps.other
+    return tuple(map(replaced, recipe)) if isinstance(recipe, tuple) else recipe
+
+
+@laws
+@given(any_trees)
+def test_every_step_has_a_place_of_its_own(recipe):
+    """No two steps of a tree share a path, and every path begins with the root's name."""
+    tree = build(recipe)
+    paths = [path for path, node in walk(tree) if isinstance(node, Step)]
+
+    assert len(set(paths)) == len(paths)
+    assert all(path.split("/")[0] == tree.name for path in paths)
+
+
+@few
+@given(async_trees.filter(lambda recipe: build(recipe).node.is_async))
+def test_cancelled_at_any_await_nothing_is_left(recipe):
+    """Cancelled at whichever suspension, a tree ends whole: no task left, every body that began is finished once."""
+    tree = build(recipe)
+    turn, done = 0, False
+    while not done:
+        done, log, left = asyncio.run(cancelled_at(tree, turn))
+        begun = Counter(value for word, value in log if word == "enter")
+        finished = Counter(value for word, value in log if word == "finish")
+        assert (left, finished) == (set(), begun)
+        turn += 1
+
+
+async def cancelled_at(tree, turn):
+    """Run a tree, cancel it at that turn of the loop; say whether it had ended before, what it did and left."""
+    here = steps.World()
+    steps.world.set(here)
+    task = asyncio.ensure_future(tree("x"))
+    for _ in range(turn):
+        await asyncio.sleep(0)
+    ended = not task.cancel()
+    (outcome,) = await asyncio.gather(task, return_exceptions=True)
+    assert ended or isinstance(outcome, asyncio.CancelledError)
+    return ended, here.log, asyncio.all_tasks() - {asyncio.current_task()}

@@ -1,0 +1,649 @@
+"""What well-typed users write; both checkers must read every line without an error.
+
+Nothing here runs. Each ``assert_type`` states the type that a reader would expect; `refuse` holds the lines that
+must not pass, and ``test_typing`` runs the checkers over both.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any, TypedDict, TypeVar, assert_type
+
+from omnitron import (
+    AsyncFlow,
+    Context,
+    Effect,
+    Failure,
+    Flow,
+    FlowMeta,
+    Key,
+    Ok,
+    context,
+    current_context,
+    flow,
+    gather,
+    identity,
+    parallel,
+    sequence,
+    try_with,
+    when,
+)
+
+R = TypeVar("R")
+
+
+@dataclass
+class Order:
+    """An order."""
+
+    sku: str
+    amount: int
+
+
+@dataclass
+class BigOrder(Order):
+    """An order of many."""
+
+
+@dataclass
+class Quote:
+    """A price and a stock."""
+
+    price: float
+    stock: int
+
+
+class QuoteDict(TypedDict):
+    """The same as a dictionary."""
+
+    price: float
+    stock: int
+
+
+# ---- flows -----------------------------------------------------------------------------------------------------
+
+
+@flow
+def parse(line: str, *, sep: str = ",") -> Order:
+    """Read a line."""
+    sku, amount = line.split(sep)
+    return Order(sku, int(amount))
+
+
+@flow
+async def fetch(key: str) -> str:
+    """Read a line from far away."""
+    return key
+
+
+@flow
+def price(order: Order) -> float:
+    """Give the price."""
+    return float(order.amount)
+
+
+@flow
+async def stock(item: Order) -> int:
+    """Give the stock."""
+    return item.amount
+
+
+@flow
+def count(thing: Order) -> int:
+    """Give the amount."""
+    return thing.amount
+
+
+@flow(name="add", version="1.2.0", effects=Effect.NONE, capabilities={"net:*"}, tags={"maths"})
+def add(a: int, b: int = 1) -> int:
+    """Add."""
+    return a + b
+
+
+@flow(version="1.0.0", effects=Effect.NETWORK | Effect.READ)
+async def send(text: str, *, retries: int = 3) -> bool:
+    """Send."""
+    return bool(text) and retries > 0
+
+
+@flow
+def pair(order: Order) -> tuple[str, int]:
+    """Split."""
+    return order.sku, order.amount
+
+
+@flow
+async def apair(order: Order) -> tuple[str, int]:
+    """Split, later."""
+    return order.sku, order.amount
+
+
+@flow
+def untyped(value: int) -> Any:
+    """Give anything."""
+    return value
+
+
+def join(sku: str, amount: int) -> str:
+    """A plain function of two."""
+    return sku * amount
+
+
+def plain(order: Order) -> str:
+    """A plain function."""
+    return order.sku
+
+
+async def aplain(order: Order) -> bytes:
+    """A plain coroutine function."""
+    return order.sku.encode()
+
+
+def plain_any(order: Order) -> Any:
+    """A plain function without a useful type."""
+    return order
+
+
+async def aplain_any(order: Order) -> Any:
+    """A plain coroutine function without a useful type."""
+    return order
+
+
+async def calls() -> None:
+    """Calling keeps the signature."""
+    assert_type(parse("a,1"), Order)
+    assert_type(parse("a;1", sep=";"), Order)
+    assert_type(parse(line="a,1"), Order)
+    assert_type(await fetch("k"), str)
+    assert_type(await fetch(key="k"), str)
+    assert_type(add(1), int)
+    assert_type(add(1, b=2), int)
+    assert_type(await send("x", retries=2), bool)
+    assert_type(await parse.acall("a,1", sep=";"), Order)
+    assert_type(await fetch.acall("k"), str)
+    assert_type(untyped(1), Any)
+    coroutine: Coroutine[Any, Any, str] = fetch("k")
+    await coroutine
+
+
+def surface() -> None:
+    """What a flow shows."""
+    assert_type(parse.name, str)
+    assert_type(parse.meta, FlowMeta)
+    assert_type(parse.__name__, str)
+    assert_type(price.named("cost")(Order("a", 1)), float)
+    assert_type(price.with_meta(version="2", tags=["x"])(Order("a", 1)), float)
+    assert_type(parse.fn("a,1", sep=";"), Order)
+    assert_type(add.bind(b=2)(1), int)
+
+
+async def surface_async() -> None:
+    """What an async flow shows."""
+    assert_type(await stock.named("s")(Order("a", 1)), int)
+    assert_type(await stock.fn(Order("a", 1)), int)
+    assert_type(await send.bind(retries=2)("x"), bool)
+    assert_type(await parse.on("thread")("a,1", sep=";"), Order)
+    assert_type(await fetch.on("process")("k"), str)
+
+
+def make(f: Callable[[int], str], g: Callable[[int], Awaitable[str]]) -> None:
+    """The factory over functions, callables, classes, partials and flows."""
+    assert_type(flow(f)(1), str)
+    assert_type(flow(plain)(Order("a", 1)), str)
+    assert_type(flow(len)("abc"), int)
+    assert_type(flow(Order)("a", 1), Order)
+    assert_type(flow(functools.partial(join, "a"))(1), str)
+    assert_type(flow(g, colour="async"), AsyncFlow[[int], str])
+    assert_type(flow(f, name="f", version="1"), Flow[[int], str])
+    assert_type(flow(price)(Order("a", 1)), float)
+
+
+async def make_async() -> None:
+    """The factory over coroutine functions."""
+    assert_type(await flow(aplain)(Order("a", 1)), bytes)
+    assert_type(await flow(aplain, name="x")(Order("a", 1)), bytes)
+    assert_type(await flow(stock)(Order("a", 1)), int)
+    assert_type(await flow(colour="async")(aplain)(Order("a", 1)), bytes)
+    assert_type(flow(colour="sync")(plain)(Order("a", 1)), str)
+    assert_type(flow(plain_any)(Order("a", 1)), Any)
+
+
+# ---- pipes -----------------------------------------------------------------------------------------------------
+
+
+async def pipes() -> None:
+    """Types flow through the pipe, and the colour with them."""
+    assert_type((parse | price)("a,1"), float)
+    assert_type((parse | price)("a,1", sep=";"), float)
+    assert_type(parse.pipe(price)("a,1", sep=";"), float)
+    assert_type(await (parse | stock)("a,1", sep=";"), int)
+    assert_type(await parse.pipe(stock)("a,1"), int)
+    assert_type(await (fetch | parse)("k"), Order)
+    assert_type(await (fetch | parse | stock | add)(key="k"), int)
+    assert_type(await fetch.pipe(parse).pipe(stock)("k"), int)
+
+
+async def pipes_plain() -> None:
+    """Plain functions stand on either side."""
+    assert_type((parse | plain)("a,1"), str)
+    assert_type(await (parse | aplain)("a,1", sep=";"), bytes)
+    assert_type((parse | plain | len)("a,1"), int)
+    assert_type((str.strip | parse)(" a,1 "), Order)
+    assert_type((plain | parse)(Order("a", 1)), Order)
+    assert_type(await (plain | fetch)(Order("a", 1)), str)
+    assert_type(await (fetch | len)("k"), int)
+    assert_type(parse.pipe(lambda order: order.amount)("a,1"), int)
+    assert_type(parse.pipe(lambda order: [order.sku]).pipe(len)("a,1"), int)
+    assert_type((price | str)(Order("a", 1)), str)
+    assert_type((price | round)(Order("a", 1)), int)
+    assert_type((price | repr | list)(Order("a", 1)), list[str])
+    assert_type((parse | plain | sorted)("a,1"), list[str])
+
+
+async def apipes_plain() -> None:
+    """A plain coroutine function on the left."""
+    async def line(number: int) -> str:
+        return str(number)
+
+    assert_type(await (line | parse)(3), Order)
+    assert_type(await (line | fetch)(3), str)
+
+
+async def pipes_untyped() -> None:
+    """After a step that returns Any nothing is refused; partly untyped values keep what they say."""
+    assert_type((json | keys)(Order("a", 1)), list[str])
+    assert_type(await (ajson | keys)(Order("a", 1)), list[str])
+    assert_type((parse | plain_any)("a,1"), Any)
+    (parse | plain_any | price)("a,1")
+    await (parse | plain_any | stock)("a,1")
+    assert_type(await (parse | aplain_any)("a,1"), Any)
+    assert_type(await (parse | aplain_any | price)("a,1"), float)
+    assert_type(await (fetch | parse | plain_any)("a"), Any)
+    assert_type((add | untyped)(1), Any)
+    (plain_any | price)(Order("a", 1))
+    await (plain_any | stock)(Order("a", 1))
+    assert_type(await (aplain_any | price)(Order("a", 1)), float)
+
+
+def pipes_variance(big: Flow[[str], BigOrder], loose: Flow[[str], object]) -> None:
+    """A narrower value goes into a wider step."""
+    assert_type(big | price, Flow[[str], float])
+    wide: list[Flow[[str], Order]] = [big]
+    assert_type(wide[0]("a"), Order)
+    assert_type(loose | repr, Flow[[str], str])
+
+
+async def stars() -> None:
+    """A tuple spreads over the parameters of the next."""
+    async def ajoin(sku: str, amount: int) -> bytes:
+        return sku.encode() * amount
+
+    def join_any(sku: str, amount: int) -> Any:
+        return sku * amount
+
+    assert_type(pair.star(join)(Order("a", 1)), str)
+    assert_type(pair.star(flow(join))(Order("a", 1)), str)
+    assert_type(pair.star(Order)(Order("a", 1)), Order)
+    assert_type(await pair.star(ajoin)(Order("a", 1)), bytes)
+    assert_type(await apair.star(join)(Order("a", 1)), str)
+    assert_type(await apair.star(flow(ajoin))(Order("a", 1)), bytes)
+    assert_type(pair.star(join_any)(Order("a", 1)), Any)
+    assert_type(await parallel(price, stock).star(lambda cost, left: cost * left)(Order("a", 1)), float)
+
+
+# ---- combinators -----------------------------------------------------------------------------------------------
+
+
+async def sequences() -> None:
+    """A sequence keeps the first one's parameters."""
+    assert_type(sequence(parse)("a,1", sep=";"), Order)
+    assert_type(sequence(parse, price)("a,1", sep=";"), float)
+    assert_type(await sequence(parse, stock)("a,1"), int)
+    assert_type(await sequence(fetch, parse, price)("k"), float)
+    assert_type(await sequence(fetch, parse, stock, add, add, add, add, untyped)("k"), Any)
+    assert_type(await sequence(fetch, parse, stock, add, add, add, add, add)("k"), int)
+    assert_type(sequence(add, add, add, add, add, add, add, add, add)(1, 2), Any)
+    assert_type(await sequence(fetch, parse, stock, add, add, add, add, add, add)("k"), Any)
+
+
+async def parallels() -> None:
+    """All sync is sync; one async makes it async; each keeps its own type."""
+    order = Order("a", 1)
+    assert_type(parallel(price, count), Flow[[Order], tuple[float, int]])
+    assert_type(parallel(price, count)(order), tuple[float, int])
+    assert_type(await parallel(price, stock)(order), tuple[float, int])
+    assert_type(parallel(stock, stock), AsyncFlow[[Order], tuple[int, int]])
+    assert_type(parallel(price, count, threads=2)(order), tuple[float, int])
+    assert_type(
+        await parallel(price, stock, count, price, stock, count, price, pair)(order),
+        tuple[float, int, int, float, int, int, float, tuple[str, int]],
+    )
+    assert_type(parallel(count, count, count, count, count, count, count, count, count)(order), tuple[int, ...])
+    assert_type(parallel(*[count, count])(order), tuple[int, ...])
+    assert_type(await parallel(*[stock, stock])(order), tuple[int, ...])
+    assert_type(parallel(area, label)(1.0, 2.0), tuple[float, str])
+    assert_type(parallel(add, add)(1), tuple[int, int])
+    assert_type(parallel(json, price), Flow[[Order], tuple[dict[str, Any], float]])
+    assert_type(await parallel(json, stock, ajson)(order), tuple[dict[str, Any], int, dict[str, Any]])
+
+
+@flow
+def area(width: float, height: float) -> float:
+    """Give the area."""
+    return width * height
+
+
+@flow
+def label(width: float, height: float) -> str:
+    """Give the text."""
+    return f"{width} by {height}"
+
+
+@flow
+def json(order: Order) -> dict[str, Any]:
+    """Give a dictionary of anything."""
+    return {"sku": order.sku}
+
+
+@flow
+async def ajson(order: Order) -> dict[str, Any]:
+    """Give a dictionary of anything, later."""
+    return {"sku": order.sku}
+
+
+def keys(document: dict[str, Any]) -> list[str]:
+    """Give the keys."""
+    return list(document)
+
+
+async def parallels_collected() -> None:
+    """Collected outcomes."""
+    order = Order("a", 1)
+    both = parallel(price, count, mode="collect")(order)
+    assert_type(both, tuple[Ok[float] | Failure, Ok[int] | Failure])
+    assert_type(await parallel(price, stock, mode="collect")(order), tuple[Ok[float] | Failure, Ok[int] | Failure])
+    first = both[0]
+    if isinstance(first, Ok):
+        assert_type(first.value, float)
+    else:
+        assert_type(first.error, Exception)
+        assert_type(first.path, str)
+    match both[1]:
+        case Ok(value):
+            assert_type(value, int)
+        case Failure(error, _, path):
+            assert_type(error, Exception)
+            assert_type(path, str)
+
+
+async def gathers() -> None:
+    """Records are filled by name."""
+    order = Order("a", 1)
+    assert_type(gather(Quote, price=price, stock=count), Flow[[Order], Quote])
+    assert_type(gather(Quote, price=price, stock=count)(order), Quote)
+    assert_type(await gather(Quote, price=price, stock=stock)(order), Quote)
+    assert_type(gather(QuoteDict, price=price, stock=count)(order), QuoteDict)
+    assert_type(gather(dict[str, float], price=price, stock=count)(order), dict[str, float])
+    assert_type(await (fetch | parse | gather(Quote, price=price, stock=stock))("k"), Quote)
+
+
+def is_large(order: Order) -> bool:
+    """Test an order."""
+    return order.amount > 100
+
+
+async def ais_large(order: Order) -> bool:
+    """Test an order, later."""
+    return order.amount > 100
+
+
+@flow
+def halve(order: Order) -> Order:
+    """Make it smaller."""
+    return Order(order.sku, order.amount // 2)
+
+
+@flow
+async def ahalve(item: Order) -> Order:
+    """Make it smaller, later."""
+    return Order(item.sku, item.amount // 2)
+
+
+async def branches() -> None:
+    """A branch gives what its arms give."""
+    order = Order("a", 1)
+    assert_type(when(is_large, price, count), Flow[[Order], float | int])
+    assert_type(when(is_large, price, price)(order), float)
+    assert_type(when(flow(is_large), price, pair)(order), float | tuple[str, int])
+    assert_type(await when(is_large, price, stock)(order), float | int)
+    assert_type(await when(ais_large, price, pair)(order), float | tuple[str, int])
+    assert_type(await when(flow(ais_large), price, pair)(order), float | tuple[str, int])
+    assert_type(when(is_large, halve)(order), Order)
+    assert_type(await when(is_large, ahalve)(order), Order)
+    assert_type(await when(ais_large, halve)(order), Order)
+    assert_type(when(lambda order: order.amount > 3, halve)(order), Order)
+    assert_type((parse | when(is_large, price, pair))("a,1"), float | tuple[str, int])
+    assert_type(await (parse | when(is_large, ahalve) | stock)("a,1"), int)
+
+
+@flow
+def explain(failure: Failure) -> str:
+    """Say what happened."""
+    return f"{failure.path}: {failure.error}"
+
+
+@flow
+async def aexplain(failure: Failure) -> bytes:
+    """Say what happened, later."""
+    return failure.path.encode()
+
+
+@flow
+def note(order: Order) -> None:
+    """Write it down."""
+    del order
+
+
+@flow
+async def anote(order: Order) -> None:
+    """Write it down, later."""
+    del order
+
+
+async def tries() -> None:
+    """A catch adds its type; a finally adds none; each may be async."""
+    order = Order("a", 1)
+    assert_type(try_with(price, explain)(order), float | str)
+    assert_type(try_with(price, catch=explain)(order), float | str)
+    assert_type(try_with(parse, explain)("a,1", sep=";"), Order | str)
+    assert_type(try_with(add, explain, on=ValueError)(1, b=2), int | str)
+    assert_type(try_with(price, explain, on=(ValueError, KeyError))(order), float | str)
+    assert_type(try_with(price, explain, on=lambda error: "busy" in str(error))(order), float | str)
+    assert_type(await try_with(price, aexplain)(order), float | bytes)
+    assert_type(await try_with(stock, explain)(order), int | str)
+    assert_type(try_with(price, finally_=note)(order), float)
+    assert_type(await try_with(price, finally_=anote)(order), float)
+    assert_type(try_with(price, explain, note)(order), float | str)
+    assert_type(try_with(price, catch=explain, finally_=note)(order), float | str)
+    assert_type(await try_with(stock, aexplain, note)(order), int | bytes)
+
+
+async def identities() -> None:
+    """Identity takes the type of its place."""
+    assert_type(identity(3), int)
+    assert_type(await identity.acall("x"), str)
+    assert_type((parse | identity)("a,1"), Order)
+    assert_type((parse | identity | price)("a,1"), float)
+    assert_type((identity | price)(Order("a", 1)), float)
+    assert_type(parallel(price, identity)(Order("a", 1)), tuple[float, Order])
+    assert_type(parallel(identity, price)(Order("a", 1)), tuple[Order, float])
+    assert_type(when(is_large, price, identity)(Order("a", 1)), float | Order)
+    assert_type(await when(is_large, stock, identity)(Order("a", 1)), int | Order)
+
+
+# ---- each ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Totals:
+    """A running sum."""
+
+    value: float = 0.0
+
+
+def total(so_far: Totals, value: float) -> Totals:
+    """Add one."""
+    return Totals(so_far.value + value)
+
+
+def total_outcome(so_far: Totals, outcome: Ok[float] | Failure) -> Totals:
+    """Add one, if it went well."""
+    return Totals(so_far.value + outcome.value) if isinstance(outcome, Ok) else so_far
+
+
+def atotal_outcome(so_far: int, outcome: Ok[int] | Failure) -> int:
+    """Add one, if it went well."""
+    return so_far + outcome.value if isinstance(outcome, Ok) else so_far
+
+
+async def loops(orders: list[Order], feed: AsyncIterable[Order]) -> None:
+    """A flow over many."""
+    assert_type(price.each(), Flow[[Iterable[Order]], list[float]])
+    assert_type(price.each()(orders), list[float])
+    assert_type(price.each(threads=4)(orders), list[float])
+    assert_type(price.each(threads=4, unordered=True)(o for o in orders), list[float])
+    assert_type(price.each(mode="collect")(orders), list[Ok[float] | Failure])
+    assert_type(price.each(fold=total, start=Totals)(orders), Totals)
+    assert_type(count.each(fold=lambda so_far, value: so_far + value, start=int)(orders), int)
+    assert_type(price.each(fold=total_outcome, start=Totals, mode="collect")(orders), Totals)
+    assert_type(await stock.each()(orders), list[int])
+    assert_type(await stock.each()(feed), list[int])
+    assert_type(await stock.each(concurrency=8, unordered=True)(feed), list[int])
+    assert_type(await stock.each(mode="collect")(feed), list[Ok[int] | Failure])
+    assert_type(await stock.each(fold=lambda acc, item: acc + item, start=int)(feed), int)
+    assert_type(await stock.each(fold=atotal_outcome, start=int, mode="collect")(feed), int)
+    assert_type((parse.each() | price.each() | len)(["a,1"]), int)
+    assert_type(await (fetch.each() | parse.each())(["k"]), list[Order])
+    assert_type(await parallel(price, stock).each()(orders), list[tuple[float, int]])
+    assert_type(add.each()([1, 2]), list[int])
+
+
+# ---- methods ---------------------------------------------------------------------------------------------------
+
+
+class Shop:
+    """Flows in a class body bind like methods."""
+
+    rate: float = 1.0
+
+    @flow
+    def price(self, order: Order, *, tax: float = 0.0) -> float:
+        """Give the price."""
+        return order.amount * self.rate + tax
+
+    @flow(version="1")
+    async def stock(self, order: Order) -> int:
+        """Give the stock."""
+        return order.amount
+
+    cheap = price.named("cheap")
+    far = price.on("thread")
+
+
+async def methods(shop: Shop) -> None:
+    """A bound flow has no self, composes, and is unbound on the class."""
+    order = Order("a", 1)
+    assert_type(shop.price(order), float)
+    assert_type(shop.price(order, tax=0.2), float)
+    assert_type(await shop.stock(order), int)
+    assert_type(Shop.price(shop, order), float)
+    assert_type(await Shop.stock(shop, order), int)
+    assert_type(shop.cheap(order, tax=0.2), float)
+    assert_type(await shop.far(order), float)
+    assert_type((parse | shop.price)("a,1"), float)
+    assert_type(await (parse | shop.stock | add)("a,1"), int)
+    assert_type(await parallel(shop.price, shop.stock)(order), tuple[float, int])
+    assert_type(shop.price.each()([order]), list[float])
+
+
+@dataclass
+class Service:
+    """A flow held in a field is not bound."""
+
+    step: Flow[[str], Order]
+    astep: AsyncFlow[[str], str]
+
+    async def go(self, line: str) -> Order:
+        """Run both."""
+        assert_type(self.step(line), Order)
+        assert_type(await self.astep(line), str)
+        return self.step(line)
+
+
+class Holder:
+    """A flow held in an attribute is not bound, nor is a pipe in the class body."""
+
+    chain = parse | price
+
+    def __init__(self, step: Flow[[str], Order]) -> None:
+        self.step = step
+
+    def go(self, line: str) -> float:
+        """Run it."""
+        assert_type(self.step(line), Order)
+        assert_type(self.chain(line), float)
+        return self.chain(line)
+
+
+# ---- context ---------------------------------------------------------------------------------------------------
+
+TENANT = Key("tenant", str)
+LIMIT = Key("limit", int)
+
+
+async def runs(ctx: Context) -> None:
+    """Running keeps signature, result and colour."""
+    order = Order("a", 1)
+    assert_type(ctx.run(parse, "a,1", sep=";"), Order)
+    assert_type(ctx.run(plain, order), str)
+    assert_type(await ctx.run(stock, order), int)
+    assert_type(await ctx.run(stock, item=order), int)
+    assert_type(await ctx.run(aplain, order), bytes)
+    assert_type(await ctx.run(parse | stock, "a,1", sep=";"), int)
+    assert_type(ctx.run(parallel(price, count), order), tuple[float, int])
+    assert_type(ctx.run(price.each(), [order]), list[float])
+    assert_type(ctx.run(Shop().price, order, tax=0.1), float)
+
+
+def values() -> None:
+    """Typed keys give typed values."""
+    ctx = context({LIMIT: 3}, tenant="acme", capabilities={"net:*"}, deadline=3.0)
+    assert_type(ctx, Context)
+    assert_type(ctx.get(TENANT), str)
+    assert_type(ctx.get(TENANT, None), str | None)
+    assert_type(ctx[LIMIT], int)
+    assert_type(ctx.get("anything"), Any)
+    assert_type(ctx["anything"], Any)
+    assert_type(ctx.tenant, Any)
+    assert_type(ctx.with_({LIMIT: 4}, capabilities=set()), Context)
+    assert_type(ctx.isolate("tenant"), Context)
+    assert_type(ctx.has_capability("net:x"), bool)
+    assert_type("tenant" in ctx, bool)
+    assert_type(current_context().get(TENANT), str)
+
+
+# ---- generic code ----------------------------------------------------------------------------------------------
+
+
+async def either(f: Flow[[Order], R] | AsyncFlow[[Order], R], order: Order) -> R:
+    """Code over flows of either colour goes by ``acall``."""
+    return await f.acall(order)
+
+
+async def generic() -> None:
+    """Either colour by one spelling."""
+    assert_type(await either(flow(plain), Order("a", 1)), str)
+    assert_type(await either(price, Order("a", 1)), float)
+    assert_type(await either(stock, Order("a", 1)), int)

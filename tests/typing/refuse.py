@@ -1,0 +1,303 @@
+"""What no checker may let pass: each line marked ``refused`` is an error under both, and no other line is.
+
+Nothing here runs. ``test_typing`` compares the lines that the checkers report with the marked ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable
+from dataclasses import dataclass
+
+from omnitron import (
+    AsyncFlow,
+    Context,
+    Failure,
+    Flow,
+    Key,
+    Ok,
+    flow,
+    gather,
+    identity,
+    parallel,
+    sequence,
+    try_with,
+    when,
+)
+
+
+@dataclass
+class Order:
+    """An order."""
+
+    sku: str
+    amount: int
+
+
+@dataclass
+class Quote:
+    """A price and a stock."""
+
+    price: float
+    stock: int
+
+
+@flow
+def parse(line: str, *, sep: str = ",") -> Order:
+    """Read a line."""
+    sku, amount = line.split(sep)
+    return Order(sku, int(amount))
+
+
+@flow
+async def fetch(key: str) -> str:
+    """Read a line from far away."""
+    return key
+
+
+@flow
+def price(order: Order) -> float:
+    """Give the price."""
+    return float(order.amount)
+
+
+@flow
+async def stock(item: Order) -> int:
+    """Give the stock."""
+    return item.amount
+
+
+@flow
+def pair(order: Order) -> tuple[str, int]:
+    """Split."""
+    return order.sku, order.amount
+
+
+@flow
+def length(text: str) -> int:
+    """Count."""
+    return len(text)
+
+
+@flow
+def area(width: float, height: float) -> float:
+    """Give the area."""
+    return width * height
+
+
+@flow
+def explain(failure: Failure) -> str:
+    """Say what happened."""
+    return failure.path
+
+
+def is_large(order: Order) -> bool:
+    """Test an order."""
+    return order.amount > 100
+
+
+def is_long(text: str) -> bool:
+    """Test a text."""
+    return len(text) > 100
+
+
+def plain(order: Order) -> str:
+    """A plain function."""
+    return order.sku
+
+
+def swap(amount: int, sku: str) -> str:
+    """Take the parts the other way round."""
+    return sku * amount
+
+
+def total(so_far: float, value: float) -> float:
+    """Add one."""
+    return so_far + value
+
+
+async def calls() -> None:
+    """A flow refuses what its function refuses."""
+    parse(3)  # refused: not a text
+    parse()  # refused: nothing given
+    parse("a", ",")  # refused: keyword only
+    parse("a", separator=",")  # refused: no such parameter
+    await fetch(3)  # refused: not a text
+    await parse("a,1")  # refused: a sync flow gives the value
+    await parse.acall(3)  # refused: not a text
+    await fetch.acall(name="k")  # refused: no such parameter
+    parse.fn(3)  # refused: not a text
+    await parse.on("thread")(3)  # refused: not a text
+    fetch("k").upper()  # refused: an async flow gives a coroutine
+    parse.on("thread")("a,1").amount  # refused: elsewhere is awaited
+    parse.nmae  # refused: no such attribute
+    parse.named(3)  # refused: a name is text
+    price.with_meta(verison="1")  # refused: no such option
+
+
+def make() -> None:
+    """The factory refuses what is no function, and options that it does not know."""
+    flow(3)  # refused: not callable
+    flow("text")  # refused: not callable
+    flow(plain, nmae="x")  # refused: no such option
+    flow(plain, colour="async")  # refused: not awaitable
+    flow(plain, colour="blue")  # refused: no such colour
+    flow(colour="async")(plain)  # refused: not awaitable
+
+
+def pipes() -> None:
+    """A wrong neighbour is refused, flow or function, either colour, either side."""
+    price | parse  # refused: a float into a text
+    parse.pipe(parse)  # refused: an order into a text
+    parse | length  # refused: an order into a text
+    parse | len  # refused: an order has no length
+    parse | fetch  # refused: an order into a text
+    fetch | price  # refused: a text into an order
+    fetch.pipe(price)  # refused: a text into an order
+    stock | fetch  # refused: a number into a text
+    stock | parse  # refused: a number into a text
+    plain | price  # refused: a text into an order
+    plain | stock  # refused: a text into an order
+    parse | area  # refused: the next takes two
+    parse | 3  # refused: not a function
+    parse | "text"  # refused: not a function
+    parse.pipe(lambda order: order.nmae)  # refused: no such attribute
+    (parse | stock)("a,1").bit_length()  # refused: one async step makes the pipe async
+    (parse | price)(3)  # refused: the first one's parameter
+    (parse | price)("a", ",")  # refused: keyword only
+    (parse | price)("a").upper()  # refused: a float
+
+
+def stars() -> None:
+    """The tuple must fit the parameters."""
+    pair.star(swap)  # refused: the other way round
+    pair.star(plain)  # refused: one parameter
+    price.star(swap)  # refused: not a tuple
+
+
+def sequences() -> None:
+    """A sequence is a pipe."""
+    sequence(parse, parse)  # refused: an order into a text
+    sequence(fetch, price)  # refused: a text into an order
+    sequence(parse, stock, fetch)  # refused: a number into a text
+    sequence(parse, plain)  # refused: a combinator takes flows
+    sequence(parse, price)(3)  # refused: the first one's parameter
+
+
+async def parallels(order: Order) -> None:
+    """All branches take the same value."""
+    parallel(price, length)(order)  # refused: an order or a text
+    parallel(price, stock, fetch)(order)  # refused: an order or a text
+    parallel(price, plain)  # refused: a combinator takes flows
+    parallel(price, area)  # refused: one parameter or two
+    parallel(price, pair)(3)  # refused: not an order
+    parallel(price, pair, mode="quorum")  # refused: no such mode
+    await parallel(price, pair)(order)  # refused: all sync is sync
+    parallel(price, stock)(order)[0]  # refused: one async makes it async
+    parallel(price, pair)(order)[2]  # refused: there are two
+    parallel(price, pair)(order)[0].upper()  # refused: a float
+    parallel(price, pair, mode="collect")(order)[0].value  # refused: perhaps a failure
+
+
+def gathers(order: Order) -> None:
+    """All branches take the same value."""
+    gather(Quote, price=price, stock=length)(order)  # refused: an order or a text
+    gather(Quote, price=price, stock=plain)  # refused: a combinator takes flows
+    gather(Quote, price=price, stock=stock)(order).price  # refused: one async makes it async
+    gather(Quote, price=price)(3)  # refused: not an order
+    gather(3, price=price)  # refused: not a record
+
+
+def branches(order: Order) -> None:
+    """Test and arms take the same value."""
+    when(is_long, price, pair)  # refused: a text or an order
+    when(is_large, length, pair)(order)  # refused: a text or an order
+    when(is_large, price, plain)  # refused: a combinator takes flows
+    when(is_large, price)  # refused: without an else the types must meet
+    when(price, price, pair)  # refused: a test says yes or no
+    when(is_large, stock, price)(order).bit_length()  # refused: one async makes it async
+    when(is_large, price, pair)(order).hex()  # refused: perhaps a tuple
+
+
+def tries(order: Order) -> None:
+    """A catch takes the failure, a finally the input."""
+    try_with(price, length)  # refused: a failure is not a text
+    try_with(price, price)  # refused: a failure is not an order
+    try_with(price, finally_=length)(order)  # refused: the input is not a text
+    try_with(price, explain, on=ValueError("x"))  # refused: a type or a test
+    try_with(price, explain, on=int)  # refused: not an exception type
+    try_with(plain, explain)  # refused: a combinator takes flows
+    try_with(price, explain)(order).hex()  # refused: perhaps a text
+    try_with(parse, explain)(3)  # refused: the body's parameter
+
+
+async def loops(orders: list[Order], feed: AsyncIterable[Order]) -> None:
+    """A loop takes many of what the flow takes."""
+    price.each()(["a"])  # refused: not orders
+    price.each()(feed)  # refused: a sync loop over an async feed
+    price.each()(3)  # refused: not many
+    await stock.each()(["a"])  # refused: not orders
+    area.each()  # refused: one value each
+    price.each(mode="quorum")  # refused: no such mode
+    price.each(fold=total)  # refused: a fold needs a start
+    price.each(start=float)  # refused: a start needs a fold
+    price.each(fold=swap, start=int)  # refused: not a reducer of prices
+    price.each(fold=total, start=float, mode="collect")  # refused: the fold gets outcomes
+    price.each(mode="collect")(orders)[0].value  # refused: perhaps a failure
+    stock.each()(orders)[0]  # refused: an async loop
+
+
+class Shop:
+    """Flows in a class body bind like methods."""
+
+    @flow
+    def price(self, order: Order) -> float:
+        """Give the price."""
+        return float(order.amount)
+
+    @flow
+    async def stock(self, order: Order) -> int:
+        """Give the stock."""
+        return order.amount
+
+
+async def methods(shop: Shop, order: Order) -> None:
+    """A bound flow has no self, an unbound one needs it."""
+    shop.price(shop, order)  # refused: already bound
+    shop.price("a")  # refused: not an order
+    Shop.price(order)  # refused: self is missing
+    await shop.stock("a")  # refused: not an order
+    length | shop.price  # refused: a number into an order
+
+
+TENANT = Key("tenant", str)
+
+
+async def runs(ctx: Context, order: Order) -> None:
+    """Running refuses what calling refuses."""
+    ctx.run(parse, 3)  # refused: not a text
+    ctx.run(parse, "a", ",")  # refused: keyword only
+    ctx.run(price)  # refused: nothing given
+    ctx.run(stock, order).bit_length()  # refused: an async flow gives a coroutine
+    await ctx.run(price, order)  # refused: a sync flow gives the value
+    ctx.run(3)  # refused: not a function
+    ctx.get(TENANT).bit_length()  # refused: a text
+    ctx.get(TENANT, None).upper()  # refused: perhaps None
+    ctx[TENANT].bit_length()  # refused: a text
+
+
+def outcomes(failure: Failure, ok: Ok[int]) -> None:
+    """Outcomes are frozen and typed."""
+    ok.value = 3  # refused: frozen
+    failure.path = "x"  # refused: frozen
+    ok.value.upper()  # refused: a number
+    failure.value  # refused: no such attribute
+
+
+def declarations() -> None:
+    """A flow is not a flow of other types, nor of the other colour."""
+    narrow: Flow[[str], str] = parse  # refused: gives an order
+    other: Flow[[int], Order] = parse  # refused: takes a text
+    sync: Flow[[str], str] = fetch  # refused: async
+    later: AsyncFlow[[str], Order] = parse  # refused: sync
+    number: str = identity(3)  # refused: a number
+    del narrow, other, sync, later, number
