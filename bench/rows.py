@@ -82,7 +82,7 @@ class Row:
 
 
 def _chain(functions: tuple[Callable[..., Any], ...]) -> Any:
-    return reduce(lambda left, right: left.pipe(flow(right)), functions[1:], flow(functions[0]))
+    return reduce(lambda left, right: left.pipe(right), functions[1:], flow(functions[0]))
 
 
 class FlowTally:

@@ -7,7 +7,6 @@ import gc
 import os
 import tracemalloc
 from collections.abc import Callable
-from functools import reduce
 from typing import Any
 
 from bench import baselines, peers
@@ -26,8 +25,11 @@ Steps = list[Callable[[int], int]]
 
 
 def build(functions: Steps) -> Any:
-    """A flow of all the functions, each made a flow, by repeated pipe."""
-    return reduce(lambda left, right: left.pipe(flow(right)), functions[1:], flow(functions[0]))
+    """A flow of all the functions by repeated pipe."""
+    pipeline: Any = flow(functions[0])
+    for function in functions[1:]:
+        pipeline = pipeline.pipe(function)
+    return pipeline
 
 
 def _ours_at_scale(timings: Timings, label: str, functions: Steps) -> tuple[int, Any]:
@@ -71,9 +73,10 @@ def scale(settings: Settings, kept: dict[str, Any]) -> list[Row]:
     as_strings = distinct_steps(STEPS_AT_SCALE, as_strings=True)
     timings = Timings()
     for turn in range(settings.long_rounds):
-        kept["scale"] = _at_scale(timings, "many", many, turn)
+        kept.clear()
         _at_scale(timings, "few", few, turn)
         _at_scale(timings, "strings", as_strings, turn)
+        kept["scale"] = _at_scale(timings, "many", many, turn)
     lacks = f"{lacks_of(baselines.build_list)}; {lacks_of(baselines.run_list)}"
 
     def row(work: str, bar: float, kind: str, moment: str) -> Row:
@@ -136,7 +139,7 @@ def first_calls(settings: Settings) -> list[Row]:
 def _built_and_dropped(settings: Settings) -> Row:
     opening, middle, closing = three_steps()
     names = {"opening": opening, "middle": middle, "closing": closing}
-    ours = timed("flow(opening).pipe(flow(middle)).pipe(flow(closing))(1)", flow=flow, **names)
+    ours = timed("flow(opening).pipe(middle).pipe(closing)(1)", flow=flow, **names)
     closure = timed(
         "close_over(functions)(1)", close_over=baselines.close_over, functions=tuple(names.values())
     )
@@ -155,33 +158,28 @@ def _built_and_dropped(settings: Settings) -> Row:
 
 
 def _left_over(settings: Settings, own_shape: bool) -> Row:
-    """What 10,000 flows leave behind after as many as fill every bounded cache have come and gone."""
+    """What flows leave behind, after enough others have come and gone to fill every bounded cache."""
     flows = FLOWS // 10 if settings.quick else FLOWS
 
-    def come_and_go(prefix: str) -> None:
-        for place in range(flows):
+    def come_and_go(count: int, prefix: str) -> None:
+        for place in range(count):
             functions = three_steps(f"{prefix}_{place}" if own_shape else "value")
             build(list(functions))(1)
 
     tracemalloc.start()
     try:
-        come_and_go("warm")
+        come_and_go(FLOWS // 4, "early")
         gc.collect()
         before, _ = tracemalloc.get_traced_memory()
-        come_and_go("measured")
+        come_and_go(flows, "later")
         gc.collect()
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     left = (after - before) / 1024
-    shapes = "each of a shape of its own" if own_shape else "all of one shape"
-    return Row(
-        f"memory left by {flows:,} flows built, called once, dropped, {shapes}",
-        f"what {flows:,} flows before them left",
-        Spread(left, left, left),
-        FLAT_KIB,
-        "KiB",
-    )
+    shapes = "each of its own shape" if own_shape else "all of one shape"
+    work = f"memory left by {flows:,} flows built, called once, dropped, {shapes}"
+    return Row(work, "those before them", Spread(left, left, left), FLAT_KIB, "KiB")
 
 
 # ---------------------------------------------------------------- import

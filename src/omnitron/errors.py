@@ -139,7 +139,8 @@ class RemoteError(OmnitronError):
 
     def __str__(self) -> str:
         """Give the original type and message."""
-        return f"{self.type_name}: {self.text}" if self.text else self.type_name
+        said = f"{self.type_name}: {self.text}" if self.text else self.type_name
+        return f"{said}\n\nIn the worker process:\n{self.traceback}" if self.traceback else said
 
 
 class WorkerLost(OmnitronError):

@@ -274,7 +274,7 @@ def test_named_gives_a_new_flow_and_leaves_the_old_one():
     assert (plus.name, add.name, plus(1)) == ("plus", "add", 2)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", 3])
+@pytest.mark.parametrize("name", ["", "a/b", "a\nb", "a#2", "a[0]", "a@1", 3])
 def test_names_that_would_break_a_path_are_refused(name):
     """A name is a text without the separator of paths."""
     with pytest.raises(DefinitionError):

@@ -325,8 +325,8 @@ def test_a_raising_observer_does_not_hide_events_from_others(caplog):
 def test_the_duration_of_a_call_leaves_out_its_hooks():
     """Time spent in hooks is not the flow's."""
     clock, log = ManualClock(), EventLog()
-    slow = Hooks(before=lambda event: clock.advance(5), after=lambda event: clock.advance(7))
-    work = flow(lambda x: clock.advance(2))
+    slow = Hooks(before=lambda event: clock.move(5), after=lambda event: clock.move(7))
+    work = flow(lambda x: clock.move(2))
     context(clock=clock, hooks=slow, observers=[log]).run(work, 1)
 
     assert log.events[-1].duration_s == 2
@@ -348,7 +348,7 @@ def test_an_observer_without_observe_is_refused():
 def test_spans_tell_name_parent_status_and_time():
     """A trace is the tree of what ran."""
     clock, tracer = ManualClock(), Tracing()
-    slow = flow(lambda x: clock.advance(2) or x).named("slow")
+    slow = flow(lambda x: clock.move(2) or x).named("slow")
     context(clock=clock, tracer=tracer).run((slow | double).named("whole"), 1)
 
     whole, first, second = tracer.spans
@@ -398,13 +398,13 @@ def test_on_end_gets_every_span_when_it_ends():
 
 
 def test_span_ids_are_unique_over_runs():
-    """Two runs in one trace share no span id."""
+    """Two runs in one trace share no pair of run id and span id."""
     tracer = Tracing()
     ctx = context(tracer=tracer)
     ctx.run(double, 1)
     ctx.run(double, 1)
 
-    assert len({span.span_id for span in tracer.spans}) == 2
+    assert len({(span.run_id, span.span_id) for span in tracer.spans}) == 2
 
 
 class Refuse:

@@ -250,7 +250,7 @@ def test_running_threads_are_awaited_before_an_error_leaves():
 @pytest.mark.parametrize("threads", [0, -1, True, 1.5])
 def test_threads_must_be_a_positive_whole_number(threads):
     """A number of threads that cannot be is refused at composition."""
-    with pytest.raises(InvalidValue):
+    with pytest.raises(DefinitionError):
         parallel(up, up, threads=threads)
 
 

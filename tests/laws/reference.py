@@ -112,7 +112,7 @@ async def meaning_of_each(node, items):
             results[index] = await (outcome if collect else meaning)(node.body, (item,), {})
             finished.append(index)
 
-    await at_once([place() for _ in range(node.concurrency if node.is_async else 1)])
+    await at_once([place() for _ in range((node.concurrency or 64) if node.is_async else 1)])
     values = [results[index] for index in (finished if node.unordered else sorted(finished))]
     if node.fold is None:
         return values

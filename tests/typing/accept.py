@@ -244,6 +244,7 @@ async def pipes_plain() -> None:
 
 async def apipes_plain() -> None:
     """A plain coroutine function on the left."""
+
     async def line(number: int) -> str:
         return str(number)
 
@@ -277,6 +278,7 @@ def pipes_variance(big: Flow[[str], BigOrder], loose: Flow[[str], object]) -> No
 
 async def stars() -> None:
     """A tuple spreads over the parameters of the next."""
+
     async def ajoin(sku: str, amount: int) -> bytes:
         return sku.encode() * amount
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import FunctionType, MethodType
-from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 from weakref import ref
 
 from omnitron.algebra.loops import Each
 from omnitron.algebra.node import Node
+from omnitron.algebra.notes import path_of
 from omnitron.algebra.pickling import reduce_flow
 from omnitron.algebra.places import On
 from omnitron.algebra.printing import render
@@ -29,15 +30,13 @@ __all__ = ["AsyncFlow", "Flow", "as_step", "from_node"]
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
-fill = object.__setattr__
-
 
 class Uncompiled:
     """Stands in a flow until its first call, which compiles it. It does not keep the flow alive."""
 
     __slots__ = ("flow", "node", "run")
 
-    def __init__(self, flow: Any, node: Any) -> None:
+    def __init__(self, flow: Any, node: Node) -> None:
         self.flow = ref(flow)
         self.node = node
         self.run: Callable[..., Any] | None = None
@@ -50,7 +49,7 @@ class Uncompiled:
             check_names(node)
             run = self.run = compile_tree(node)
             if flow is not None:
-                fill(flow, "_run", run)
+                flow._run = run
         return run(*args, **kwargs)
 
 
@@ -74,7 +73,7 @@ class OwnModule(str):
 
 class BaseFlow(Generic[P, R]):
     __slots__ = ("__weakref__", "_node", "_run")
-    _node: Any
+    _node: Node | None
     _run: Any
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -87,10 +86,10 @@ class BaseFlow(Generic[P, R]):
     def node(self) -> Node:
         """The tree."""
         node = self._node
-        if type(node) is tuple:
-            node = Receiver(*node)
-            fill(self, "_node", node)
-        return node  # type: ignore[no-any-return]
+        if node is None:
+            bound = self._run
+            node = self._node = Receiver(node_behind(bound.__func__), bound.__self__)
+        return node
 
     @property
     def name(self) -> str:
@@ -242,17 +241,12 @@ class BaseFlow(Generic[P, R]):
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         """Bind like a method when the flow was made from a function in a class body; a pipe does not bind."""
-        if owner is None:
-            return self
         node = self._node
-        if type(node) is Step:
-            if type(node.fn) is not FunctionType:
-                return self
-        elif type(node) is tuple or not getattr(node, "binds", False):
+        if owner is None or node is None or not node.binds:
             return self
         bound = new(type(self))
-        set_node(bound, (node, owner))
-        set_run(bound, MethodType(self._run, owner))
+        bound._node = None
+        bound._run = MethodType(self._run, owner)
         return bound
 
     # Being a value
@@ -264,11 +258,9 @@ class BaseFlow(Generic[P, R]):
             missing_capabilities(node, ctx)
         return node.is_async
 
-    def __setattr__(self, name: str, value: Any) -> NoReturn:
-        raise AttributeError(f"a flow is immutable: {name!r} cannot be set; refine it, as by `.named` or `.with_meta`")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a flow is immutable: {name!r} cannot be deleted")
+    def _where(self, error: BaseException) -> str:
+        """Give the path at which an error of this flow was raised (asked by worker processes)."""
+        return path_of(error)
 
     def __eq__(self, other: object) -> bool:
         return self.node == other.node if isinstance(other, BaseFlow) else NotImplemented
@@ -287,7 +279,7 @@ class BaseFlow(Generic[P, R]):
         return reduce_flow(self)
 
 
-new, set_node, set_run = object.__new__, BaseFlow.__dict__["_node"].__set__, BaseFlow.__dict__["_run"].__set__
+new = object.__new__
 
 
 class Flow(BaseFlow[P, R]):
@@ -316,6 +308,16 @@ for kind in (Flow, AsyncFlow):
     kind.__call__ = BaseFlow.__dict__["_run"]  # type: ignore[attr-defined]
 
 
+def node_behind(run: Any) -> Node:
+    """Give the tree that a flow's function was, or will be, compiled from."""
+    if isinstance(run, Uncompiled):
+        return run.node
+    if isinstance(run, MethodType):
+        return Receiver(node_behind(run.__func__), run.__self__)
+    program = run.__globals__["__loader__"].program()
+    return program.node  # type: ignore[no-any-return]
+
+
 def anything(*args: Any, **kwargs: Any) -> Any:
     """Stand for the code of a flow whose function has none."""
 
@@ -341,8 +343,8 @@ def from_node(node: Node) -> Any:
         2
     """
     made = new(AsyncFlow if node.is_async else Flow)
-    set_node(made, node)
-    set_run(made, Uncompiled(made, node))
+    made._node = node
+    made._run = Uncompiled(made, node)
     return made
 
 

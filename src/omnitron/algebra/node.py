@@ -37,6 +37,7 @@ class Node:
     Attributes:
         kind: the word for this operation in pictures and paths.
         segment: whether it stands in paths even without a label.
+        binds: whether a flow of it, made in a class body, binds like a method.
         label: the name that a user gave by `.named`, or None.
         meta: what a user declared about this node itself, or None.
         children: the nodes in its fields, in order.
@@ -60,6 +61,7 @@ class Node:
     fields: ClassVar[tuple[str, ...]] = ()
     kind: ClassVar[str] = "node"
     segment: ClassVar[bool] = True
+    binds = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -49,9 +49,10 @@ class On(Node):
 
         flow = w.bind(from_node(self.body))
         if self.place == "process":
-            w.line(f"{target} = await {w.bind(runtime.run_in_process)}({flow}, {args.call})")
+            run = f"{w.bind(runtime.run_in_process)}({flow}, {args.call})"
         else:
-            w.line(f"{target} = await {w.bind(runtime.run_in_executor)}({self.place!r}, {flow}, {args.call})")
+            run = f"{w.bind(runtime.run_in_executor)}({self.place!r}, {flow}, {args.call})"
+        w.mark(f"{target} = await {run}", w.cursor)
 
     def parameters(self) -> Parameters | None:
         """Give the body's."""
@@ -66,6 +67,6 @@ class On(Node):
         return self.body.name
 
     @property
-    def binds(self) -> Any:
+    def binds(self) -> bool:  # type: ignore[override]
         """Whether the body binds like a method."""
-        return getattr(self.body, "binds", False)
+        return self.body.binds

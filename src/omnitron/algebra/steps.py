@@ -29,9 +29,14 @@ class Step(Node):
         fn: the function.
     """
 
-    __slots__ = ("fn",)
+    __slots__ = ("binds", "fn")
+    fields = ("fn",)
     fn: Callable[..., Any]
+    binds: bool
     kind = "step"
+    children = ()
+    depth = 1
+    size = 1
 
     def __init__(
         self, fn: Callable[..., Any], is_async: bool = False, *, label: str | None = None, meta: FlowMeta | None = None
@@ -40,9 +45,7 @@ class Step(Node):
         fill(self, "is_async", is_async)
         fill(self, "label", label)
         fill(self, "meta", meta)
-        fill(self, "children", ())
-        fill(self, "depth", 1)
-        fill(self, "size", 1)
+        fill(self, "binds", type(fn) is FunctionType)
         fill(self, "needs", NOTHING if meta is None else meta.capabilities)
         fill(self, "_hash", None)
 
@@ -83,11 +86,6 @@ class Step(Node):
             return name
         inner = getattr(fn, "func", None)
         return str(getattr(inner, "__name__", type(fn).__name__))
-
-    @property
-    def binds(self) -> bool:
-        """Whether a flow of this step, made in a class body, binds like a method."""
-        return type(self.fn) is FunctionType
 
 
 class Identity(Node):
@@ -312,9 +310,9 @@ class Bound(Node):
         return self.body.name
 
     @property
-    def binds(self) -> bool:
+    def binds(self) -> bool:  # type: ignore[override]
         """Whether the body binds like a method."""
-        return bool(getattr(self.body, "binds", False))
+        return self.body.binds
 
 
 def entry_function(node: Node) -> Any:

@@ -125,7 +125,11 @@ def gathered(into: G, outcome: Outcome) -> G:
 
 def file_flow(opener: Opener = open_binary) -> Flow[[Source], FileReport]:
     """Give the flow that makes the row of one file; it never raises for what is wrong with the file."""
-    look = flow(fetch).bind(opener=opener) | parallel(identity, flow(measure), flow(inspect), mode="collect") | join
+    look = (
+        flow(fetch).bind(opener=opener)
+        | parallel(identity, flow(measure), flow(inspect), mode="collect")
+        | join
+    )
     return try_with(look, catch=unread).named("file")
 
 
@@ -142,11 +146,15 @@ def audit_flow(*, processes: int | None = None, opener: Opener = open_binary) ->
     """
     workers = processors() if processes is None else processes
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 0:
-        raise InvalidValue(f"`processes` is a whole number from 0 up, got {workers!r}. Leave it out for one a processor.")
+        raise InvalidValue(
+            f"`processes` is a whole number from 0 up, got {workers!r}. Leave it out for one a processor."
+        )
     chunk = file_flow(opener).each().on("process" if workers else "thread")
     again = one_by_one | chunk.each(concurrency=1, mode="collect", fold=gathered, start=list)
     careful = try_with(chunk, catch=again, on=WorkerLost).named("chunk")
-    files = careful.each(concurrency=workers or 1, unordered=True, mode="collect", fold=gathered, start=Totals)
+    files = careful.each(
+        concurrency=workers or 1, unordered=True, mode="collect", fold=gathered, start=Totals
+    )
     find = flow(locate).each(fold=merge, start=Inventory).named("find")
     found = find | parallel(plan | files, troubles).named("look")
     return parallel(identity, found).star(conclude).named("audit")

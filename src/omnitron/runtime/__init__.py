@@ -26,7 +26,8 @@ from omnitron.runtime.watching import (
 if TYPE_CHECKING:
     from omnitron.runtime.joining import each_async, each_threads, parallel_async, parallel_threads
     from omnitron.runtime.observers import EventLog, Hooks, Span, Tracing
-    from omnitron.runtime.places import run_in_executor, run_in_process, run_in_thread
+    from omnitron.runtime.places import run_in_executor, run_in_thread
+    from omnitron.runtime.workers import run_in_process
 
 LAZY = {
     "EventLog": "observers",
@@ -38,7 +39,7 @@ LAZY = {
     "parallel_async": "joining",
     "parallel_threads": "joining",
     "run_in_executor": "places",
-    "run_in_process": "places",
+    "run_in_process": "workers",
     "run_in_thread": "places",
 }
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, overload
 
-from omnitron.errors import DefinitionError, MissingCapability, MissingKey
+from omnitron.errors import DefinitionError, MissingCapability, MissingKey, Unpicklable
 from omnitron.model import Capability, Clock, Executor, Guard, Observer, Random, Record, capability_names, covers
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.watching import Frame, Run, watch
@@ -121,6 +121,19 @@ OPTIONS = ("capabilities", "observers", "hooks", "tracer", "guards", "clock", "r
 MISSING: Any = object()
 
 
+class LeftBehind:
+    """Stands in a worker process for a value that could not be pickled."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def refuse(self) -> NoReturn:
+        """Say why the value is not here."""
+        raise Unpicklable(f"the value {self.name!r} of the context stayed in the parent process, because it does not pickle. Pass what the flow needs of it as an argument.")
+
+
 def key_name(key: Any) -> Hashable:
     """Give what a value is stored under: a Key counts by its name."""
     return key.name if isinstance(key, Key) else key
@@ -156,6 +169,8 @@ class Context:
             MissingKey: there is none, and no default was given.
         """
         found = self._values.get(key_name(key), MISSING)
+        if type(found) is LeftBehind:
+            found.refuse()
         if found is not MISSING:
             return found
         if default is not MISSING:
@@ -173,9 +188,8 @@ class Context:
         if name[:2] == "__":
             raise AttributeError(name)
         try:
-            return self._values[name]
-        except KeyError:
-            error = MissingKey(name, tuple(str(key) for key in self._values))
+            return self.get(name)
+        except MissingKey as error:
             raise AttributeError(str(error)) from error
 
     def __contains__(self, key: object) -> bool:

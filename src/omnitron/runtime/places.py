@@ -1,0 +1,74 @@
+"""Running a flow in another place: a thread, a worker process, or wherever the context's executor knows.
+
+Read next: `omnitron.runtime.workers`, the processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
+from typing import Any
+
+from omnitron.errors import DefinitionError
+from omnitron.runtime.context import current_context
+
+__all__ = ["run_in_executor", "run_in_thread"]
+
+
+async def run_in_thread(fn: Callable[..., Any], is_async: bool, /, *args: Any, **kwargs: Any) -> Any:  # noqa: FBT001
+    """Call `fn` in a thread of the loop's pool, in a copy of the caller's context; an async one under a loop of its own.
+
+    A cancellation leaves at once: the thread cannot be stopped, so the work goes on unwatched and its result is dropped,
+    which is logged.
+    """
+    call = partial(run_coroutine, fn, *args, **kwargs) if is_async else partial(fn, *args, **kwargs)
+    context = copy_context()
+    job = asyncio.get_running_loop().run_in_executor(None, settle, context, call)
+    try:
+        error, value = await job
+    except asyncio.CancelledError:
+        import logging
+
+        logging.getLogger("omnitron").warning("a cancelled flow goes on in its thread, which cannot be stopped: %r", fn)
+        raise
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error
+    return value
+
+
+def settle(context: Any, call: Callable[[], Any]) -> tuple[BaseException | None, Any]:
+    """Give the error or the value of a call; so no future ever holds what a future may not (StopIteration)."""
+    try:
+        return None, context.run(call)
+    except Exception as error:
+        return error, None
+
+
+def run_coroutine(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Run an async function to its end under a loop of its own."""
+    return asyncio.run(awaiting(fn, args, kwargs))
+
+
+async def awaiting(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Await what `fn` gives."""
+    return await fn(*args, **kwargs)
+
+
+async def run_in_executor(place: str, flow: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Hand `flow` to the executor that the context carries.
+
+    Raises:
+        DefinitionError: the context carries none.
+    """
+    executor = current_context().runtime.executor
+    if executor is None:
+        raise DefinitionError(
+            f"nothing here knows the place {place!r}: 'thread' and 'process' are built in, for any other the context "
+            "carries an executor: `context(executor=...).run(flow, ...)`."
+        )
+    return await executor.execute(place, flow, args, kwargs)

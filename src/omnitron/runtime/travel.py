@@ -1,0 +1,241 @@
+"""What goes over the pipe to a worker process, and what the worker does with it.
+
+Both ends are this library in a parent and its own child; nothing that comes from outside is ever unpickled here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import signal
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from omnitron.errors import RemoteError, Unpicklable
+from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Event
+from omnitron.runtime.clock import SYSTEM_CLOCK
+from omnitron.runtime.context import Context, LeftBehind, Runtime, current, current_context, make
+from omnitron.runtime.watching import Frame, Run, read_watch, watch
+
+__all__ = ["Answer", "pack", "raise_remote", "replay", "unpack_answer", "work"]
+
+flows_packed: WeakKeyDictionary[Any, bytes] = WeakKeyDictionary()
+
+
+class Answer:
+    """What a worker gives back: a value or an error with its path, and the events of the run there."""
+
+    __slots__ = ("error", "events", "path", "value")
+
+    def __init__(self, value: Any, error: BaseException | None, path: str, events: list[Event]) -> None:
+        self.value = value
+        self.error = error
+        self.path = path
+        self.events = events
+
+
+def pack(flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    """Give the payload of one job: the flow, its arguments, and what of the context can travel.
+
+    Raises:
+        Unpicklable: says which part cannot, and why.
+    """
+    packed = flows_packed.get(flow)
+    if packed is None:
+        packed = flows_packed[flow] = dumps(flow, f"the flow {flow.name!r}")
+    arguments = dumps((args, kwargs), f"an argument of {flow.name!r}")
+    frame = read_watch()
+    place = None if frame is None else (frame.run.id, frame.path, bool(frame.run.observers))
+    return dumps((packed, arguments, environment(current_context()), place), "the job")
+
+
+def dumps(value: Any, what: str) -> bytes:
+    """Pickle a value; say what it was when it cannot be."""
+    try:
+        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    except Unpicklable as error:
+        raise Unpicklable(f"{what} cannot go to a process: {error}") from error
+    except Exception as error:
+        raise Unpicklable(f"{what} cannot go to a process, because it does not pickle: {type(error).__name__}: {error}") from error
+
+
+def environment(ctx: Context) -> tuple[dict[Any, bytes | None], Any, float | None]:
+    """Give the context's values (pickled one by one, None for one that stays behind), capabilities and time left."""
+    values: dict[Any, bytes | None] = {}
+    for key in ctx:
+        try:
+            values[key] = pickle.dumps(ctx.get(key), protocol=pickle.HIGHEST_PROTOCOL)
+        except Exception:
+            values[key] = None
+    runtime = ctx.runtime
+    left = None if runtime.deadline is None else runtime.deadline - runtime.clock.monotonic()
+    return values, runtime.capabilities, left
+
+
+# In the worker
+
+
+def work(connection: Any) -> None:
+    """Answer jobs until the parent closes the pipe. An interrupt from the terminal is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    loaded: dict[bytes, Any] = {}
+    while True:
+        try:
+            payload = connection.recv_bytes()
+        except EOFError:
+            return
+        answer = answer_to(payload, loaded)
+        try:
+            connection.send_bytes(answer)
+        except OSError:
+            return
+
+
+def answer_to(payload: bytes, loaded: dict[bytes, Any]) -> bytes:
+    """Run one job and pickle its answer, whatever happens."""
+    events: list[Event] = []
+    flow: Any = None
+    try:
+        packed, arguments, env, place = pickle.loads(payload)  # noqa: S301 - from our own parent
+        flow = loaded.get(packed)
+        if flow is None:
+            if len(loaded) >= 64:
+                loaded.clear()
+            flow = loaded[packed] = pickle.loads(packed)  # noqa: S301
+        args, kwargs = pickle.loads(arguments)  # noqa: S301
+        value = run_job(flow, args, kwargs, env, place, events)
+    except BaseException as error:
+        path = "" if flow is None else flow._where(error).partition("/")[2]
+        return pack_answer(Answer(None, portable_error(error), path, events))
+    try:
+        return pack_answer(Answer(value, None, "", events))
+    except Exception as error:
+        lost = Unpicklable(f"the result of {flow.name!r} cannot come back from its process: {type(error).__name__}: {error}")
+        return pack_answer(Answer(None, lost, "", events))
+
+
+def run_job(
+    flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any], env: tuple[Any, ...], place: Any, events: list[Event]
+) -> Any:
+    """Run the flow in a context made of what travelled."""
+    values, capabilities, left = env
+    deadline = None if left is None else SYSTEM_CLOCK.monotonic() + left
+    ctx = make(
+        {key: LeftBehind(str(key)) if packed is None else pickle.loads(packed) for key, packed in values.items()},  # noqa: S301
+        Runtime(capabilities=capabilities, deadline=deadline),
+    )
+    frame = None
+    if place is not None:
+        run_id, path, observed = place
+        run = Run(run_id, SYSTEM_CLOCK, (Collector(events),) if observed else (), (), deadline)
+        frame = Frame(run, path, None, body=False)
+    current.set(ctx)
+    watch.set(frame)
+    if flow.node.is_async:
+        return asyncio.run(flow.acall(*args, **kwargs))
+    return flow(*args, **kwargs)
+
+
+class Collector:
+    """Keeps the events of a job so that they can travel; without the tree, which the parent has."""
+
+    __slots__ = ("events",)
+
+    def __init__(self, events: list[Event]) -> None:
+        self.events = events
+
+    def observe(self, event: Event, /) -> None:
+        """Keep one event."""
+        event.call.node = None
+        self.events.append(event)
+
+
+def portable_error(error: BaseException) -> BaseException:
+    """Give the error if it survives pickling, else a `RemoteError` that describes it; its traceback as its cause."""
+    import traceback
+
+    lines = "".join(traceback.format_exception(error))
+    description = RemoteError(f"{type(error).__module__}.{type(error).__qualname__}", str(error), lines)
+    try:
+        back = pickle.loads(pickle.dumps(error))  # noqa: S301
+        if type(back) is type(error):
+            return Travelled(error, description)
+    except Exception:
+        return description
+    return description
+
+
+class Travelled(Exception):
+    """Carries an error and the description of where it was raised, which pickling alone would lose."""
+
+    def __init__(self, error: BaseException, description: RemoteError) -> None:
+        super().__init__(error, description)
+        self.error = error
+        self.description = description
+
+
+def pack_answer(answer: Answer) -> bytes:
+    """Pickle an answer; events whose values cannot travel go with the text of those values."""
+    try:
+        events = pickle.dumps(answer.events)
+    except Exception:
+        events = pickle.dumps([slim(event) for event in answer.events])
+    return pickle.dumps((answer.value, answer.error, answer.path, events), protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def slim(event: Event) -> Event:
+    """Give an event with texts in the place of its values."""
+    old = event.call
+    kwargs = {name: repr(value) for name, value in old.kwargs.items()}
+    call = Call(old.flow, old.path, old.run_id, old.call_id, None, old.attempt, tuple(map(repr, old.args)), kwargs, old.started_s)
+    call.parent = None if old.parent is None else Call(old.parent.flow, old.parent.path, old.run_id, old.parent.call_id)
+    if isinstance(event, CallFinished):
+        return CallFinished(call, repr(event.output), event.duration_s)
+    if isinstance(event, CallFailed):
+        return CallFailed(call, RemoteError(type(event.error).__qualname__, str(event.error)), event.duration_s)
+    return CallStarted(call)
+
+
+# Back in the parent
+
+
+def unpack_answer(packed: bytes) -> Answer:
+    """Load what a worker gave back."""
+    try:
+        value, error, path, events = pickle.loads(packed)  # noqa: S301 - from our own child
+    except Exception as error:
+        raise Unpicklable(f"the answer of a process cannot be loaded here: {type(error).__name__}: {error}") from error
+    if isinstance(error, Travelled):
+        travelled = error
+        error = travelled.error
+        if error.__cause__ is None:
+            error.__cause__ = travelled.description
+    return Answer(value, error, path, pickle.loads(events))  # noqa: S301
+
+
+async def replay(events: list[Event]) -> None:
+    """Tell this run's observers what was seen in the worker, as part of the running call."""
+    frame = read_watch()
+    if frame is None or not events:
+        return
+    calls: dict[int, Call] = {}
+    for event in events:
+        number = event.call.call_id
+        known = calls.get(number)
+        if known is None:
+            call = event.call
+            parent = frame.call if call.parent is None else calls.get(call.parent.call_id, frame.call)
+            known = calls[number] = Call(
+                call.flow, call.path, call.run_id, frame.run.next_call(), parent,
+                call.attempt, call.args, call.kwargs, call.started_s,
+            )  # fmt: skip
+        event.call = known
+        await frame.run.notify_async(event)
+
+
+def raise_remote(error: BaseException, o_remote_path: str) -> None:
+    """Raise an error that came from a worker; the argument's name tells notes where it was raised there."""
+    try:
+        raise error
+    finally:
+        del error

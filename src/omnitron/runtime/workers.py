@@ -1,0 +1,204 @@
+"""Worker processes: a pool of an event loop, one thread of the parent for each worker.
+
+Rules: a worker runs one job at a time; a cancelled job ends its worker; a worker that ends in the middle of a job fails
+that job with `WorkerLost`; either way another takes its place. What goes over the pipe is a pickle between a parent and
+its own child. The pool opens with its first job and closes with its loop. The standard library's process pool is not
+used because it cannot end one job: see `docs/decisions/`. Read next: `omnitron.runtime.travel`, what goes over the pipe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator
+from multiprocessing import get_context
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from omnitron.errors import WorkerLost
+from omnitron.runtime.travel import Answer, pack, raise_remote, replay, unpack_answer, work
+
+__all__ = ["run_in_process"]
+
+pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
+
+
+class Job:
+    """One call on its way: its payload, and the future that its answer settles."""
+
+    __slots__ = ("cancelled", "future", "payload", "worker")
+
+    def __init__(self, payload: bytes, future: asyncio.Future[bytes]) -> None:
+        self.payload = payload
+        self.future = future
+        self.cancelled = False
+        self.worker: Worker | None = None
+
+
+class Pool:
+    """The workers of one event loop. Its state is guarded by one condition; only the loop's own thread adds jobs."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, size: int) -> None:
+        self.loop = loop
+        self.size = size
+        self.jobs: deque[Job] = deque()
+        self.changed = threading.Condition()
+        self.workers: list[Worker] = []
+        self.idle = 0
+        self.closed = False
+
+    async def open(self) -> None:
+        """Tie the pool's end to the end of its loop."""
+        self.keeper = closes_with_loop(self)
+        await anext(self.keeper)
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; start a worker if none is free and there is room."""
+        with self.changed:
+            self.jobs.append(job)
+            if self.idle < len(self.jobs) and len(self.workers) < self.size:
+                worker = Worker(self)
+                self.workers.append(worker)
+                worker.thread.start()
+            self.changed.notify()
+
+    def take(self) -> Job | None:
+        """Wait for a job; None when the pool is closed."""
+        with self.changed:
+            self.idle += 1
+            try:
+                while not self.jobs and not self.closed:
+                    self.changed.wait()
+                return None if self.closed else self.jobs.popleft()
+            finally:
+                self.idle -= 1
+
+    def cancel(self, job: Job) -> None:
+        """Take a job back: out of the queue, or by ending the process that runs it."""
+        with self.changed:
+            job.cancelled = True
+            if job in self.jobs:
+                self.jobs.remove(job)
+            elif job.worker is not None:
+                job.worker.end()
+
+    def settle(self, job: Job, answer: bytes | BaseException) -> None:
+        """Give the answer to whoever awaits the job."""
+        try:
+            self.loop.call_soon_threadsafe(settle_future, job.future, answer)
+        except RuntimeError:
+            return  # the loop is closed: nobody waits any more
+
+    def close(self) -> None:
+        """End every worker and wait for their threads."""
+        with self.changed:
+            self.closed = True
+            for worker in self.workers:
+                worker.end()
+            self.changed.notify_all()
+        for worker in self.workers:
+            worker.thread.join(timeout=5)
+
+
+def settle_future(future: asyncio.Future[bytes], answer: bytes | BaseException) -> None:
+    """Settle a future unless its waiter is gone."""
+    if future.done():
+        return
+    if isinstance(answer, bytes):
+        future.set_result(answer)
+    else:
+        future.set_exception(answer)
+
+
+async def closes_with_loop(pool: Pool) -> AsyncGenerator[None, None]:
+    """Close the pool when the loop shuts its async generators down."""
+    try:
+        yield
+    finally:
+        pools.pop(pool.loop, None)
+        await asyncio.to_thread(pool.close)
+
+
+class Worker:
+    """One process and the thread that talks to it."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.process: Any = None
+        self.thread = threading.Thread(target=self.serve, name="omnitron-worker", daemon=True)
+
+    def serve(self) -> None:
+        """Give jobs to the process until the pool closes; start another process when one ended."""
+        connection: Any = None
+        while (job := self.pool.take()) is not None:
+            try:
+                with self.pool.changed:
+                    if job.cancelled or self.pool.closed:
+                        continue
+                    job.worker = self
+                    if connection is None:
+                        connection = self.start()
+                try:
+                    connection.send_bytes(job.payload)
+                    answer: bytes | BaseException = connection.recv_bytes()
+                except (EOFError, OSError):
+                    self.process.join()
+                    answer = WorkerLost(self.process.exitcode)
+                    connection.close()
+                    connection = None
+            except BaseException as error:
+                answer = error
+            with self.pool.changed:
+                job.worker = None
+            self.pool.settle(job, answer)
+        if connection is not None:
+            connection.close()
+            self.process.join(timeout=5)
+
+    def start(self) -> Any:
+        """Start the process; give the connection to it."""
+        spawn = get_context("spawn")
+        mine, its = spawn.Pipe()
+        self.process = spawn.Process(target=work, args=(its,), name="omnitron-worker", daemon=True)
+        self.process.start()
+        its.close()
+        return mine
+
+    def end(self) -> None:
+        """End the process if it runs (the caller holds the pool's condition)."""
+        if self.process is not None and self.process.is_alive():
+            self.process.terminate()
+
+
+async def run_in_process(flow: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Call `flow(*args, **kwargs)` in a worker process and give its result.
+
+    The flow runs there in a context of the picklable values, the capabilities and the remaining deadline of this one;
+    what it is seen to do is told to this run's observers when the answer comes.
+
+    Raises:
+        Unpicklable: the flow, an argument or the result cannot be pickled.
+        WorkerLost: the process ended before it gave an answer.
+    """
+    loop = asyncio.get_running_loop()
+    payload = pack(flow, args, kwargs)
+    pool = pools.get(loop)
+    if pool is None:
+        pool = pools[loop] = Pool(loop, os.cpu_count() or 1)
+        await pool.open()
+    job = Job(payload, loop.create_future())
+    pool.submit(job)
+    try:
+        packed = await job.future
+    except asyncio.CancelledError:
+        pool.cancel(job)
+        raise
+    except WorkerLost as error:
+        raise WorkerLost(error.exit_code, getattr(flow, "name", "")) from None
+    answer: Answer = unpack_answer(packed)
+    await replay(answer.events)
+    if answer.error is not None:
+        raise_remote(answer.error, answer.path)
+    return answer.value
