@@ -111,7 +111,7 @@ def _cells(row: Row) -> list[str]:
         row.work,
         duration(row.ours_s.median) if row.ours_s else "",
         f"{row.against}{' ' + duration(row.base_s.median) if row.base_s else ''}",
-        _spread(row.value, row.unit) if row.value else "",
+        _spread(row.value, row.unit),
         bar,
         {"shown": "", "missed": "**missed**"}.get(row.verdict, row.verdict),
         beside,

@@ -53,18 +53,18 @@ class Row:
     Attributes:
         work: What is done.
         against: The baseline, or what else the value is relative to.
-        value: A ratio, or an amount in `unit`; `None` when what it is relative to is not installed.
+        value: A ratio, or an amount in `unit`.
         bar: What the median must not exceed; `None` for a row that is shown only.
         unit: `×`, `µs` or `KiB`.
         ours_s: Seconds a run.
         base_s: Seconds a run of the baseline.
-        beside: Ratios of the others to the same baseline; `None` for one that is not installed.
+        beside: The others, relative to the same baseline or in the same unit; `None` for one that is not installed.
         lacks: The promises that the baseline does not keep.
     """
 
     work: str
     against: str
-    value: Spread | None
+    value: Spread
     bar: float | None = None
     unit: str = "×"
     ours_s: Spread | None = None
@@ -74,8 +74,6 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        if self.value is None:
-            return "not installed"
         if self.bar is None:
             return "shown"
         return "met" if self.value.median <= self.bar else "missed"

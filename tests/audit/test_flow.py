@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from omnitron import InvalidValue, Tracing, Unpicklable, context, walk
 from omnitron.algebra import Each, On, Parallel, TryWith
 from omnitron.audit import DEFAULT_TARGETS, Report, audit, audit_flow, compare, open_binary, plain_loop
 
-from .openers import Deadly, Refusing
+from .openers import deadly, refusing
 
 places = pytest.mark.parametrize("processes", [0, 2], ids=["thread", "processes"])
 
@@ -48,7 +49,7 @@ def test_planted_troubles_are_outcomes_and_change_no_other_row(project, processe
     (project / "planted" / "loop.py").symlink_to("loop.py")
     (project / "planted" / "large.py").write_bytes(b"#" * 5_000_000)
 
-    report = run(project, processes=processes, opener=Refusing("secret.py"))
+    report = run(project, processes=processes, opener=partial(refusing, "secret.py"))
     after = rows(report)
     kinds = {os.path.basename(one.source.path): one.trouble.kind for one in report.failures if one.trouble}
 
@@ -81,7 +82,7 @@ def test_a_file_that_ends_its_worker_is_lost_alone(project):
     """The rest of its chunk is done again, file by file."""
     (project / "good" / "deadly.py").touch()
 
-    report = run(project, processes=2, opener=Deadly("deadly.py"))
+    report = run(project, processes=2, opener=partial(deadly, "deadly.py"))
 
     assert [
         (os.path.basename(one.source.path), one.trouble and one.trouble.kind) for one in report.failures

@@ -5,6 +5,7 @@ both colours: a node that is not async never suspends here, so a sync flow is ru
 """
 
 import asyncio
+import inspect
 
 from omnitron import Failure, Ok
 from omnitron.algebra import (
@@ -24,8 +25,13 @@ from omnitron.model import Inputs
 
 
 def call(flow, *args, **kwargs):
-    """Run a flow of either colour by definition; an async one gives a coroutine."""
-    running = meaning(flow.node, args, kwargs)
+    """Run a flow of either colour by definition; an async one gives a coroutine.
+
+    What was left to its default is part of the input, as the signature says.
+    """
+    given = inspect.signature(flow).bind(*args, **kwargs)
+    given.apply_defaults()
+    running = meaning(flow.node, given.args, given.kwargs)
     if flow.node.is_async:
         return running
     try:
@@ -91,7 +97,7 @@ async def meaning_of_try(node, args, kwargs):
             return await meaning(node.catch, (Failure(error, one_input(args, kwargs)),), {})
     finally:
         if node.final is not None:
-            await meaning(node.final, args, kwargs)
+            await meaning(node.final, (one_input(args, kwargs),), {})
 
 
 async def branches(node, args, kwargs, *, collect):

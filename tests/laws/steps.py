@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from omnitron import Failure, Ok
+from omnitron.model import Inputs
 
 
 class World:
@@ -16,6 +17,7 @@ class World:
 
     def __init__(self, *, gated=False):
         self.log = []
+        self.failures = []
         self.gates = []
         self.gated = gated
 
@@ -73,7 +75,12 @@ def shown(value):
         case Ok():
             return ("ok", shown(value.value))
         case Failure():
+            here = world.get(None)
+            if here is not None:
+                here.failures.append(value)
             return ("failure", shown(value.error), shown(value.input))
+        case Inputs():
+            return ("inputs", shown(value.args), shown(tuple(value.kwargs.items())))
         case Both():
             return ("both", shown(value.left), shown(value.right))
         case BaseException():
@@ -90,6 +97,8 @@ def weight(value):
             return 2 + weight(value.value)
         case Failure():
             return 3 + weight(value.input)
+        case Inputs():
+            return 2 + weight(value.args)
         case Both():
             return 1 + weight(value.left) + 2 * weight(value.right)
     return 1
@@ -167,6 +176,38 @@ async def careful(value):
     return ("careful", value)
 
 
+def wide(first, second="second", *, key="key"):
+    """Take several parameters."""
+    note("wide", (first, second, key))
+    return (first, second, key)
+
+
+async def wide_later(first, second="second", *, key="key"):
+    """Take several parameters, later."""
+    await pause("wide_later")
+    return wide(first, second, key=key)
+
+
+def wide_fragile(first, second="second", *, key="key"):
+    """Take several parameters, and raise for some of them."""
+    note("wide_fragile", (first, second, key))
+    if second == "second":
+        raise Fragile("wide_fragile", first)
+    return first
+
+
+def loose(*values, **named):
+    """Take anything."""
+    note("loose", (values, tuple(named.items())))
+    return values
+
+
+def wide_test(first, second="second", *, key="key"):
+    """Test several parameters."""
+    note("wide_test", (first, second, key))
+    return key == "key"
+
+
 def is_even(value):
     """Test the value."""
     note("is_even", value)
@@ -183,6 +224,11 @@ def fan(value):
     """Make three items of one value."""
     note("fan", value)
     return [(number, value) for number in range(3)]
+
+
+def first(values):
+    """Take the first of several values."""
+    return values[0]
 
 
 def pair(value):

@@ -54,6 +54,60 @@ def trees(functions=SYNC, *, late=False, size=10):
     return st.recursive(leaves(functions), lambda parts: combined(parts, late=late), max_leaves=size)
 
 
+def wide_trees(*, late):
+    """Give recipes whose first step takes several parameters."""
+    functions = (steps.wide, steps.wide_fragile, steps.loose, *((steps.wide_later,) if late else ()))
+    after = trees(SYNC + ASYNC if late else SYNC, late=late, size=3)
+    finishes = (steps.finish, steps.finish_later) if late else (steps.finish,)
+
+    def over(parts):
+        few = st.lists(parts, min_size=2, max_size=3).map(tuple)
+        return st.one_of(
+            st.tuples(st.just("sequence"), st.tuples(parts, after)),
+            st.tuples(st.just("parallel"), few, st.sampled_from(("raise", "collect"))),
+            st.tuples(st.just("gather"), parts, parts),
+            st.tuples(st.just("when"), st.just(steps.wide_test), parts, parts),
+            st.tuples(st.just("catch"), parts, after, st.sampled_from(CATCHES)),
+            st.tuples(st.just("finish"), parts, st.sampled_from(finishes)),
+            st.tuples(st.just("named"), parts, st.sampled_from(("here", "there"))),
+        )
+
+    return st.recursive(st.sampled_from(functions).map(lambda fn: ("step", fn)), over, max_leaves=6)
+
+
+def tall_trees(functions, *, late):
+    """Give recipes that nest deeply, or are long in one place."""
+    leaf = st.sampled_from(functions).map(lambda fn: ("step", fn))
+    inner = trees(functions, late=late, size=4)
+    tests = (steps.is_even,)
+    wrappers = st.one_of(
+        st.tuples(st.just("when"), st.sampled_from(tests), st.none(), leaf),
+        st.tuples(st.just("catch"), st.none(), leaf, st.sampled_from(CATCHES)),
+        st.tuples(st.just("finish"), st.none(), st.just(steps.finish)),
+        st.tuples(st.just("sequence"), st.tuples(leaf, st.none())),
+        st.tuples(st.just("sequence"), st.tuples(st.none(), leaf)),
+        st.tuples(st.just("named"), st.none(), st.just("here")),
+        st.just(("alone", None)),
+        st.just(("long", None)),
+    )
+    return st.tuples(inner, st.lists(wrappers, min_size=8, max_size=40)).map(wrapped)
+
+
+def wrapped(drawn):
+    """Put the inner recipe into the first wrapper, that into the next, and so on."""
+    recipe, wrappers = drawn
+    for wrapper in wrappers:
+        recipe = filled(wrapper, recipe)
+    return recipe
+
+
+def filled(wrapper, recipe):
+    """Give the wrapper with the recipe where its None stands."""
+    if wrapper is None:
+        return recipe
+    return tuple(filled(part, recipe) for part in wrapper) if isinstance(wrapper, tuple) else wrapper
+
+
 sync_trees = trees()
 async_trees = trees(SYNC + ASYNC, late=True)
 any_trees = sync_trees | async_trees
@@ -81,6 +135,12 @@ def build(recipe):
         case ("finally", body, catch, finish):
             body = flow(steps.enter) | build(body)
             return try_with(body, None if catch is None else build(catch), flow(finish))
+        case ("finish", body, finish):
+            return try_with(build(body), finally_=flow(finish))
+        case ("alone", body):
+            return parallel(build(body)) | flow(steps.first)
+        case ("long", body):
+            return sequence(*[flow(steps.plain)] * 130, build(body), *[flow(steps.other)] * 130)
         case ("each", body, concurrency, mode, unordered, folds):
             return flow(steps.fan) | loop(build(body), concurrency, mode, unordered=unordered, folds=folds)
         case ("star", body, join):

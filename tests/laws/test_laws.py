@@ -2,17 +2,18 @@
 
 import asyncio
 import pickle
+import re
 from collections import Counter
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnitron import EventLog, context, flow, identity, rewrite, sequence, walk
+from omnitron import CallFailed, EventLog, context, flow, identity, rewrite, sequence, walk
 from omnitron.algebra import Step
 
 from . import reference, steps
-from .strategies import any_trees, async_trees, build, sync_trees, trees
+from .strategies import SYNC, any_trees, async_trees, build, sync_trees, tall_trees, trees, wide_trees
 
 small_trees = trees(size=3)
 laws = settings(deadline=None, max_examples=100)
@@ -40,26 +41,32 @@ def becomes_later(call, seed=0):
     """
 
     async def main():
-        here, chance = steps.World(gated=True), Random(seed)
+        here = steps.World(gated=True)
         steps.world.set(here)
-        task = asyncio.ensure_future(call())
-        while not task.done():
-            for _ in range(QUIET_TURNS):
-                await asyncio.sleep(0)
-            if here.gates:
-                gate = chance.choice(here.gates)
-                if not gate.done():
-                    gate.set_result(None)
-            elif not task.done():
-                task.cancel()
-                raise AssertionError(f"nothing moves any more after {here.log}")
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        error = task.exception()
-        if error is None:
-            return "value", steps.shown(task.result()), here.log, left
-        return "error", steps.shown(error), here.log, left
+        try:
+            word, result = "value", await driven(here, call(), seed)
+        except Exception as error:
+            word, result = "error", error
+        return word, steps.shown(result), here.log, asyncio.all_tasks() - {asyncio.current_task()}
 
     return asyncio.run(main())
+
+
+async def driven(here, running, seed=0):
+    """Await what runs, opening the gates of its world one at a time."""
+    chance = Random(seed)
+    task = asyncio.ensure_future(running)
+    while not task.done():
+        for _ in range(QUIET_TURNS):
+            await asyncio.sleep(0)
+        if here.gates:
+            gate = chance.choice(here.gates)
+            if not gate.done():
+                gate.set_result(None)
+        elif not task.done():
+            task.cancel()
+            raise AssertionError(f"nothing moves any more after {here.log}")
+    return task.result()
 
 
 def becomes_of(tree, value="x", seed=0):
@@ -87,6 +94,61 @@ def test_compiled_equals_reference_later(recipe, seed):
 
     assert becomes_later(lambda: tree("x"), seed) == expected
     assert expected[-1] == set()
+
+
+calls = st.sampled_from(
+    (
+        (("x",), {}),
+        (("x", "y"), {}),
+        ((), {"first": "x"}),
+        (("x",), {"key": "y"}),
+        ((), {"key": "z", "second": "y", "first": "x"}),
+    )
+)
+
+
+@laws
+@given(wide_trees(late=False), calls)
+def test_compiled_equals_reference_for_any_call(recipe, call):
+    """The whole call, defaults included, reaches everything that stands at the head; watched or not."""
+    tree, (args, kwargs) = build(recipe), call
+    expected = becomes(lambda: reference.call(tree, *args, **kwargs))
+
+    assert becomes(lambda: tree(*args, **kwargs)) == expected
+    assert becomes(lambda: context(observers=[EventLog()]).run(tree, *args, **kwargs)) == expected
+
+
+@laws
+@given(wide_trees(late=True).filter(lambda recipe: build(recipe).node.is_async), calls)
+def test_compiled_equals_reference_for_any_call_later(recipe, call):
+    """The same for async flows."""
+    tree, (args, kwargs) = build(recipe), call
+    expected = becomes_later(lambda: reference.call(tree, *args, **kwargs))
+
+    assert becomes_later(lambda: tree(*args, **kwargs)) == expected
+    assert becomes_later(lambda: context(observers=[EventLog()]).run(tree, *args, **kwargs)) == expected
+
+
+@few
+@given(tall_trees(SYNC, late=False))
+def test_compiled_equals_reference_when_tall(recipe):
+    """Deep nesting and long pipes, which are compiled in pieces, change nothing; watched or not."""
+    tree = build(recipe)
+    expected = becomes(lambda: reference.call(tree, "x"))
+
+    assert becomes(lambda: tree("x")) == expected
+    assert becomes(lambda: context(observers=[EventLog()]).run(tree, "x")) == expected
+
+
+@settings(deadline=None, max_examples=25)
+@given(tall_trees((*SYNC, steps.calm, steps.slow), late=True).filter(lambda recipe: build(recipe).node.is_async))
+def test_compiled_equals_reference_when_tall_later(recipe):
+    """The same for async flows."""
+    tree = build(recipe)
+    expected = becomes_later(lambda: reference.call(tree, "x"))
+
+    assert becomes_later(lambda: tree("x")) == expected
+    assert becomes_later(lambda: context(observers=[EventLog()]).run(tree, "x")) == expected
 
 
 @few
@@ -141,6 +203,42 @@ def test_every_start_has_one_end(recipe):
         else:
             running.remove(call.call_id)
     assert running == set()
+
+
+@laws
+@given(any_trees)
+def test_failures_notes_and_events_name_one_place(recipe):
+    """Where an error came from is told alike by the `Failure`, by the note and by the first event, watched or not."""
+    tree, log = build(recipe), EventLog()
+    plain, plain_error = failures_of(tree)
+    seen, seen_error = failures_of(tree, context(observers=[log]))
+    first = {}
+    for event in log.events:
+        if isinstance(event, CallFailed):
+            first.setdefault(id(event.error), re.sub(r"\[\d+\]", "", event.path))
+
+    assert [failure.path for failure in seen] == [first[id(failure.error)] for failure in seen]
+    assert [failure.path for failure in plain] == [failure.path for failure in seen]
+    if seen_error is not None and tree.node.children:
+        expected = f"at {first[id(seen_error)]}"
+        assert [note.endswith(expected) for note in seen_error.__notes__ if " at " in note] == [True]
+        assert plain_error.__notes__ == seen_error.__notes__
+
+
+def failures_of(tree, ctx=None):
+    """Run a tree; give every `Failure` that a step was given, in order, and the error that left."""
+    here = steps.World(gated=tree.node.is_async)
+
+    token = steps.world.set(here)
+    try:
+        result = tree("x") if ctx is None else ctx.run(tree, "x")
+        if tree.node.is_async:
+            asyncio.run(driven(here, result))
+    except Exception as error:
+        return here.failures, error
+    finally:
+        steps.world.reset(token)
+    return here.failures, None
 
 
 @few

@@ -142,7 +142,7 @@ def rewrite(flow: Any, change: Callable[[Node], Any]) -> Any:
         children = node.children
         if not ready and children:
             stack.append((node, True))
-            stack.extend((child, False) for child in children)
+            stack.extend((child, False) for child in reversed(children))
             continue
         new = tuple(done[id(child)] for child in children)
         same = all(a is b for a, b in zip(new, children, strict=True))

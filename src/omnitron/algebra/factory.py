@@ -8,12 +8,15 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from omnitron.algebra.flow import BaseFlow, from_node
+from omnitron.algebra.node import checked_name
 from omnitron.algebra.steps import Step
 from omnitron.errors import DefinitionError
 from omnitron.model import Capability, Effect, FlowExample, FlowMeta
 from omnitron.runtime import adopt_factory
 
 __all__ = ["flow", "step_of"]
+
+MISSING: Any = object()
 
 COROUTINE, GENERATOR, ASYNC_GENERATOR, ITERABLE_COROUTINE = 0x80, 0x20, 0x200, 0x100
 
@@ -81,7 +84,7 @@ def refuse_odd(fn: Any) -> None:
 
 
 def flow(
-    fn: Any = None,
+    fn: Any = MISSING,
     /,
     *,
     name: str | None = None,
@@ -123,8 +126,8 @@ def flow(
     meta = None
     if declared:
         meta = FlowMeta(version=version, description=description, effects=effects, capabilities=capabilities, tags=tags, examples=examples)
-    if name is not None and (not isinstance(name, str) or not name.strip() or "/" in name or "\n" in name):
-        raise DefinitionError(f"a name is a string without '/' and line breaks that is not empty, got {name!r}.")
+    if name is not None:
+        checked_name(name)
 
     def make(function: Any) -> Any:
         if isinstance(function, BaseFlow):
@@ -136,7 +139,7 @@ def flow(
             return from_node(node if name is None else node.labelled(name))
         return from_node(step_of(function, colour, name, meta))
 
-    return make if fn is None else make(fn)
+    return make if fn is MISSING else make(fn)
 
 
 adopt_factory(flow)

@@ -57,6 +57,12 @@ def check_fields(record: Any, nodes: dict[str, Node]) -> None:
 
 def check_no_else(then: Node) -> None:
     """Refuse a `when` without else whose branch gives another type than it takes."""
+    known = then.parameters()
+    if known is not None and (len(known.names) != 1 or not known.positional):
+        raise DefinitionError(
+            f"`when` without `else_` gives the input itself where the test is false, and {then.name!r} takes "
+            f"({known.declared}), which is not one value. Name an `else_`."
+        )
     given, wanted = output_annotation(last_function(then), names=True), input_annotation(first_function(then), names=True)
     if clash(given, wanted):
         raise DefinitionError(

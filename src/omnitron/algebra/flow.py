@@ -12,7 +12,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from weakref import ref
 
 from omnitron.algebra.loops import Each
-from omnitron.algebra.node import Node
+from omnitron.algebra.node import Node, checked_name
 from omnitron.algebra.notes import path_of
 from omnitron.algebra.pickling import reduce_flow
 from omnitron.algebra.places import On
@@ -23,7 +23,7 @@ from omnitron.algebra.walking import check_names, derived_meta, missing_capabili
 from omnitron.code import clash, describe_annotation, input_annotation, output_annotation
 from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta
-from omnitron.runtime import Context
+from omnitron.runtime import Context, passes_on
 
 __all__ = ["AsyncFlow", "Flow", "as_step", "from_node"]
 
@@ -59,7 +59,7 @@ class OwnDoc(str):
     __slots__ = ()
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
-        return str(self) if owner is None else getattr(entry(owner, lone=True), "__doc__", None)
+        return str(self) if owner is None else getattr(single(owner), "__doc__", None)
 
 
 class OwnModule(str):
@@ -106,22 +106,23 @@ class BaseFlow(Generic[P, R]):
         """The function behind a single step.
 
         Raises:
-            AttributeError: the flow is composed; its parts have functions.
+            DefinitionError: the flow is composed; its parts have functions.
         """
         node = self.node
         if isinstance(node, Step):
             return node.fn
-        raise AttributeError(f"{self.name!r} is composed ({node.kind}) and has no single function; its parts stand in `walk(flow)`.")
+        raise DefinitionError(f"{self.name!r} is composed ({node.kind}) and has no single function; its parts stand in `walk(flow)`.")
+
+    @property
+    def colour(self) -> str:
+        """The colour: "sync", or "async" when calling it gives a coroutine."""
+        return "async" if self.node.is_async else "sync"
 
     # Refining
 
     def named(self, name: str) -> Any:
         """Give this flow under a name, which stands in its paths. A named pipe is a segment of its own."""
-        if not isinstance(name, str) or not name.strip():
-            raise DefinitionError(f"a name is a string that is not empty, got {name!r}.")
-        if "/" in name or "\n" in name:
-            raise DefinitionError(f"a name has no '/' and no line break, because names make paths; got {name!r}.")
-        return from_node(self.node.labelled(name))
+        return from_node(self.node.labelled(checked_name(name)))
 
     def with_meta(self, **changes: Any) -> Any:
         """Give this flow with other metadata: the fields of `FlowMeta` by name. What is not named stays."""
@@ -199,7 +200,9 @@ class BaseFlow(Generic[P, R]):
 
     @property
     def __wrapped__(self) -> Callable[..., Any]:
-        return self.fn
+        if not isinstance(self.node, Step):
+            raise AttributeError("__wrapped__")
+        return self.node.fn
 
     @property
     def __name__(self) -> str:
@@ -210,7 +213,7 @@ class BaseFlow(Generic[P, R]):
 
     def __getattr__(self, name: str) -> Any:
         if name == "__qualname__":
-            return getattr(entry(self, lone=True), "__qualname__", self.node.name)
+            return getattr(single(self), "__qualname__", self.node.name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
@@ -231,7 +234,7 @@ class BaseFlow(Generic[P, R]):
 
     @property
     def __annotations__(self) -> dict[str, Any]:
-        return getattr(entry(self, lone=True), "__annotations__", None) or {}
+        return getattr(single(self), "__annotations__", None) or {}
 
     @property
     def __signature__(self) -> Any:
@@ -326,12 +329,22 @@ async def anything_async(*args: Any, **kwargs: Any) -> Any:
     """Stand for the code of an async flow whose function has none or is sync."""
 
 
-def entry(flow: BaseFlow[Any, Any], lone: bool = False) -> Any:
-    """Give the function that the arguments reach first; with `lone` only that of a single step."""
+for passing in (Uncompiled.__call__, Flow.acall):
+    passes_on(passing)
+
+
+def entry(flow: BaseFlow[Any, Any]) -> Any:
+    """Give the function that takes the arguments as they come, or None."""
     node = flow.node
-    if isinstance(node, Step):
-        return node.fn
-    return None if lone or isinstance(node, (Bound, Receiver)) else entry_function(node)
+    return None if isinstance(node, (Bound, Receiver)) else entry_function(node)
+
+
+def single(flow: BaseFlow[Any, Any]) -> Any:
+    """Give the function of a single step, also behind refinements, or None."""
+    node = flow.node
+    while isinstance(node, (Bound, Receiver, On)):
+        node = node.body
+    return node.fn if isinstance(node, Step) else None
 
 
 def from_node(node: Node) -> Any:
@@ -373,9 +386,24 @@ def first_function(node: Node) -> Any:
     return node.fn if isinstance(node, Step) else None
 
 
+def takes_one(fn: FunctionType) -> bool:
+    """Say whether a function can be called with one positional value."""
+    code = fn.__code__
+    required = code.co_argcount - len(fn.__defaults__ or ())
+    if required > 1 or (code.co_argcount == 0 and not code.co_flags & 0x04):
+        return False
+    return not code.co_kwonlyargcount or code.co_kwonlyargcount == len(fn.__kwdefaults__ or ())
+
+
 def check_neighbours(left: Node, right: Node) -> None:
     """Refuse a pipe whose annotations say that it cannot work."""
     giver, taker = last_function(left), first_function(right)
+    if type(taker) is FunctionType and not takes_one(taker):
+        known = ", ".join(taker.__code__.co_varnames[: taker.__code__.co_argcount + taker.__code__.co_kwonlyargcount])
+        raise DefinitionError(
+            f"a step in a pipe takes the one value before it; {taker.__name__!r} takes ({known}). "
+            "Fix the others by `.bind(...)`, spread a tuple by `.star(...)`, or give them defaults."
+        )
     if type(giver) is FunctionType and type(taker) is FunctionType:
         given, wanted = output_annotation(giver), input_annotation(taker)
         if given is not wanted and clash(given, wanted):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from omnitron.algebra.writer import Args, Writer
     from omnitron.code import Parameters
 
-__all__ = ["MAX_DEPTH", "MAX_SIZE", "NOTHING", "Node", "alike", "likeness", "walk_nodes"]
+__all__ = ["MAX_DEPTH", "MAX_SIZE", "NOTHING", "Node", "alike", "checked_name", "likeness", "walk_nodes"]
 
 MAX_DEPTH = 200
 MAX_SIZE = 10_000_000
@@ -193,6 +193,15 @@ class Node:
         from omnitron.algebra.pickling import reduce_node
 
         return reduce_node(self)
+
+
+def checked_name(name: object) -> str:
+    """Give a name back if it can stand in a path, else refuse it."""
+    if not isinstance(name, str) or not name.strip():
+        raise DefinitionError(f"a name is a string that is not empty, got {name!r}.")
+    if any(sign in name for sign in "/#[]@\n"):
+        raise DefinitionError(f"a name has none of / # [ ] @ and no line break, because names make paths; got {name!r}.")
+    return name
 
 
 def is_branches(value: tuple[Any, ...]) -> bool:

@@ -17,6 +17,7 @@ from weakref import ref
 from omnitron import runtime
 from omnitron.algebra.node import Node, walk_nodes
 from omnitron.algebra.notes import Loader, add_path, path_of
+from omnitron.algebra.walking import missing_capabilities
 from omnitron.algebra.writer import Args, Build, Piece, inputs
 from omnitron.model import Failure, Ok
 
@@ -119,6 +120,8 @@ class Program:
         if self.seen_run is None:
             self.seen_run = self.compile_seen()
         node = self.node
+        if node.needs:
+            missing_capabilities(node, runtime.current_context())
         parent, path = runtime.frame_here(2, node.name)
         site = runtime.Site(node.name, node.name, node, not node.children, node.is_async)
         frame = runtime.child_frame(parent, path, site, args, kwargs)

@@ -96,8 +96,7 @@ class Identity(Node):
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write an assignment."""
-        if args.value != target:
-            w.line(f"{target} = {args.value}")
+        w.line("pass" if args.value == target else f"{target} = {args.value}")
 
     def parameters(self) -> Parameters:
         """One value."""

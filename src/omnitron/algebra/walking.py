@@ -18,15 +18,17 @@ __all__ = ["check_names", "derived_meta", "missing_capabilities"]
 def derived_meta(root: Node) -> FlowMeta:
     """Give the metadata of a tree: its own, with the union of effects and capabilities of its parts.
 
-    Effects stay None while no part declares any.
+    A part that declares no effects is undeclared, which is not `Effect.NONE`: beside it only what others declare is known,
+    and where they declare nothing but NONE the whole is undeclared.
     """
     own = root.meta or FlowMeta()
-    effects: Effect | None = own.effects
+    effects: Effect | None
     description = own.description
     if not root.children:
         if not description:
             description = (getattr(getattr(root, "fn", None), "__doc__", None) or "").strip().partition("\n")[0]
         return own.replace(description=description) if description != own.description else own
+    effects, silent = own.effects, False
     seen: set[int] = set()
     stack: list[Node] = [root]
     while stack:
@@ -34,9 +36,14 @@ def derived_meta(root: Node) -> FlowMeta:
         if id(node) in seen:
             continue
         seen.add(id(node))
-        if node.meta is not None and node.meta.effects is not None:
-            effects = node.meta.effects if effects is None else effects | node.meta.effects
+        declared = None if node.meta is None else node.meta.effects
+        if declared is not None:
+            effects = declared if effects is None else effects | declared
+        else:
+            silent = silent or isinstance(node, Step)
         stack += node.children
+    if silent and not effects:
+        effects = own.effects
     if root.kind in REFINING and not description:
         description = derived_meta(root.children[0]).description
     return own.replace(effects=effects, capabilities=root.needs, description=description)

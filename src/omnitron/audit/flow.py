@@ -36,7 +36,7 @@ from omnitron.audit.files import (
 )
 from omnitron.audit.report import Report, Totals
 from omnitron.audit.sources import DEFAULT_TARGETS, Inventory, locate, merge
-from omnitron.errors import DefinitionError, InvalidValue, WorkerLost
+from omnitron.errors import DefinitionError, InvalidValue, Unpicklable, WorkerLost
 from omnitron.model import Failure, Ok
 
 __all__ = ["CHUNK", "Comparison", "Targets", "audit", "audit_flow", "compare", "plain_loop", "processors"]
@@ -112,7 +112,7 @@ def gathered(into: G, outcome: Outcome) -> G:
     """Add what became of a chunk; the files of a chunk that failed as a whole are outcomes too."""
     if isinstance(outcome, Ok):
         into.extend(outcome.value)
-    elif isinstance(outcome.error, DefinitionError):
+    elif isinstance(outcome.error, (DefinitionError, Unpicklable)):
         # Wrong use (an opener that cannot travel, say) is no property of the files.
         raise outcome.error
     else:
@@ -125,11 +125,8 @@ def gathered(into: G, outcome: Outcome) -> G:
 
 def file_flow(opener: Opener = open_binary) -> Flow[[Source], FileReport]:
     """Give the flow that makes the row of one file; it never raises for what is wrong with the file."""
-    look = (
-        flow(fetch).bind(opener=opener)
-        | parallel(identity, flow(measure), flow(inspect), mode="collect")
-        | join
-    )
+    read = flow(fetch) if opener is open_binary else flow(fetch).bind(opener=opener)
+    look = read | parallel(identity, flow(measure), flow(inspect), mode="collect") | join
     return try_with(look, catch=unread).named("file")
 
 
@@ -147,10 +144,11 @@ def audit_flow(*, processes: int | None = None, opener: Opener = open_binary) ->
     workers = processors() if processes is None else processes
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 0:
         raise InvalidValue(
-            f"`processes` is a whole number from 0 up, got {workers!r}. Leave it out for one a processor."
+            f"`processes` is a whole number from 0 up, got {workers!r}. Leave it out for all processors."
         )
     chunk = file_flow(opener).each().on("process" if workers else "thread")
-    again = one_by_one | chunk.each(concurrency=1, mode="collect", fold=gathered, start=list)
+    alone = chunk.each(concurrency=1, mode="collect", fold=gathered, start=list)
+    again = (one_by_one | alone).named("again")
     careful = try_with(chunk, catch=again, on=WorkerLost).named("chunk")
     files = careful.each(
         concurrency=workers or 1, unordered=True, mode="collect", fold=gathered, start=Totals

@@ -11,12 +11,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from itertools import count
+from types import CodeType, FunctionType
 from typing import Any
 
 from omnitron.errors import DeadlineExceeded
 from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Clock, Event, Guard, Observer, Replace
 
-__all__ = ["Frame", "Run", "Site", "child_frame", "frame_here", "item_frame", "see", "see_async", "watch"]
+__all__ = ["Frame", "Run", "Site", "child_frame", "frame_here", "item_frame", "passes_on", "see", "see_async", "watch"]
 
 
 class Run:
@@ -136,6 +137,8 @@ def frame_here(depth: int, name: str) -> tuple[Frame, str]:
     if not frame.body:
         return frame, f"{frame.path}/{name}"
     caller = sys._getframe(depth + 1)
+    while caller.f_code in OWN_CODE and caller.f_back is not None:
+        caller = caller.f_back
     site = (caller.f_code, caller.f_lasti, name)
     if frame.sites is None:
         frame.sites = {}
@@ -147,7 +150,13 @@ def frame_here(depth: int, name: str) -> tuple[Frame, str]:
     return frame, f"{frame.path}/{name}@{where if own else f'{code.co_name}.{where}'}[{seen}]"
 
 
+OWN_CODE: set[CodeType] = set()
 ordinals: dict[Any, dict[int, int]] = {}
+
+
+def passes_on(fn: FunctionType) -> None:
+    """Say that a function only passes calls on, so that its frame is no call site."""
+    OWN_CODE.add(fn.__code__)
 
 
 def call_ordinal(code: Any, offset: int) -> int:
@@ -202,6 +211,7 @@ def run_seen(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs
     stand_in = run.admit(call)
     if run.observers:
         run.notify(CallStarted(call))
+    started = run.clock.monotonic()
     try:
         if stand_in is None:
             token = set_watch(frame)
@@ -213,10 +223,10 @@ def run_seen(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs
             output = stand_in.value
     except BaseException as error:
         if run.observers:
-            run.notify(CallFailed(call, error, run.clock.monotonic() - call.started_s))
+            run.notify(CallFailed(call, error, run.clock.monotonic() - started))
         raise
     if run.observers:
-        run.notify(CallFinished(call, output, run.clock.monotonic() - call.started_s))
+        run.notify(CallFinished(call, output, run.clock.monotonic() - started))
     return output
 
 
@@ -229,6 +239,7 @@ async def run_seen_async(
     stand_in = run.admit(call)
     if run.observers:
         await run.notify_async(CallStarted(call))
+    started = run.clock.monotonic()
     try:
         if stand_in is None:
             token = set_watch(frame)
@@ -242,8 +253,8 @@ async def run_seen_async(
             output = stand_in.value
     except BaseException as error:
         if run.observers:
-            await run.notify_async(CallFailed(call, error, run.clock.monotonic() - call.started_s))
+            await run.notify_async(CallFailed(call, error, run.clock.monotonic() - started))
         raise
     if run.observers:
-        await run.notify_async(CallFinished(call, output, run.clock.monotonic() - call.started_s))
+        await run.notify_async(CallFinished(call, output, run.clock.monotonic() - started))
     return output
