@@ -171,7 +171,7 @@ def test_core_needs_the_standard_library_only(room: str) -> None:
         "for found in pkgutil.walk_packages(getattr(room, '__path__', []), room.__name__ + '.'):\n"
         "    importlib.import_module(found.name)\n"
         "roots = {name.partition('.')[0] for name in sys.modules}\n"
-        "import json\nprint(json.dumps(sorted(roots - sys.stdlib_module_names - {'omnitron', '__main__'})))"
+        "import json\nprint(json.dumps(sorted(roots - sys.stdlib_module_names - {'omnitron', '__main__', '__mp_main__'})))"
     )
 
     assert interpret(code, "-S") == []

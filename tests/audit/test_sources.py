@@ -176,6 +176,7 @@ def test_a_folder_gives_a_row_for_each_package_and_one_for_the_rest(tmp_path):
     """Packages are known by their outermost `__init__.py`."""
     write(tmp_path / "one" / "__init__.py")
     write(tmp_path / "one" / "sub" / "__init__.py")
+    write(tmp_path / "one" / "data" / "x.py")
     write(tmp_path / "two" / "__init__.pyi")
     write(tmp_path / "two" / "b.py")
     write(tmp_path / "setup.py")
@@ -188,9 +189,11 @@ def test_a_folder_gives_a_row_for_each_package_and_one_for_the_rest(tmp_path):
     assert rows == {
         "setup.py": tmp_path.name,
         os.path.join("one", "__init__.py"): "one",
+        os.path.join("one", "data", "x.py"): "one",
         os.path.join("one", "sub", "__init__.py"): "one",
         os.path.join("two", "b.py"): tmp_path.name,
     }
+    assert {source.package.name for source in locate(str(tmp_path / "one" / "sub")).sources} == {"one"}
 
 
 def test_caches_hidden_folders_and_environments_are_left_out(tmp_path):

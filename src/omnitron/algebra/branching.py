@@ -51,6 +51,7 @@ def emit_branches(
 
     Async branches run at once; sync ones one after the other, or on threads when a number of them is given.
     """
+    place = w.cursor - 1
     if is_async:
         names = [w.function(outcome(branch) if collect else branch, args, awaits=True) for branch in branches]
         run = f"await {w.bind(runtime.parallel_async)}"
@@ -69,7 +70,7 @@ def emit_branches(
     passed = f"({args.value},), {{}}" if args.single else f"*{w.bind(split)}({args.call})"
     bound = f"{threads}, " if threads is not None and not is_async else ""
     results = w.temp()
-    w.line(f"{results} = {run}(({', '.join(names)},), {bound}{passed})")
+    w.mark(f"{results} = {run}(({', '.join(names)},), {bound}{passed})", place)
     return [f"*{results}"]
 
 

@@ -10,10 +10,11 @@ from omnitron.algebra.flow import BaseFlow, as_step, check_neighbours, from_node
 from omnitron.algebra.node import Node, walk_nodes
 from omnitron.algebra.steps import Identity, Sequence
 from omnitron.errors import DefinitionError
+from omnitron.model import FlowMeta
 
 __all__ = ["gather", "identity", "parallel", "rewrite", "sequence", "try_with", "walk", "when"]
 
-identity: Any = from_node(Identity())
+identity: Any = from_node(Identity(meta=FlowMeta(description="Give the one value that comes in.")))
 
 
 def flow_node(value: Any, where: str) -> Node:

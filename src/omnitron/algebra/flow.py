@@ -59,7 +59,9 @@ class OwnDoc(str):
     __slots__ = ()
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
-        return str(self) if owner is None else getattr(single(owner), "__doc__", None)
+        if owner is None:
+            return str(self)
+        return getattr(single(owner), "__doc__", None) or owner.meta.description or None
 
 
 class OwnModule(str):
@@ -106,12 +108,12 @@ class BaseFlow(Generic[P, R]):
         """The function behind a single step.
 
         Raises:
-            DefinitionError: the flow is composed; its parts have functions.
+            AttributeError: the flow is composed; its parts have functions.
         """
         node = self.node
         if isinstance(node, Step):
             return node.fn
-        raise DefinitionError(f"{self.name!r} is composed ({node.kind}) and has no single function; its parts stand in `walk(flow)`.")
+        raise AttributeError("fn")
 
     @property
     def colour(self) -> str:
@@ -214,6 +216,10 @@ class BaseFlow(Generic[P, R]):
     def __getattr__(self, name: str) -> Any:
         if name == "__qualname__":
             return getattr(single(self), "__qualname__", self.node.name)
+        if name == "fn":
+            raise AttributeError(
+                f"{self.name!r} is composed ({self.node.kind}) and has no single function; its parts stand in `walk(flow)`."
+            )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property

@@ -71,6 +71,7 @@ class Each(Node):
 
     def emit_machine(self, w: Writer, args: Args, target: str) -> None:
         """Write the call of the concurrent loop."""
+        place = w.cursor
         body = w.function(self.body, Args("v", "v"), awaits=self.body.is_async)
         options = {
             "unordered": self.unordered,
@@ -83,7 +84,8 @@ class Each(Node):
         run = w.bind(runtime.each_async if self.body.is_async else runtime.each_threads)
         bound = self.threads or self.concurrency or DEFAULT_CONCURRENCY
         wait = "await " if self.body.is_async else ""
-        w.line(f"{target} = {wait}{run}({body}, {args.value}, {bound}, path_of=o_path, **{w.bind(options, 'k')})")
+        text = f"{target} = {wait}{run}({body}, {args.value}, {bound}, path_of=o_path, **{w.bind(options, 'k')})"
+        w.mark(text, place)
 
     def emit_loop(self, w: Writer, args: Args, target: str) -> None:
         """Write a `for`."""

@@ -18,7 +18,8 @@ __all__ = ["Loader", "add_path", "path_of"]
 
 PREFIX = "raised in flow "
 
-REMOTE = "o_remote_path"
+REMOTE, BRANCH = "o_remote_path", "o_branch"
+JOINING = "omnitron.runtime.joining"
 
 class Loader:
     """What a namespace tells `linecache`: where the text of its function comes from. It does not keep the program."""
@@ -42,10 +43,14 @@ def path_of(error: BaseException) -> str:
     parts: list[str] = []
     program: Program | None = None
     best: str | None = None
+    place: int | None = None
     started: set[int] = set()
     for loader, line in own_frames(error.__traceback__):
         if isinstance(loader, str):
             return "/".join([*parts, *([best] if best else []), loader])
+        if isinstance(loader, int):
+            best = branch_path(program, place, loader) or best
+            continue
         here = loader.program()
         if here is None:
             continue
@@ -58,16 +63,29 @@ def path_of(error: BaseException) -> str:
             started.add(id(here))
         elif loader.piece == 0:
             break
-        best = here.place(loader.piece, line, seen=loader.seen) or best
+        place = here.place(loader.piece, line, seen=loader.seen)
+        best = best if place is None else here.known_paths()[place][0]
     if best is not None:
         parts.append(best)
     return "/".join(parts)
 
 
-def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str, int]]:
+def branch_path(program: Program | None, place: int | None, branch: int) -> str | None:
+    """Give the path of a branch of the parallel node at a place of the tree."""
+    if program is None or place is None:
+        return None
+    paths = program.known_paths()
+    node = paths[place][1]
+    if node.kind not in ("parallel", "gather"):
+        return None
+    return paths[place + 1 + sum(child.size for child in node.children[:branch])][0]
+
+
+def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str | int, int]]:
     """Give the loader and line of every frame of generated code, outermost first.
 
-    A frame that brings an error back from another process has the path that it had there in a local of a fixed name.
+    A frame that brings an error back from another process has the path that it had there in a local of a fixed name,
+    one that runs a branch of a parallel the number of the branch.
     """
     while traceback is not None:
         frame = traceback.tb_frame
@@ -76,6 +94,8 @@ def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str, 
             yield loader, traceback.tb_lineno
         elif REMOTE in frame.f_code.co_varnames and frame.f_locals.get(REMOTE):
             yield frame.f_locals[REMOTE], 0
+        elif BRANCH in frame.f_code.co_varnames and frame.f_globals.get("__name__") == JOINING:
+            yield frame.f_locals[BRANCH], 0
         traceback = traceback.tb_next
 
 

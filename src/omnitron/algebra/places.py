@@ -41,9 +41,9 @@ class On(Node):
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the hand-over."""
         if self.place == "thread":
-            run = w.bind(runtime.run_in_thread)
+            run, place = w.bind(runtime.run_in_thread), w.cursor
             body = w.function(self.body, args, awaits=self.body.is_async)
-            w.line(f"{target} = await {run}({body}, {self.body.is_async}, {args.call})")
+            w.mark(f"{target} = await {run}({body}, {self.body.is_async}, {args.call})", place)
             return
         from omnitron.algebra.flow import from_node
 

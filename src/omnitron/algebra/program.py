@@ -172,12 +172,11 @@ class Program:
             return LONE.format(declared=declared, passed=passed) + f"  # {self.node.name}\n"
         return text_of(self.with_notes(seen)[number])
 
-    def place(self, number: int, line: int, *, seen: bool) -> str | None:
-        """Give the path of the step that stands on a line of a piece."""
+    def place(self, number: int, line: int, *, seen: bool) -> int | None:
+        """Give the number of the node (in order of walking) whose call stands on a line of a piece."""
         if isinstance(root_piece(self.node), tuple):
-            return self.node.name
-        index = self.with_notes(seen)[number].marks.get(line)
-        return None if index is None else self.known_paths()[index][0]
+            return 0
+        return self.with_notes(seen)[number].marks.get(line)
 
     def __del__(self) -> None:
         known = sys.modules.get("linecache") if sys is not None else None

@@ -64,7 +64,7 @@ def locate(target: str) -> Inventory:
     if os.path.lexists(target):
         path = os.path.abspath(target)
         package = Package(os.path.basename(path), "", "file")
-        return Inventory((Source(package, path, _own(_topmost(path))),))
+        return Inventory((Source(package, path, _own(_topmost(path, os.path.dirname(path)))),))
     return _named(target)
 
 
@@ -122,7 +122,7 @@ def _distribution(distribution: importlib.metadata.Distribution) -> Iterator[_Pa
             yield Source(package, os.path.normpath(os.path.join(base, name)), _own(top)), None
     for folder in _editable(distribution, base):
         for found in python_files(folder):
-            yield Source(package, found.path, _own(_topmost(found.path))), found.trouble
+            yield Source(package, found.path, _own(_topmost(found.path, folder))), found.trouble
 
 
 def _recorded(distribution: importlib.metadata.Distribution) -> list[str]:
@@ -191,8 +191,8 @@ def _folder(root: str) -> Iterator[_Pair]:
     """One row for each topmost package in a folder; files outside any stand under the folder's name."""
     rest = Package(os.path.basename(root) or root, "", "folder")
     for found in python_files(root):
-        top = _topmost(found.path)
-        package = Package(top, "", "package") if top and not found.trouble else rest
+        top = _topmost(found.path, root)
+        package = Package(top, "", "package") if top else rest
         yield Source(package, found.path, _own(top)), found.trouble
 
 
@@ -254,11 +254,19 @@ def _own(top: str) -> str:
     return "" if top in sys.stdlib_module_names else top
 
 
-def _topmost(path: str) -> str:
-    """The name of the outermost package that holds a file, "" when none does."""
-    folder, name = os.path.dirname(path), ""
-    while _is_package(folder):
-        folder, name = os.path.split(folder)
+def _topmost(path: str, root: str) -> str:
+    """The name of the outermost package that holds a file, "" when none does.
+
+    Beneath `root` a folder without `__init__.py` does not end the search (it may lie in a package all the same);
+    above it, it does.
+    """
+    folder, name, below = os.path.dirname(path), "", ""
+    while folder != below:
+        if _is_package(folder):
+            name = os.path.basename(folder)
+        elif len(folder) <= len(root):
+            break
+        folder, below = os.path.dirname(folder), folder
     return name
 
 

@@ -24,6 +24,8 @@ async def parallel_async(
 
     The first error cancels the others; once all have ended it leaves, with one note that lists what else was raised. A
     cancellation from outside is passed to all branches, which are awaited before it leaves.
+
+    The local `o_branch` is what notes read off the traceback to tell which branch it was.
     """
     loop = asyncio.get_running_loop()
     left = len(branches)
@@ -32,10 +34,10 @@ async def parallel_async(
     errors: list[BaseException] = []
     stopping = False
 
-    async def fill(index: int, branch: Callable[..., Coroutine[Any, Any, Any]]) -> None:
+    async def fill(o_branch: int, branch: Callable[..., Coroutine[Any, Any, Any]]) -> None:
         nonlocal left
         try:
-            results[index] = await branch(*args, **kwargs)
+            results[o_branch] = await branch(*args, **kwargs)
         except BaseException as error:
             if not (stopping and isinstance(error, asyncio.CancelledError)):
                 errors.append(error)
@@ -110,7 +112,10 @@ def parallel_threads(
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(min(threads, len(branches))) as pool:
-        futures = [pool.submit(copy_context().run, branch, *args, **kwargs) for branch in branches]
+        futures = [
+            pool.submit(copy_context().run, run_branch, branch, number, args, kwargs)
+            for number, branch in enumerate(branches)
+        ]
         errors: list[BaseException] = []
         results: list[Any] = []
         for future in futures:
@@ -124,6 +129,11 @@ def parallel_threads(
     if errors:
         raise_first(errors)
     return results
+
+
+def run_branch(branch: Callable[..., Any], o_branch: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a branch; the argument `o_branch` is what notes read off the traceback."""
+    return branch(*args, **kwargs)
 
 
 class Ordered:
@@ -169,58 +179,43 @@ class Folded:
         self.value = self.fold(self.value, item)
 
 
-def outcome_of(error: Exception, item: Any, path_of: PathOf) -> Failure:
-    """Make the outcome of an item that raised."""
-    return Failure(error, item, path_of(error))
+class Loop:
+    """One concurrent loop over items: workers that share a source, and the place where results go."""
 
+    __slots__ = ("accept", "blocked", "call", "collect", "enter", "folded", "leave", "order", "path_of", "source", "window")
 
-async def each_async(
-    call: Callable[[Any], Coroutine[Any, Any, Any]],
-    items: Iterable[Any] | AsyncIterable[Any],
-    concurrency: int,
-    *,
-    unordered: bool,
-    collect: bool,
-    fold: Callable[[Any, Any], Any] | None,
-    start: Callable[[], Any] | None,
-    path_of: PathOf,
-    enter: Callable[[int], Any] | None = None,
-    leave: Callable[[Any], None] | None = None,
-) -> Any:
-    """Await `call(item)` for every item, at most `concurrency` at once; give the list, or the folded value.
+    def __init__(
+        self,
+        call: Callable[[Any], Coroutine[Any, Any, Any]],
+        source: Source,
+        concurrency: int,
+        path_of: PathOf,
+        *,
+        unordered: bool,
+        collect: bool,
+        fold: Callable[[Any, Any], Any] | None,
+        start: Callable[[], Any] | None,
+        enter: Callable[[int], Any] | None,
+        leave: Callable[[Any], None] | None,
+    ) -> None:
+        self.call = call
+        self.source = source
+        self.window = 2 * concurrency
+        self.path_of = path_of
+        self.collect = collect
+        self.enter = enter
+        self.leave = leave
+        self.folded = Folded(fold, start)
+        self.accept = self.folded.acceptor()
+        self.order = None if unordered else Ordered(self.accept)
+        self.blocked: list[asyncio.Future[None]] = []
 
-    Items are taken from the iterable only when a worker is free, and in order; a result that waits for an earlier one
-    counts against twice the bound, so memory stays bounded too. The first error (not under `collect`) cancels the
-    running calls, which are awaited. `enter(index)` and `leave` frame each item for whoever watches.
-    """
-    folded = Folded(fold, start)
-    accept = folded.acceptor()
-    order = None if unordered else Ordered(accept)
-    source = Source(items)
-    window = 2 * concurrency
-    blocked: list[asyncio.Future[None]] = []
-
-    async def room() -> None:
-        assert order is not None
-        while source.taken - order.next >= window:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            blocked.append(waiter)
-            await waiter
-
-    def put(index: int, value: Any) -> None:
-        if order is None:
-            accept(value)
-            return
-        order.put(index, value)
-        while blocked:
-            waiter = blocked.pop()
-            if not waiter.done():
-                waiter.set_result(None)
-
-    async def worker() -> None:
+    async def work(self) -> None:
+        """Take items and put results until the source is empty."""
+        source, call, order, enter = self.source, self.call, self.order, self.enter
         while True:
-            if order is not None and source.taken - order.next >= window:
-                await room()
+            if order is not None and source.taken - order.next >= self.window:
+                await self.room(order)
             found = await source.take() if source.is_async else source.take_now()
             if found is END:
                 return
@@ -228,27 +223,71 @@ async def each_async(
             token = enter(index) if enter is not None else None
             try:
                 value = await call(item)
-                if collect:
+                if self.collect:
                     value = Ok(value)
             except Exception as error:
-                if not collect:
+                if not self.collect:
                     raise
-                value = outcome_of(error, item, path_of)
+                value = Failure(error, item, self.path_of(error))
             finally:
-                if leave is not None and token is not None:
-                    leave(token)
-            put(index, value)
+                if token is not None and self.leave is not None:
+                    self.leave(token)
+            if order is None:
+                self.accept(value)
+            else:
+                order.put(index, value)
+                if self.blocked:
+                    self.wake()
 
+    async def room(self, order: Ordered) -> None:
+        """Wait while too many results stand before the one that is due."""
+        while self.source.taken - order.next >= self.window:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.blocked.append(waiter)
+            await waiter
+
+    def wake(self) -> None:
+        """Let the workers that wait for room look again."""
+        for waiter in self.blocked:
+            if not waiter.done():
+                waiter.set_result(None)
+        self.blocked.clear()
+
+
+async def each_async(
+    call: Callable[[Any], Coroutine[Any, Any, Any]],
+    items: Iterable[Any] | AsyncIterable[Any],
+    concurrency: int,
+    *,
+    path_of: PathOf,
+    **options: Any,
+) -> Any:
+    """Await `call(item)` for every item, at most `concurrency` at once; give the list, or the folded value.
+
+    Items are taken from the iterable only when a worker is free, and in order; a result that waits for an earlier one
+    counts against twice the bound, so memory stays bounded too. The first error (not under `collect`) cancels the
+    running calls, which are awaited.
+
+    Args:
+        call: the function of one item.
+        items: any iterable.
+        concurrency: the bound.
+        path_of: tells where an error was raised, for outcomes.
+        **options: `unordered`, `collect`, `fold` and `start` as `Each` has them; `enter(index)` and `leave(token)` frame
+            each item for whoever watches.
+    """
+    source = Source(items)
+    loop = Loop(call, source, concurrency, path_of, **options)
     size = source.known_size()
     count = concurrency if size is None else max(1, min(concurrency, size))
     try:
         if count == 1:
-            await worker()
+            await loop.work()
         else:
-            await parallel_async((worker,) * count, (), {})
+            await parallel_async((loop.work,) * count, (), {})
     finally:
         await source.close()
-    return folded.value
+    return loop.folded.value
 
 
 END: Any = object()
@@ -347,7 +386,7 @@ def each_threads(
         except Exception as error:
             if not collect:
                 raise
-            return outcome_of(error, item, path_of)
+            return Failure(error, item, path_of(error))
         finally:
             if leave is not None and token is not None:
                 leave(token)
