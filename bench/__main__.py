@@ -170,9 +170,7 @@ def as_data(table: list[Row], shown: Shown, facts: dict[str, Any]) -> dict[str, 
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench", description="Measure Omnitron against Python by hand."
-    )
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Omnitron against Python by hand.")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, under half a minute")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="one section; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the same as data")

@@ -115,9 +115,7 @@ async def chain_later(value: int) -> int:
                 await seventh_later(
                     await sixth_later(
                         await fifth_later(
-                            await fourth_later(
-                                await third_later(await second_later(await first_later(value)))
-                            )
+                            await fourth_later(await third_later(await second_later(await first_later(value))))
                         )
                     )
                 )

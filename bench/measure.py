@@ -131,9 +131,7 @@ def _count_for(sample: Sample, seconds: float) -> int:
         count *= 4 if taken < seconds / 100 else 2
 
 
-def interleave(
-    samples: Mapping[str, Sample], *, rounds: int, seconds: float, collecting: bool = False
-) -> Timings:
+def interleave(samples: Mapping[str, Sample], *, rounds: int, seconds: float, collecting: bool = False) -> Timings:
     """One sample of every contestant a round, starting with another one each time.
 
     Args:

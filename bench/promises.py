@@ -82,9 +82,7 @@ def hooks_see(proof: Proof, subject: Any, expected: list[str], value: Any, *, in
     """A hook before and one after each step: each is told once a step, with its path."""
     before: list[str] = []
     after: list[str] = []
-    hooks = Hooks(
-        before=lambda event: before.append(event.path), after=lambda event: after.append(event.path)
-    )
+    hooks = Hooks(before=lambda event: before.append(event.path), after=lambda event: after.append(event.path))
     proof.finish(context(hooks=hooks).run(subject, value))
     wanted = set(expected)
     for moment, paths in (("before", before), ("after", after)):
@@ -276,6 +274,4 @@ def of_scale(proof: Proof, pipeline: Any, count: int) -> None:
     place = count * 7 // 10 + 7
     work = f"flow of {count:,} steps"
     proof.show(f"{work}: as many hooks before and after", hooks_count, pipeline, count, 0)
-    proof.show(
-        f"{work}: fails at step {place:,}, noted", fails_at, pipeline, f"step_{place}", Fuse(place + 1)
-    )
+    proof.show(f"{work}: fails at step {place:,}, noted", fails_at, pipeline, f"step_{place}", Fuse(place + 1))

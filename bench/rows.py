@@ -127,9 +127,7 @@ def compared(
     against, base, written = baseline
     others = others or {}
     contestants = {OURS: ours, against: base, **{name: each for name, each in others.items() if each}}
-    timings = interleave(
-        contestants, rounds=rounds or settings.rounds, seconds=settings.seconds, collecting=collecting
-    )
+    timings = interleave(contestants, rounds=rounds or settings.rounds, seconds=settings.seconds, collecting=collecting)
     return Row(
         work,
         against,
@@ -156,9 +154,7 @@ def calls(settings: Settings, subjects: Subjects) -> list[Row]:
     method_ours = timed("tally.add(1)", tally=subjects.tally)
     method_hand = timed("tally.add(1)", tally=baselines.Tally())
     return [
-        compared(
-            settings, "one sync call", 4.0, ours, ("bare function", by_hand, bare), others=peers.of_call()
-        ),
+        compared(settings, "one sync call", 4.0, ours, ("bare function", by_hand, bare), others=peers.of_call()),
         compared(
             settings,
             "one sync call, by keyword",
@@ -332,9 +328,7 @@ def observed(settings: Settings, subjects: Subjects) -> list[Row]:
             timed_async(settings.runner, "await run(flow, 1); spans.clear()", **ours(subjects.chain_soon)),
             (
                 "spans by hand",
-                timed_async(
-                    settings.runner, f"await {by_hand}", record=baselines.spanned_chain_soon, spans=spans
-                ),
+                timed_async(settings.runner, f"await {by_hand}", record=baselines.spanned_chain_soon, spans=spans),
                 baselines.spanned_chain_soon,
             ),
         ),

@@ -140,9 +140,7 @@ def _built_and_dropped(settings: Settings) -> Row:
     opening, middle, closing = three_steps()
     names = {"opening": opening, "middle": middle, "closing": closing}
     ours = timed("flow(opening).pipe(middle).pipe(closing)(1)", flow=flow, **names)
-    closure = timed(
-        "close_over(functions)(1)", close_over=baselines.close_over, functions=tuple(names.values())
-    )
+    closure = timed("close_over(functions)(1)", close_over=baselines.close_over, functions=tuple(names.values()))
     by_exec = timed("build(functions)(1)", build=baselines.compile_chain, functions=tuple(names.values()))
     samples: dict[str, Sample] = {OURS: ours, "exec": by_exec, "closure": closure}
     timings = interleave(samples, rounds=settings.rounds, seconds=settings.seconds, collecting=True)

@@ -158,7 +158,9 @@ class WorkerLost(OmnitronError):
 
     def __str__(self) -> str:
         """Say how the process ended and what to look for."""
-        how = f"with exit code {self.exit_code}" if (self.exit_code or 0) >= 0 else f"by signal {-(self.exit_code or 0)}"
+        how = (
+            f"with exit code {self.exit_code}" if (self.exit_code or 0) >= 0 else f"by signal {-(self.exit_code or 0)}"
+        )
         return (
             f"the worker process that ran {self.flow or 'a flow'} ended {how} before it gave an answer. "
             "The work may have been done in part. Look for a crash or for the system's out-of-memory log."

@@ -60,9 +60,7 @@ def test_planted_troubles_are_outcomes_and_change_no_other_row(project, processe
         "loop.py": "link loop",
         "large.py": "too large",
     }
-    assert {name: after[name] for name in ("good", "plain")} == {
-        name: before[name] for name in ("good", "plain")
-    }
+    assert {name: after[name] for name in ("good", "plain")} == {name: before[name] for name in ("good", "plain")}
     assert (report.exit_code(), report.exit_code(strict=True)) == (0, 3)
 
 
@@ -84,9 +82,9 @@ def test_a_file_that_ends_its_worker_is_lost_alone(project):
 
     report = run(project, processes=2, opener=partial(deadly, "deadly.py"))
 
-    assert [
-        (os.path.basename(one.source.path), one.trouble and one.trouble.kind) for one in report.failures
-    ] == [("deadly.py", "lost")]
+    assert [(os.path.basename(one.source.path), one.trouble and one.trouble.kind) for one in report.failures] == [
+        ("deadly.py", "lost")
+    ]
     assert report.totals.files == 43
     assert report.totals.functions == 40
 

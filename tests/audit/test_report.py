@@ -16,13 +16,9 @@ OS = Import(4, "os", "import", Reach.PROCESS | Reach.FILE | Reach.ENVIRONMENT)
 TYPED = Import(5, "ssl", "import", Reach.NETWORK, runs=False)
 
 
-def file(
-    package="p", path="/p/a.py", lines=10, functions=2, imports=(), trouble=None, is_file=True
-) -> FileReport:
+def file(package="p", path="/p/a.py", lines=10, functions=2, imports=(), trouble=None, is_file=True) -> FileReport:
     """A file report with everything that a test does not care for."""
-    return FileReport(
-        Source(Package(package, "1", "folder"), path), lines, functions, imports, trouble, is_file
-    )
+    return FileReport(Source(Package(package, "1", "folder"), path), lines, functions, imports, trouble, is_file)
 
 
 def report(*files: FileReport) -> Report:

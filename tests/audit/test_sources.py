@@ -160,9 +160,7 @@ def test_nothing_is_imported_to_find_it(installed):
     assert "explosive" not in sys.modules
 
 
-@pytest.mark.parametrize(
-    "name", ["no_such_package", "no/such/folder", "sys", "", "a..b", "os.path", "no such"]
-)
+@pytest.mark.parametrize("name", ["no_such_package", "no/such/folder", "sys", "", "a..b", "os.path", "no such"])
 def test_a_target_that_is_nothing_is_refused(name):
     """The error says what was looked for."""
     with pytest.raises(InvalidValue, match="nothing to audit"):
@@ -181,10 +179,7 @@ def test_a_folder_gives_a_row_for_each_package_and_one_for_the_rest(tmp_path):
     write(tmp_path / "two" / "b.py")
     write(tmp_path / "setup.py")
 
-    rows = {
-        os.path.relpath(source.path, tmp_path): source.package.name
-        for source in locate(str(tmp_path)).sources
-    }
+    rows = {os.path.relpath(source.path, tmp_path): source.package.name for source in locate(str(tmp_path)).sources}
 
     assert rows == {
         "setup.py": tmp_path.name,

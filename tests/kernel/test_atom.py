@@ -105,7 +105,16 @@ def test_mutable_defaults_are_the_functions_own():
 
 @pytest.mark.parametrize(
     "name",
-    ["__name__", "__qualname__", "__module__", "__doc__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__"],
+    [
+        "__name__",
+        "__qualname__",
+        "__module__",
+        "__doc__",
+        "__code__",
+        "__defaults__",
+        "__kwdefaults__",
+        "__annotations__",
+    ],
 )
 @pytest.mark.parametrize("made", [add, later], ids=["sync", "async"])
 def test_attributes_of_the_function_show_through(made, name):

@@ -266,7 +266,11 @@ def test_isolate_keeps_no_capability_unless_named():
 
     assert not ctx.isolate().has_capability("net:x")
     kept = ctx.isolate(capabilities={"net:x"})
-    assert (kept.has_capability("net:x"), kept.has_capability("net:y"), kept.has_capability("db:read")) == (True, False, False)
+    assert (kept.has_capability("net:x"), kept.has_capability("net:y"), kept.has_capability("db:read")) == (
+        True,
+        False,
+        False,
+    )
 
 
 def test_isolate_of_an_unrestricted_context_holds_nothing():

@@ -138,7 +138,9 @@ def test_the_source_is_not_read_ahead_of_the_bound():
 
     async def main():
         gate = asyncio.Event()
-        task = asyncio.ensure_future(flow(lambda x: gate.wait(), colour="async").each(concurrency=2)(counted(100, taken)))
+        task = asyncio.ensure_future(
+            flow(lambda x: gate.wait(), colour="async").each(concurrency=2)(counted(100, taken))
+        )
         for _ in range(50):
             await asyncio.sleep(0)
         seen = len(taken)

@@ -143,7 +143,11 @@ def test_gathered_calls_are_counted_when_they_are_called():
         return await asyncio.gather(*reversed(calls))
 
     log = watched(body, 1)
-    numbers = {event.input: event.path[-3:] for event in log.events[1:] if isinstance(event, CallStarted) and event.flow == "late_double"}
+    numbers = {
+        event.input: event.path[-3:]
+        for event in log.events[1:]
+        if isinstance(event, CallStarted) and event.flow == "late_double"
+    }
     assert numbers == {0: "[0]", 1: "[1]", 2: "[2]"}
 
 
@@ -171,7 +175,9 @@ def test_items_in_threads_are_watched():
     log = watched(double.each(threads=2), [1, 2, 3])
     paths = {event.path for event in log.events if isinstance(event, CallFinished)}
 
-    assert {f"each[{n}]/double" for n in range(3)} <= {path.split("/", 1)[1] if path.count("/") > 1 else path for path in paths} | paths
+    assert {f"each[{n}]/double" for n in range(3)} <= {
+        path.split("/", 1)[1] if path.count("/") > 1 else path for path in paths
+    } | paths
 
 
 def test_only_the_taken_arm_is_seen():
@@ -435,7 +441,9 @@ def test_a_guard_that_raises_refuses_the_call():
 @pytest.mark.parametrize("step", [double, late_double.named("double")], ids=["sync", "async"])
 def test_a_guard_may_answer_in_place_of_the_flow(step):
     """`Replace(value)` is the result of a step that does not run."""
-    run = context(guards=[Refuse("whole/double", Replace(7))]).run((parse | step | parse.named("again")).named("whole"), "1")
+    run = context(guards=[Refuse("whole/double", Replace(7))]).run(
+        (parse | step | parse.named("again")).named("whole"), "1"
+    )
 
     assert (asyncio.run(run) if asyncio.iscoroutine(run) else run) == 7
 

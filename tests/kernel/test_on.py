@@ -170,7 +170,9 @@ def test_an_exception_travels_back_from_a_process():
     assert caught.value.args == ("far away", 5)
 
 
-@pytest.mark.parametrize(("fails", "name", "text"), [(places.fail_local, "Local", "stays"), (places.fail_sore, "Sore", "one")])
+@pytest.mark.parametrize(
+    ("fails", "name", "text"), [(places.fail_local, "Local", "stays"), (places.fail_sore, "Sore", "one")]
+)
 def test_an_exception_that_cannot_travel_is_described(fails, name, text):
     """In place of it comes a `RemoteError` with type, text and traceback."""
     with pytest.raises(RemoteError) as caught:

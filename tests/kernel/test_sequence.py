@@ -193,4 +193,3 @@ def test_types_that_cannot_meet_are_refused_at_composition():
 
     with pytest.raises(DefinitionError, match="listed"):
         listed | parse
-

@@ -177,7 +177,9 @@ def test_repr_of_a_tree_shows_every_part_on_lines():
     """A composed flow prints as its tree, the deeper the further right."""
     text = repr(flow(plain) | parallel(flow(other), decorated))
     lines = text.splitlines()
-    depth = {name: line.index(name) for name in ("parallel", "other", "decorated") for line in lines[1:] if name in line}
+    depth = {
+        name: line.index(name) for name in ("parallel", "other", "decorated") for line in lines[1:] if name in line
+    }
 
     assert len(lines) > 3
     assert depth["other"] == depth["decorated"] > depth["parallel"]
@@ -305,7 +307,9 @@ def test_rewrite_refuses_what_is_no_node(wrong):
 def test_rewrite_may_change_the_colour():
     """An async replacement makes the whole async."""
     late = flow(asyncio.sleep).bind(result=5).node
-    changed = rewrite(flow(plain) | flow(other), lambda node: late if isinstance(node, Step) and node.fn is other else node)
+    changed = rewrite(
+        flow(plain) | flow(other), lambda node: late if isinstance(node, Step) and node.fn is other else node
+    )
 
     assert asyncio.run(changed(0)) == 5
 

@@ -113,7 +113,9 @@ def test_an_error_in_finally_is_chained_to_the_first():
     assert isinstance(caught.value.__context__, Broken)
 
 
-@pytest.mark.parametrize("on", [Broken, (KeyError, Broken), lambda error: "why" in error.args], ids=["type", "tuple", "predicate"])
+@pytest.mark.parametrize(
+    "on", [Broken, (KeyError, Broken), lambda error: "why" in error.args], ids=["type", "tuple", "predicate"]
+)
 def test_on_chooses_what_is_caught(on):
     """A type, a tuple of types or a predicate that matches catches."""
     assert try_with(fail, recover, on=on)(1)[0] == "recovered"

@@ -55,12 +55,19 @@ def test_only_the_chosen_branch_runs():
 
 def test_the_test_is_truthiness():
     """Any truthy value takes the first branch."""
-    assert [when(flow(lambda x: x), flow(lambda x: "then"), flow(lambda x: "else"))(x) for x in ([], [0])] == ["else", "then"]
+    assert [when(flow(lambda x: x), flow(lambda x: "then"), flow(lambda x: "else"))(x) for x in ([], [0])] == [
+        "else",
+        "then",
+    ]
 
 
 @pytest.mark.parametrize(
     "made",
-    [when(is_large_later, halve, double), when(is_large, late_halve, double), when(flow(is_large_later), late_halve, double)],
+    [
+        when(is_large_later, halve, double),
+        when(is_large, late_halve, double),
+        when(flow(is_large_later), late_halve, double),
+    ],
     ids=["test", "branch", "both"],
 )
 def test_any_async_part_makes_the_whole_async(made):

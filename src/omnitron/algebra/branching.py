@@ -23,7 +23,9 @@ MODES = ("raise", "collect")
 def check_mode(mode: object) -> None:
     """Refuse a mode that does not exist."""
     if mode not in MODES:
-        raise InvalidValue(f"`mode` is 'raise' (the first error leaves) or 'collect' (every outcome is kept), got {mode!r}.")
+        raise InvalidValue(
+            f"`mode` is 'raise' (the first error leaves) or 'collect' (every outcome is kept), got {mode!r}."
+        )
 
 
 def check_count(option: str, value: object) -> None:
@@ -132,7 +134,9 @@ class Parallel(Node):
         if not self.branches:
             raise DefinitionError("parallel takes at least one flow.")
         if self.threads is not None and self.is_async:
-            raise DefinitionError("`threads` is for sync flows; these have an async one among them and run at once on the loop. Leave it out.")
+            raise DefinitionError(
+                "`threads` is for sync flows; these have an async one among them and run at once on the loop. Leave it out."
+            )
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the branches and the tuple."""
@@ -176,7 +180,9 @@ class Gather(Node):
         if len(self.names) != len(self.branches):
             raise DefinitionError(f"gather has {len(self.branches)} flows and {len(self.names)} names.")
         if self.threads is not None and self.is_async:
-            raise DefinitionError("`threads` is for sync flows; these have an async one among them and run at once on the loop. Leave it out.")
+            raise DefinitionError(
+                "`threads` is for sync flows; these have an async one among them and run at once on the loop. Leave it out."
+            )
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the branches and the call of the record."""
@@ -275,7 +281,7 @@ class TryWith(Node):
         with w.block("try:"):
             w.call(self.body, args, result)
         error = w.temp()
-        types = isinstance(self.on, tuple) or isinstance(self.on, type)
+        types = isinstance(self.on, (tuple, type))
         with w.block(f"except {w.bind(self.on) if types else 'Exception'} as {error}:"):
             if not types:
                 w.line(f"if not {w.bind(self.on)}({error}): raise")
@@ -309,9 +315,13 @@ def check_on(on: Any) -> None:
             return
         raise DefinitionError(f"`on` takes exception types or a predicate of the exception, got {on!r}.")
     if not types:
-        raise DefinitionError("`on` is an empty tuple: nothing would ever be caught. Leave `catch` out, or name a type.")
+        raise DefinitionError(
+            "`on` is an empty tuple: nothing would ever be caught. Leave `catch` out, or name a type."
+        )
     for kind in types:
         if not isinstance(kind, type) or not issubclass(kind, BaseException):
             raise DefinitionError(f"`on` takes exception types or a predicate of the exception, got {kind!r}.")
         if not issubclass(kind, Exception):
-            raise DefinitionError(f"`on={kind.__name__}` would catch cancellation or the end of the process, which always pass. Name subclasses of Exception; for clean-up there is `finally_`.")
+            raise DefinitionError(
+                f"`on={kind.__name__}` would catch cancellation or the end of the process, which always pass. Name subclasses of Exception; for clean-up there is `finally_`."
+            )

@@ -72,7 +72,9 @@ def gather(record: Any, /, *, threads: int | None = None, **flows: Any) -> Any:
 
     nodes = {name: flow_node(flow, "gather") for name, flow in flows.items()}
     if not callable(record):
-        raise DefinitionError(f"gather takes the record to fill first (a dataclass, a TypedDict, a model), got {record!r}.")
+        raise DefinitionError(
+            f"gather takes the record to fill first (a dataclass, a TypedDict, a model), got {record!r}."
+        )
     check_fields(record, nodes)
     return from_node(Gather(record, tuple(nodes), tuple(nodes.values()), threads))
 
@@ -157,7 +159,9 @@ def keep_names(after: Any, before: Node) -> Node:
     if isinstance(after, BaseFlow):
         after = after.node
     if not isinstance(after, Node):
-        raise DefinitionError(f"rewrite: the function gives a node or a flow for each node, got {after!r} for {before.name!r}.")
+        raise DefinitionError(
+            f"rewrite: the function gives a node or a flow for each node, got {after!r} for {before.name!r}."
+        )
     if after is before:
         return after
     if before.label is not None and after.label is None:

@@ -48,7 +48,7 @@ def step_of(fn: Any, colour: str | None = None, label: str | None = None, meta: 
     if type(fn) is FunctionType:
         flags = fn.__code__.co_flags
         if not flags & (GENERATOR | ASYNC_GENERATOR) and colour is None:
-            return Step(fn, bool(flags & (COROUTINE | ITERABLE_COROUTINE)), label=label, meta=meta)
+            return Step(fn, is_async=bool(flags & (COROUTINE | ITERABLE_COROUTINE)), label=label, meta=meta)
     else:
         refuse_odd(fn)
         flags = code_flags(fn)
@@ -63,7 +63,7 @@ def step_of(fn: Any, colour: str | None = None, label: str | None = None, meta: 
     is_async = is_async_callable(fn) if colour is None else colour == "async"
     if colour == "sync" and is_async_callable(fn):
         raise DefinitionError(f"{getattr(fn, '__qualname__', fn)!r} is async; it cannot be declared `colour='sync'`.")
-    return Step(fn, is_async, label=label, meta=meta)
+    return Step(fn, is_async=is_async, label=label, meta=meta)
 
 
 def refuse_odd(fn: Any) -> None:
@@ -78,7 +78,9 @@ def refuse_odd(fn: Any) -> None:
             "Write a plain method, or a module-level flow that takes the class."
         )
     if isinstance(fn, property):
-        raise DefinitionError("`@flow` over `@property` is not supported: a property is not called. Make the getter a flow, and the property call it.")
+        raise DefinitionError(
+            "`@flow` over `@property` is not supported: a property is not called. Make the getter a flow, and the property call it."
+        )
     if not callable(fn):
         raise DefinitionError(f"flow takes a function or another callable, got {fn!r} ({type(fn).__name__}).")
 
@@ -125,7 +127,14 @@ def flow(
     declared = any((version, description, effects is not None, capabilities, tags, examples))
     meta = None
     if declared:
-        meta = FlowMeta(version=version, description=description, effects=effects, capabilities=capabilities, tags=tags, examples=examples)
+        meta = FlowMeta(
+            version=version,
+            description=description,
+            effects=effects,
+            capabilities=capabilities,
+            tags=tags,
+            examples=examples,
+        )
     if name is not None:
         checked_name(name)
 
@@ -134,7 +143,9 @@ def flow(
             if meta is None and name is None and colour is None:
                 return function
             if colour is not None and (colour == "async") != function.node.is_async:
-                raise DefinitionError(f"{function.name!r} is a flow of the other colour already; `colour` is for plain callables.")
+                raise DefinitionError(
+                    f"{function.name!r} is a flow of the other colour already; `colour` is for plain callables."
+                )
             node = function.node if meta is None else function.node.declaring(meta)
             return from_node(node if name is None else node.labelled(name))
         return from_node(step_of(function, colour, name, meta))

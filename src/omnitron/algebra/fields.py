@@ -38,10 +38,14 @@ def check_fields(record: Any, nodes: dict[str, Node]) -> None:
         names, required = known
         unknown = [name for name in nodes if name not in names]
         if unknown:
-            raise DefinitionError(f"gather: {shown} has no field {unknown[0]!r}; it has {', '.join(sorted(names)) or 'none'}.")
+            raise DefinitionError(
+                f"gather: {shown} has no field {unknown[0]!r}; it has {', '.join(sorted(names)) or 'none'}."
+            )
         missing = sorted(required - nodes.keys())
         if missing:
-            raise DefinitionError(f"gather: {shown} needs {', '.join(missing)} too. Give a flow for each field without a default.")
+            raise DefinitionError(
+                f"gather: {shown} needs {', '.join(missing)} too. Give a flow for each field without a default."
+            )
     annotations = getattr(record, "__annotations__", {})
     for name, node in nodes.items():
         wanted, giver = annotations.get(name), last_function(node)
@@ -63,7 +67,10 @@ def check_no_else(then: Node) -> None:
             f"`when` without `else_` gives the input itself where the test is false, and {then.name!r} takes "
             f"({known.declared}), which is not one value. Name an `else_`."
         )
-    given, wanted = output_annotation(last_function(then), names=True), input_annotation(first_function(then), names=True)
+    given, wanted = (
+        output_annotation(last_function(then), names=True),
+        input_annotation(first_function(then), names=True),
+    )
     if clash(given, wanted):
         raise DefinitionError(
             f"`when` without `else_` gives the input itself where the test is false: {describe_annotation(wanted)}, but "

@@ -80,7 +80,9 @@ class BaseFlow(Generic[P, R]):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Refuse to be called: flows are made by `flow(...)` and by combinators."""
-        raise DefinitionError(f"a {cls.__name__} is made by the decorator `flow` or by a combinator, not by calling {cls.__name__}.")
+        raise DefinitionError(
+            f"a {cls.__name__} is made by the decorator `flow` or by a combinator, not by calling {cls.__name__}."
+        )
 
     # Looking in
 

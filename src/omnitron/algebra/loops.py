@@ -53,14 +53,20 @@ class Each(Node):
         if not isinstance(self.unordered, bool):
             raise DefinitionError(f"`unordered` is True or False, got {self.unordered!r}.")
         if (self.fold is None) != (self.start is None):
-            raise DefinitionError("`fold` and `start` go together: `each(fold=add, start=int)`, where start makes the first accumulator.")
+            raise DefinitionError(
+                "`fold` and `start` go together: `each(fold=add, start=int)`, where start makes the first accumulator."
+            )
         for option, value in (("fold", self.fold), ("start", self.start)):
             if value is not None and not callable(value):
-                raise DefinitionError(f"`{option}` is a function, got {value!r}. For a fixed first value write `start=lambda: {value!r}`.")
+                raise DefinitionError(
+                    f"`{option}` is a function, got {value!r}. For a fixed first value write `start=lambda: {value!r}`."
+                )
         if self.threads is not None and self.body.is_async:
             raise DefinitionError("`threads` is for sync flows; this one is async. Bound it by `concurrency`.")
         if self.concurrency is not None and not self.body.is_async:
-            raise DefinitionError("`concurrency` is for async flows; this one is sync and runs inline. Use `threads`, or `.on('process').each(concurrency=...)`.")
+            raise DefinitionError(
+                "`concurrency` is for async flows; this one is sync and runs inline. Use `threads`, or `.on('process').each(concurrency=...)`."
+            )
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write a loop, or the call of the machine that runs it concurrently."""

@@ -73,7 +73,9 @@ class Node:
     def __init__(self, *values: Any, label: str | None = None, meta: FlowMeta | None = None, **named: Any) -> None:
         given = dict(zip(self.fields, values, strict=False)) | named
         if len(values) > len(self.fields) or given.keys() != set(self.fields):
-            raise DefinitionError(f"{type(self).__name__} takes the fields {', '.join(self.fields)}; got {len(values)} by position and {', '.join(named) or 'none'} by name.")
+            raise DefinitionError(
+                f"{type(self).__name__} takes the fields {', '.join(self.fields)}; got {len(values)} by position and {', '.join(named) or 'none'} by name."
+            )
         self._setup([node_in(given[name]) for name in self.fields], label, meta)
 
     def _setup(self, values: list[Any], label: str | None, meta: FlowMeta | None) -> None:
@@ -106,9 +108,13 @@ class Node:
         fill(self, "is_async", is_async)
         fill(self, "needs", needs)
         if depth >= MAX_DEPTH:
-            raise InvalidValue(f"flows nest {MAX_DEPTH} levels deep, this {self.kind} would be level {depth + 1}. Compose flat: pipes do not count, and a flow called in a function's body starts anew.")
+            raise InvalidValue(
+                f"flows nest {MAX_DEPTH} levels deep, this {self.kind} would be level {depth + 1}. Compose flat: pipes do not count, and a flow called in a function's body starts anew."
+            )
         if size > MAX_SIZE:
-            raise InvalidValue(f"a flow has at most {MAX_SIZE:,} nodes, this {self.kind} would have {size:,}. Loop with `.each` instead of writing the repetition out.")
+            raise InvalidValue(
+                f"a flow has at most {MAX_SIZE:,} nodes, this {self.kind} would have {size:,}. Loop with `.each` instead of writing the repetition out."
+            )
 
     def check(self) -> None:
         """Refuse fields that do not fit together (a subclass may extend it; raises DefinitionError)."""
@@ -200,7 +206,9 @@ def checked_name(name: object) -> str:
     if not isinstance(name, str) or not name.strip():
         raise DefinitionError(f"a name is a string that is not empty, got {name!r}.")
     if any(sign in name for sign in "/#[]@\n"):
-        raise DefinitionError(f"a name has none of / # [ ] @ and no line break, because names make paths; got {name!r}.")
+        raise DefinitionError(
+            f"a name has none of / # [ ] @ and no line break, because names make paths; got {name!r}."
+        )
     return name
 
 

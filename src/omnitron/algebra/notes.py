@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import ref
 
 if TYPE_CHECKING:
@@ -21,12 +21,13 @@ PREFIX = "raised in flow "
 REMOTE, BRANCH = "o_remote_path", "o_branch"
 JOINING = "omnitron.runtime.joining"
 
+
 class Loader:
     """What a namespace tells `linecache`: where the text of its function comes from. It does not keep the program."""
 
     __slots__ = ("piece", "program", "seen")
 
-    def __init__(self, program: ref[Program], piece: int, seen: bool) -> None:
+    def __init__(self, program: ref[Program], piece: int, *, seen: bool) -> None:
         self.program = program
         self.piece = piece
         self.seen = seen
@@ -34,8 +35,7 @@ class Loader:
     def get_source(self, fullname: str) -> str | None:
         """Give the text of the function with the names of its steps (PEP 302)."""
         program = self.program()
-        return None if program is None else program.source(self.piece, self.seen)
-
+        return None if program is None else program.source(self.piece, seen=self.seen)
 
 
 def path_of(error: BaseException) -> str:

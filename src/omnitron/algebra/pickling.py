@@ -28,27 +28,31 @@ def find_name(module: Any, qualname: Any) -> Any:
 
 
 class Reference:
-    """A function or flow that stands under a name in a module, and is looked up there when loaded."""
+    """The function of a flow that stands under a name in a module, where it is looked up when loaded."""
 
-    __slots__ = ("inside", "module", "qualname")
+    __slots__ = ("module", "qualname")
 
-    def __init__(self, module: str, qualname: str, inside: bool) -> None:
+    def __init__(self, module: str, qualname: str) -> None:
         self.module = module
         self.qualname = qualname
-        self.inside = inside
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return look_up, (self.module, self.qualname, self.inside)
+        return look_up_function, (self.module, self.qualname)
 
 
-def look_up(module: str, qualname: str, inside: bool) -> Any:
-    """Load what a `Reference` stood for."""
+def look_up_function(module: str, qualname: str) -> Any:
+    """Load the function of the flow that stands under a name."""
+    return look_up(module, qualname).fn
+
+
+def look_up(module: str, qualname: str) -> Any:
+    """Load the flow that stands under a name."""
     from importlib import import_module
 
     found: Any = import_module(module)
     for part in qualname.split("."):
         found = getattr(found, part)
-    return found.fn if inside else found
+    return found
 
 
 def portable(fn: Any) -> Any:
@@ -63,7 +67,7 @@ def portable(fn: Any) -> Any:
     if found is fn:
         return fn
     if getattr(found, "node", None) is not None and getattr(found.node, "fn", None) is fn:
-        return Reference(fn.__module__, fn.__qualname__, inside=True)
+        return Reference(fn.__module__, fn.__qualname__)
     if "<lambda>" in fn.__qualname__:
         why = "a lambda has no name to be found by; write a function at the top of a module"
     elif "<locals>" in fn.__qualname__:
@@ -127,7 +131,7 @@ def reduce_flow(flow: Any) -> tuple[Any, ...]:
     node = flow.node
     fn = getattr(node, "fn", None)
     if fn is not None and find_name(getattr(fn, "__module__", None), getattr(fn, "__qualname__", None)) is flow:
-        return look_up, (fn.__module__, fn.__qualname__, False)
+        return look_up, (fn.__module__, fn.__qualname__)
     return load_flow, (node,)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from omnitron import runtime
 from omnitron.algebra.node import Node
@@ -41,9 +41,10 @@ class On(Node):
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the hand-over."""
         if self.place == "thread":
-            run, place = w.bind(runtime.run_in_thread), w.cursor
+            machine = runtime.run_in_thread_loop if self.body.is_async else runtime.run_in_thread
+            run, place = w.bind(machine), w.cursor
             body = w.function(self.body, args, awaits=self.body.is_async)
-            w.mark(f"{target} = await {run}({body}, {self.body.is_async}, {args.call})", place)
+            w.mark(f"{target} = await {run}({body}, {args.call})", place)
             return
         from omnitron.algebra.flow import from_node
 

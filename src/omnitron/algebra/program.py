@@ -77,9 +77,9 @@ class Program:
         declared, passed = ("*args, **kwargs", "*args, **kwargs") if known is None else (known.declared, known.passed)
         text = LONE.format(declared=declared, passed=passed)
         space = {"f0": fn, "o_watch": runtime.read_watch, "o_rest": self.watched}
-        return self.function(text, space, 0, False, known)
+        return self.function(text, space, 0, known, seen=False)
 
-    def link(self, pieces: list[Piece], seen: bool, parameters: Parameters | None = None) -> Callable[..., Any]:
+    def link(self, pieces: list[Piece], *, seen: bool, parameters: Parameters | None = None) -> Callable[..., Any]:
         """Make the functions of all pieces and give each the names of the others."""
         made: list[Callable[..., Any]] = []
         for number, piece in enumerate(pieces):
@@ -90,26 +90,26 @@ class Program:
             if number == 0 and not seen:
                 space["o_watch"] = runtime.read_watch
                 space["o_rest"] = self.watched
-            made.append(self.function(text, space, number, seen, parameters if number == 0 else None))
+            made.append(self.function(text, space, number, parameters if number == 0 else None, seen=seen))
         for piece in pieces:
             for name, number, wrap in piece.links:
                 piece.namespace[name] = made[number] if wrap is None else wrap(made[number])
         return made[0]
 
     def function(
-        self, text: str, space: dict[str, Any], number: int, seen: bool, parameters: Parameters | None
+        self, text: str, space: dict[str, Any], number: int, parameters: Parameters | None, *, seen: bool
     ) -> Callable[..., Any]:
         """Bind the code of a text to its namespace under a file name of its own."""
         name = self.node.name
-        code = code_of(text).replace(co_filename=self.file_name(number, seen), co_name=name, co_qualname=name)
+        code = code_of(text).replace(co_filename=self.file_name(number, seen=seen), co_name=name, co_qualname=name)
         space["__name__"] = self.module
-        space["__loader__"] = Loader(ref(self), number, seen)
+        space["__loader__"] = Loader(ref(self), number, seen=seen)
         fn = FunctionType(code, space, name, parameters.defaults if parameters is not None else None)
         if parameters is not None and parameters.kwdefaults:
             fn.__kwdefaults__ = parameters.kwdefaults
         return fn
 
-    def file_name(self, number: int, seen: bool) -> str:
+    def file_name(self, number: int, *, seen: bool) -> str:
         """Give the file name of a piece: unique in the process, and not of the form that nobody asks the text of."""
         return f"{self.file}{' (watched)' if seen else ''}{f', part {number}' if number else ''}"
 
@@ -123,7 +123,7 @@ class Program:
         if node.needs:
             missing_capabilities(node, runtime.current_context())
         parent, path = runtime.frame_here(2, node.name)
-        site = runtime.Site(node.name, node.name, node, not node.children, node.is_async)
+        site = runtime.Site(node.name, node.name, node, body=not node.children, awaits=node.is_async)
         frame = runtime.child_frame(parent, path, site, args, kwargs)
         run = runtime.run_seen_async if node.is_async else runtime.run_seen
         if not node.children:
@@ -137,7 +137,7 @@ class Program:
         if fn is not None and not node.children:
             return fn  # type: ignore[no-any-return]
         build = Build(seen=True, paths=self.known_paths())
-        build.add(Piece(node, node.emit, Args("*args, **kwargs"), "*args, **kwargs", node.is_async, 1))
+        build.add(Piece(node, node.emit, Args("*args, **kwargs"), "*args, **kwargs", awaits=node.is_async, cursor=1))
         return self.link(build.write(), seen=True)
 
     # What tracebacks and notes ask
@@ -148,13 +148,22 @@ class Program:
             self.paths = list(walk_nodes(self.node))
         return self.paths
 
-    def with_notes(self, seen: bool) -> list[Piece]:
+    def with_notes(self, *, seen: bool) -> list[Piece]:
         """Write the pieces again, with names and marks on the lines; kept after the first error."""
         pieces = self.noted.get(seen)
         if pieces is None:
             build = Build(seen=seen, notes=True, paths=self.known_paths())
             if seen:
-                build.add(Piece(self.node, self.node.emit, Args("*args, **kwargs"), "*args, **kwargs", self.node.is_async, 1))
+                build.add(
+                    Piece(
+                        self.node,
+                        self.node.emit,
+                        Args("*args, **kwargs"),
+                        "*args, **kwargs",
+                        awaits=self.node.is_async,
+                        cursor=1,
+                    )
+                )
             else:
                 root = root_piece(self.node)
                 assert isinstance(root, Piece)
@@ -163,20 +172,22 @@ class Program:
             pieces = self.noted[seen] = build.write()
         return pieces
 
-    def source(self, number: int, seen: bool) -> str:
+    def source(self, number: int, *, seen: bool) -> str:
         """Give the text of a piece as a reader should see it; the columns are those of the compiled text."""
         root = root_piece(self.node)
         if isinstance(root, tuple):
             known = root[1]
-            declared, passed = ("*args, **kwargs", "*args, **kwargs") if known is None else (known.declared, known.passed)
+            declared, passed = (
+                ("*args, **kwargs", "*args, **kwargs") if known is None else (known.declared, known.passed)
+            )
             return LONE.format(declared=declared, passed=passed) + f"  # {self.node.name}\n"
-        return text_of(self.with_notes(seen)[number])
+        return text_of(self.with_notes(seen=seen)[number])
 
     def place(self, number: int, line: int, *, seen: bool) -> int | None:
         """Give the number of the node (in order of walking) whose call stands on a line of a piece."""
         if isinstance(root_piece(self.node), tuple):
             return 0
-        return self.with_notes(seen)[number].marks.get(line)
+        return self.with_notes(seen=seen)[number].marks.get(line)
 
     def __del__(self) -> None:
         known = sys.modules.get("linecache") if sys is not None else None
@@ -184,8 +195,8 @@ class Program:
             return
         for seen, pieces in self.noted.items():
             for number in range(len(pieces)):
-                known.cache.pop(self.file_name(number, seen), None)
-        known.cache.pop(self.file_name(0, False), None)
+                known.cache.pop(self.file_name(number, seen=seen), None)
+        known.cache.pop(self.file_name(0, seen=False), None)
 
 
 LONE = "def run({declared}):\n    if o_watch() is not None: return o_rest({passed})\n    return f0({passed})"
@@ -231,7 +242,7 @@ def root_piece(node: Node) -> Piece | tuple[Callable[..., Any], Parameters | Non
         return fn, known
     args = Args("*args, **kwargs") if known is None else Args(known.passed, known.value)
     declared = "*args, **kwargs" if known is None else known.declared
-    return Piece(node, node.emit, args, declared, node.is_async, 1)
+    return Piece(node, node.emit, args, declared, awaits=node.is_async, cursor=1)
 
 
 def noting(run: Callable[..., Any], *rest: Any) -> Any:

@@ -56,7 +56,7 @@ def of_parameters(known: Parameters | None, result: Any) -> inspect.Signature:
     if known is None:
         return ANYTHING.replace(return_annotation=result)
     space: dict[str, Any] = {}
-    exec(f"def shape({known.declared}): ...", space)  # noqa: S102 - text made of parameter names only
+    exec(f"def shape({known.declared}): ...", space)
     shape = space["shape"]
     shape.__defaults__, shape.__kwdefaults__ = known.defaults, known.kwdefaults
     return inspect.signature(shape).replace(return_annotation=result)

@@ -39,7 +39,7 @@ class Step(Node):
     size = 1
 
     def __init__(
-        self, fn: Callable[..., Any], is_async: bool = False, *, label: str | None = None, meta: FlowMeta | None = None
+        self, fn: Callable[..., Any], *, is_async: bool = False, label: str | None = None, meta: FlowMeta | None = None
     ) -> None:
         fill(self, "fn", fn)
         fill(self, "is_async", is_async)
@@ -50,15 +50,15 @@ class Step(Node):
         fill(self, "_hash", None)
 
     def _setup(self, values: list[Any], label: str | None, meta: FlowMeta | None) -> None:
-        self.__init__(values[0], self.is_async, label=label, meta=meta)  # type: ignore[misc]
+        self.__init__(values[0], is_async=self.is_async, label=label, meta=meta)  # type: ignore[misc]
 
     def labelled(self, label: str | None) -> Step:
         """Give this step under another label."""
-        return type(self)(self.fn, self.is_async, label=label, meta=self.meta)
+        return type(self)(self.fn, is_async=self.is_async, label=label, meta=self.meta)
 
     def declaring(self, meta: FlowMeta | None) -> Step:
         """Give this step with other metadata."""
-        return type(self)(self.fn, self.is_async, label=self.label, meta=meta)
+        return type(self)(self.fn, is_async=self.is_async, label=self.label, meta=meta)
 
     def rebuild(self, children: tuple[Node, ...]) -> Step:
         """Give this step: it has no children."""
@@ -125,11 +125,11 @@ class Sequence(Node):
     _right: Node | None
     _parts: tuple[Node, ...] | None
 
-    def __init__(
-        self, parts: tuple[Any, ...] = (), *, label: str | None = None, meta: FlowMeta | None = None
-    ) -> None:
+    def __init__(self, parts: tuple[Any, ...] = (), *, label: str | None = None, meta: FlowMeta | None = None) -> None:
         if not parts:
-            raise DefinitionError("a sequence has at least one part; for a flow that changes nothing there is `identity`.")
+            raise DefinitionError(
+                "a sequence has at least one part; for a flow that changes nothing there is `identity`."
+            )
         super().__init__(tuple(parts), label=label, meta=meta)
 
     def _setup(self, values: list[Any], label: str | None, meta: FlowMeta | None) -> None:
@@ -217,7 +217,8 @@ def flatten(root: Sequence) -> tuple[Node, ...]:
             if node._parts is not None:
                 flat += node._parts
             else:
-                assert node._left is not None and node._right is not None
+                assert node._left is not None
+                assert node._right is not None
                 stack += (node._right, node._left)
         else:
             flat.append(node)
@@ -354,5 +355,3 @@ class Receiver(Node):
     def title(self) -> str:
         """Give the body's name."""
         return self.body.name
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import FunctionType
 from typing import Any
 
@@ -78,7 +79,7 @@ def check_names(root: Node) -> None:
         stack += node.children
         if isinstance(node, Sequence):
             parts = node.parts
-            for left, right in zip(parts, parts[1:], strict=False):
+            for left, right in pairwise(parts):
                 if isinstance(left, Step) and isinstance(right, Step):
                     check_pair(left.fn, right.fn)
 

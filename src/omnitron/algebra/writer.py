@@ -57,7 +57,14 @@ class Piece:
     __slots__ = ("args", "awaits", "body", "cursor", "declared", "lines", "links", "marks", "namespace", "node")
 
     def __init__(
-        self, node: Node, body: Callable[[Writer, Args, str], None], args: Args, declared: str, awaits: bool, cursor: int
+        self,
+        node: Node,
+        body: Callable[[Writer, Args, str], None],
+        args: Args,
+        declared: str,
+        *,
+        awaits: bool,
+        cursor: int,
     ) -> None:
         self.node = node
         self.body = body
@@ -82,7 +89,7 @@ class Build:
 
     __slots__ = ("notes", "paths", "pieces", "seen")
 
-    def __init__(self, seen: bool = False, notes: bool = False, paths: list[tuple[str, Any]] | None = None) -> None:
+    def __init__(self, *, seen: bool = False, notes: bool = False, paths: list[tuple[str, Any]] | None = None) -> None:
         self.seen = seen
         self.notes = notes
         self.paths = paths or []
@@ -163,12 +170,12 @@ class Writer:
         index = self.cursor
         self.cursor = index + child.size
         if self.seen and (child.segment or child.label is not None):
-            fn, awaits = self.callable_of(child, index, self.awaits, args)
-            site = self.bind(self.site(child, index, awaits), "s")
+            fn, awaits = self.callable_of(child, index, args, awaits=self.awaits)
+            site = self.bind(self.site(child, index, awaits=awaits), "s")
             see = "await o_see" if self.awaits else "o_see"
             self.mark(f"{target} = {see}({site}, {self.attach(fn)}, {args.call})", index)
         elif self.nesting >= MAX_NESTING or (len(self.lines) > MAX_LINES and child.children):
-            fn, awaits = self.callable_of(child, index, self.awaits if self.seen else child.is_async, args)
+            fn, awaits = self.callable_of(child, index, args, awaits=self.awaits if self.seen else child.is_async)
             self.line(f"{target} = {'await ' if awaits else ''}{self.attach(fn)}({args.call})")
         else:
             self.cursor = index + 1
@@ -191,15 +198,19 @@ class Writer:
         boundary = self.seen and (child.segment or child.label is not None)
         boundary = self.seen and (child.segment or child.label is not None)
         if wanted and not child.is_async:
-            return self.attach(Piece(child, whole_body(child, index), *taking(args), wanted, index))
-        fn, callee_awaits = self.callable_of(child, index, wanted, args)
+            return self.attach(Piece(child, whole_body(child, index), *taking(args), awaits=wanted, cursor=index))
+        fn, callee_awaits = self.callable_of(child, index, args, awaits=wanted)
         if not boundary:
             return self.attach(fn)
         see = runtime.see_async if wanted else runtime.see
-        return self.attach(fn, partial(partial, see, self.site(child, index, callee_awaits)))
+        return self.attach(fn, partial(partial, see, self.site(child, index, awaits=callee_awaits)))
 
     def chunk(
-        self, parts: tuple[Node, ...], args: Args, target: str, body: Callable[[Writer, tuple[Node, ...], Args, str], None]
+        self,
+        parts: tuple[Node, ...],
+        args: Args,
+        target: str,
+        body: Callable[[Writer, tuple[Node, ...], Args, str], None],
     ) -> None:
         """Run some consecutive children in a function of their own."""
         index = self.cursor
@@ -209,23 +220,23 @@ class Writer:
         def write(w: Writer, inner: Args, into: str) -> None:
             body(w, parts, inner, into)
 
-        name = self.attach(Piece(parts[0], write, *taking(args), awaits, index))
+        name = self.attach(Piece(parts[0], write, *taking(args), awaits=awaits, cursor=index))
         self.line(f"{target} = {'await ' if awaits else ''}{name}({args.call})")
 
     # How it works
 
-    def site(self, child: Node, index: int, awaits: bool) -> runtime.Site:
+    def site(self, child: Node, index: int, *, awaits: bool) -> runtime.Site:
         """Give the boundary of a child."""
         path: str = self.build.paths[index][0]
-        return runtime.Site(path.rpartition("/")[2], child.name, child, not child.children, awaits)
+        return runtime.Site(path.rpartition("/")[2], child.name, child, body=not child.children, awaits=awaits)
 
-    def callable_of(self, child: Node, index: int, awaits: bool, args: Args | None) -> tuple[Any, bool]:
+    def callable_of(self, child: Node, index: int, args: Args | None, *, awaits: bool) -> tuple[Any, bool]:
         """Give what runs a child unobserved (its function, or a piece to be written) and whether it is awaited."""
         fn = getattr(child, "fn", None)
         if fn is not None and not child.children:
             return fn, child.is_async
         awaits = awaits if self.seen else child.is_async
-        return Piece(child, child.emit, *taking(args), awaits, index + 1), awaits
+        return Piece(child, child.emit, *taking(args), awaits=awaits, cursor=index + 1), awaits
 
     def attach(self, target: Any, wrap: Callable[[Any], Any] | None = None) -> str:
         """Give a name for a callable, which may be a piece that is yet to be written; `wrap` goes around it."""
@@ -242,7 +253,7 @@ class Writer:
             self.piece.marks[len(self.lines) + 2] = index
         self.lines.append(self.pad + text)
 
-    def step(self, fn: str, args: Args, target: str, awaits: bool) -> None:
+    def step(self, fn: str, args: Args, target: str, *, awaits: bool) -> None:
         """Write the call of a step's own function (the node whose `emit` runs)."""
         text = f"{target} = await {fn}({args.call})" if awaits else f"{target} = {fn}({args.call})"
         self.mark(text, self.cursor - 1)

@@ -150,9 +150,7 @@ def audit_flow(*, processes: int | None = None, opener: Opener = open_binary) ->
     alone = chunk.each(concurrency=1, mode="collect", fold=gathered, start=list)
     again = (one_by_one | alone).named("again")
     careful = try_with(chunk, catch=again, on=WorkerLost).named("chunk")
-    files = careful.each(
-        concurrency=workers or 1, unordered=True, mode="collect", fold=gathered, start=Totals
-    )
+    files = careful.each(concurrency=workers or 1, unordered=True, mode="collect", fold=gathered, start=Totals)
     find = flow(locate).each(fold=merge, start=Inventory).named("find")
     found = find | parallel(plan | files, troubles).named("look")
     return parallel(identity, found).star(conclude).named("audit")

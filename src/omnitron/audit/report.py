@@ -180,10 +180,7 @@ class Report:
         Args:
             limit: The most rows, at least 3; a head and its rules are not counted.
         """
-        shown = [
-            Row(shown_text(package.name), package.version, _numbers(tally))
-            for package, tally in self.packages
-        ]
+        shown = [Row(shown_text(package.name), package.version, _numbers(tally)) for package, tally in self.packages]
         room = max(limit, 3) - 1
         if len(shown) > room:
             rest = self.packages[room - 1 :]

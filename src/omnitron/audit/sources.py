@@ -130,9 +130,7 @@ def _recorded(distribution: importlib.metadata.Distribution) -> list[str]:
     record = distribution.read_text("RECORD")
     if record is not None:
         return sorted(row[0] for row in csv.reader(record.splitlines()) if row)
-    files = [
-        str(file) for file in distribution.files or () if os.path.isfile(str(distribution.locate_file(file)))
-    ]
+    files = [str(file) for file in distribution.files or () if os.path.isfile(str(distribution.locate_file(file)))]
     if files:
         return sorted(files)
     names = (distribution.read_text("top_level.txt") or "").split()

@@ -15,32 +15,32 @@ __all__ = ["UNKNOWN", "clash", "describe_annotation", "input_annotation", "outpu
 UNKNOWN: Any = object()
 
 
-def resolve(fn: FunctionType, annotation: Any, names: bool) -> Any:
+def resolve(fn: FunctionType, annotation: Any, *, names: bool) -> Any:
     """Give the object behind an annotation; a string is looked up (only with `names`), what is not found is unknown."""
     if not isinstance(annotation, str):
         return annotation
     if not names:
         return UNKNOWN
     try:
-        return eval(annotation, fn.__globals__, {})  # noqa: S307 - the program's own annotation, as typing.get_type_hints does
+        return eval(annotation, fn.__globals__, {})
     except Exception:
         return UNKNOWN
 
 
-def output_annotation(fn: Any, names: bool = False) -> Any:
+def output_annotation(fn: Any, *, names: bool = False) -> Any:
     """Give the annotated result of a function or UNKNOWN."""
     if isinstance(fn, type):
         return fn
     if type(fn) is not FunctionType:
         return UNKNOWN
-    return resolve(fn, fn.__annotations__.get("return", UNKNOWN), names)
+    return resolve(fn, fn.__annotations__.get("return", UNKNOWN), names=names)
 
 
-def input_annotation(fn: Any, names: bool = False) -> Any:
+def input_annotation(fn: Any, *, names: bool = False) -> Any:
     """Give the annotation of the parameter that takes a pipe's value, or UNKNOWN."""
     if type(fn) is not FunctionType or not fn.__code__.co_argcount:
         return UNKNOWN
-    return resolve(fn, fn.__annotations__.get(fn.__code__.co_varnames[0], UNKNOWN), names)
+    return resolve(fn, fn.__annotations__.get(fn.__code__.co_varnames[0], UNKNOWN), names=names)
 
 
 def classes(annotation: Any) -> tuple[type, ...] | None:
@@ -94,4 +94,8 @@ def clash(given: Any, wanted: Any) -> bool:
 
 def describe_annotation(annotation: Any) -> str:
     """Give the annotation as a reader would write it."""
-    return annotation.__name__ if isinstance(annotation, type) and not isinstance(annotation, GenericAlias) else str(annotation)
+    return (
+        annotation.__name__
+        if isinstance(annotation, type) and not isinstance(annotation, GenericAlias)
+        else str(annotation)
+    )

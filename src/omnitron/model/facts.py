@@ -80,7 +80,9 @@ def capability_names(given: Iterable[str | Capability] | str | None) -> frozense
     if given is None:
         return None
     if isinstance(given, str | Capability):
-        raise DefinitionError(f"`capabilities` takes a set of names, got the single {str(given)!r}. Write {{{str(given)!r}}}.")
+        raise DefinitionError(
+            f"`capabilities` takes a set of names, got the single {str(given)!r}. Write {{{str(given)!r}}}."
+        )
     return frozenset(item.name if isinstance(item, Capability) else check_capability(item) for item in given)
 
 

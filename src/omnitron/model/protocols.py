@@ -60,8 +60,6 @@ class Guard(Protocol):
 class Executor(Protocol):
     """Who runs flows in other places; found in the context for `.on(place)`."""
 
-    async def execute(
-        self, place: str, flow: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    async def execute(self, place: str, flow: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run `flow(*args, **kwargs)` at `place` and give its result."""
         ...

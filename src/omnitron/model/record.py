@@ -41,7 +41,9 @@ class Record:
         values = {name: getattr(self, name) for name in self.fields}
         unknown = changes.keys() - values.keys()
         if unknown:
-            raise TypeError(f"{type(self).__name__} has no field {sorted(unknown)[0]!r}; it has {', '.join(self.fields)}")
+            raise TypeError(
+                f"{type(self).__name__} has no field {sorted(unknown)[0]!r}; it has {', '.join(self.fields)}"
+            )
         return type(self)(**(values | changes))
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:

@@ -27,7 +27,7 @@ from omnitron.runtime.watching import (
 if TYPE_CHECKING:
     from omnitron.runtime.joining import each_async, each_threads, parallel_async, parallel_threads
     from omnitron.runtime.observers import EventLog, Hooks, Span, Tracing
-    from omnitron.runtime.places import run_in_executor, run_in_thread
+    from omnitron.runtime.places import run_in_executor, run_in_thread, run_in_thread_loop
     from omnitron.runtime.workers import run_in_process
 
 LAZY = {
@@ -42,6 +42,7 @@ LAZY = {
     "run_in_executor": "places",
     "run_in_process": "workers",
     "run_in_thread": "places",
+    "run_in_thread_loop": "places",
 }
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "run_in_executor",
     "run_in_process",
     "run_in_thread",
+    "run_in_thread_loop",
     "run_seen",
     "run_seen_async",
     "see",

@@ -131,7 +131,9 @@ class LeftBehind:
 
     def refuse(self) -> NoReturn:
         """Say why the value is not here."""
-        raise Unpicklable(f"the value {self.name!r} of the context stayed in the parent process, because it does not pickle. Pass what the flow needs of it as an argument.")
+        raise Unpicklable(
+            f"the value {self.name!r} of the context stayed in the parent process, because it does not pickle. Pass what the flow needs of it as an argument."
+        )
 
 
 def key_name(key: Any) -> Hashable:
@@ -261,7 +263,9 @@ class Context:
         raise AttributeError(f"a context is immutable: derive one by `.with_({name}=...)`")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a context is immutable: {name!r} cannot be deleted; keep what you want by `.isolate(...)`")
+        raise AttributeError(
+            f"a context is immutable: {name!r} cannot be deleted; keep what you want by `.isolate(...)`"
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Context):
@@ -273,10 +277,16 @@ class Context:
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}=…" if isinstance(name, str) else repr(name) for name in self._values)
         held = self._runtime.capabilities
-        return f"context({inside})" if held is None else f"context({inside}{', ' if inside else ''}capabilities={set(held) or 'set()'})"
+        return (
+            f"context({inside})"
+            if held is None
+            else f"context({inside}{', ' if inside else ''}capabilities={set(held) or 'set()'})"
+        )
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a context cannot be pickled: it carries what belongs to this process. Send the values you need.")
+        raise TypeError(
+            "a context cannot be pickled: it carries what belongs to this process. Send the values you need."
+        )
 
 
 def make(values: dict[Hashable, Any], runtime: Runtime) -> Context:
@@ -307,11 +317,15 @@ def read_options(old: Runtime, named: dict[str, Any]) -> tuple[Runtime, dict[str
     values: dict[str, Any] = {}
     for name, given in named.items():
         if name in RESERVED:
-            raise DefinitionError(f"`{name}` is reserved for an option of the library; give a value so named by {{{name!r}: ...}}.")
+            raise DefinitionError(
+                f"`{name}` is reserved for an option of the library; give a value so named by {{{name!r}: ...}}."
+            )
         if name in OPTIONS:
             changes[name] = given
         elif hasattr(Context, name):
-            raise DefinitionError(f"`{name}` is a name that Context itself has; give the value by {{{name!r}: ...}}, or rename it.")
+            raise DefinitionError(
+                f"`{name}` is a name that Context itself has; give the value by {{{name!r}: ...}}, or rename it."
+            )
         else:
             values[name] = given
     return (derive(old, changes) if changes else old), values
@@ -362,9 +376,7 @@ def demand(given: Any, method: str, what: str, instead: str) -> None:
 def attenuate(held: frozenset[str] | None, named: frozenset[str]) -> frozenset[str]:
     """Give `named` if all of it is held; naming more is an error, not an intersection."""
     if held is not None:
-        missing: dict[str, tuple[str, ...]] = {
-            name: () for name in named if not any(covers(one, name) for one in held)
-        }
+        missing: dict[str, tuple[str, ...]] = {name: () for name in named if not any(covers(one, name) for one in held)}
         if missing:
             raise MissingCapability(missing, tuple(sorted(held)))
     return named
@@ -423,7 +435,7 @@ def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context
     return make(merged, runtime)
 
 
-def new_run(runtime: Runtime, is_async: bool) -> Frame | None:
+def new_run(runtime: Runtime, *, is_async: bool) -> Frame | None:
     """Give the root frame of a run if anything watches it, else None."""
     if runtime is PLAIN:
         return None
@@ -439,7 +451,7 @@ def new_run(runtime: Runtime, is_async: bool) -> Frame | None:
     if not watches:
         return None
     run = Run(os.urandom(8).hex(), runtime.clock, runtime.observers, runtime.guards, runtime.deadline)
-    return Frame(run, "", None, False)
+    return Frame(run, "", None, body=False)
 
 
 def enter_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -450,8 +462,8 @@ def enter_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, 
         admit = flow._admit
     is_async: bool = admit(ctx)
     runtime = ctx.runtime
-    check_observers(runtime, is_async, flow)
-    frame = new_run(runtime, is_async)
+    check_observers(runtime, flow, is_async=is_async)
+    frame = new_run(runtime, is_async=is_async)
     if is_async:
         return run_async(ctx, frame, flow, args, kwargs)
     context_token, watch_token = current.set(ctx), watch.set(frame)
@@ -462,9 +474,7 @@ def enter_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, 
         current.reset(context_token)
 
 
-async def run_async(
-    ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+async def run_async(ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The async half of `enter_run`: set the variables inside the task that awaits."""
     context_token, watch_token = current.set(ctx), watch.set(frame)
     try:
@@ -478,7 +488,7 @@ async def run_async(
         current.reset(context_token)
 
 
-def check_observers(runtime: Runtime, is_async: bool, flow: Any) -> None:
+def check_observers(runtime: Runtime, flow: Any, *, is_async: bool) -> None:
     """Refuse an asynchronous observer over a sync flow before it runs."""
     if is_async:
         return

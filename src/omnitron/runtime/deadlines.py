@@ -41,7 +41,9 @@ async def before_deadline(
         result = await fn(*args, **kwargs)
     except asyncio.CancelledError as error:
         if passed and task.uncancel() == 0:
-            raise DeadlineExceeded(f"the deadline of the context passed: {left:.3f} s were left when the run started.") from error
+            raise DeadlineExceeded(
+                f"the deadline of the context passed: {left:.3f} s were left when the run started."
+            ) from error
         raise
     except BaseException:
         if passed:

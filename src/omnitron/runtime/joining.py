@@ -182,7 +182,19 @@ class Folded:
 class Loop:
     """One concurrent loop over items: workers that share a source, and the place where results go."""
 
-    __slots__ = ("accept", "blocked", "call", "collect", "enter", "folded", "leave", "order", "path_of", "source", "window")
+    __slots__ = (
+        "accept",
+        "blocked",
+        "call",
+        "collect",
+        "enter",
+        "folded",
+        "leave",
+        "order",
+        "path_of",
+        "source",
+        "window",
+    )
 
     def __init__(
         self,

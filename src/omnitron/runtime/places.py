@@ -14,16 +14,25 @@ from typing import Any
 from omnitron.errors import DefinitionError
 from omnitron.runtime.context import current_context
 
-__all__ = ["run_in_executor", "run_in_thread"]
+__all__ = ["run_in_executor", "run_in_thread", "run_in_thread_loop"]
 
 
-async def run_in_thread(fn: Callable[..., Any], is_async: bool, /, *args: Any, **kwargs: Any) -> Any:  # noqa: FBT001
-    """Call `fn` in a thread of the loop's pool, in a copy of the caller's context; an async one under a loop of its own.
+async def run_in_thread(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call `fn` in a thread of the loop's pool, in a copy of the caller's context.
 
     A cancellation leaves at once: the thread cannot be stopped, so the work goes on unwatched and its result is dropped,
     which is logged.
     """
-    call = partial(run_coroutine, fn, *args, **kwargs) if is_async else partial(fn, *args, **kwargs)
+    return await in_thread(fn, partial(fn, *args, **kwargs))
+
+
+async def run_in_thread_loop(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Await `fn` under a loop of its own in a thread of the loop's pool; otherwise as `run_in_thread`."""
+    return await in_thread(fn, partial(run_coroutine, fn, *args, **kwargs))
+
+
+async def in_thread(fn: Callable[..., Any], call: Callable[[], Any]) -> Any:
+    """Make a call in a thread; `fn` is what a warning names."""
     context = copy_context()
     job = asyncio.get_running_loop().run_in_executor(None, settle, context, call)
     try:

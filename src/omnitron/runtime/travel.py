@@ -56,7 +56,9 @@ def dumps(value: Any, what: str) -> bytes:
     except Unpicklable as error:
         raise Unpicklable(f"{what} cannot go to a process: {error}") from error
     except Exception as error:
-        raise Unpicklable(f"{what} cannot go to a process, because it does not pickle: {type(error).__name__}: {error}") from error
+        raise Unpicklable(
+            f"{what} cannot go to a process, because it does not pickle: {type(error).__name__}: {error}"
+        ) from error
 
 
 def environment(ctx: Context) -> tuple[dict[Any, bytes | None], Any, float | None]:
@@ -96,13 +98,13 @@ def answer_to(payload: bytes, loaded: dict[bytes, Any]) -> bytes:
     events: list[Event] = []
     flow: Any = None
     try:
-        packed, arguments, env, place = pickle.loads(payload)  # noqa: S301 - from our own parent
+        packed, arguments, env, place = pickle.loads(payload)
         flow = loaded.get(packed)
         if flow is None:
             if len(loaded) >= 64:
                 loaded.clear()
-            flow = loaded[packed] = pickle.loads(packed)  # noqa: S301
-        args, kwargs = pickle.loads(arguments)  # noqa: S301
+            flow = loaded[packed] = pickle.loads(packed)
+        args, kwargs = pickle.loads(arguments)
         value = run_job(flow, args, kwargs, env, place, events)
     except BaseException as error:
         path = "" if flow is None else flow._where(error).partition("/")[2]
@@ -110,7 +112,9 @@ def answer_to(payload: bytes, loaded: dict[bytes, Any]) -> bytes:
     try:
         return pack_answer(Answer(value, None, "", events))
     except Exception as error:
-        lost = Unpicklable(f"the result of {flow.name!r} cannot come back from its process: {type(error).__name__}: {error}")
+        lost = Unpicklable(
+            f"the result of {flow.name!r} cannot come back from its process: {type(error).__name__}: {error}"
+        )
         return pack_answer(Answer(None, lost, "", events))
 
 
@@ -121,7 +125,7 @@ def run_job(
     values, capabilities, left = env
     deadline = None if left is None else SYSTEM_CLOCK.monotonic() + left
     ctx = make(
-        {key: LeftBehind(str(key)) if packed is None else pickle.loads(packed) for key, packed in values.items()},  # noqa: S301
+        {key: LeftBehind(str(key)) if packed is None else pickle.loads(packed) for key, packed in values.items()},
         Runtime(capabilities=capabilities, deadline=deadline),
     )
     frame = None
@@ -157,7 +161,7 @@ def portable_error(error: BaseException) -> BaseException:
     lines = "".join(traceback.format_exception(error))
     description = RemoteError(f"{type(error).__module__}.{type(error).__qualname__}", str(error), lines)
     try:
-        back = pickle.loads(pickle.dumps(error))  # noqa: S301
+        back = pickle.loads(pickle.dumps(error))
         if type(back) is type(error):
             return Travelled(error, description)
     except Exception:
@@ -187,7 +191,17 @@ def slim(event: Event) -> Event:
     """Give an event with texts in the place of its values."""
     old = event.call
     kwargs = {name: repr(value) for name, value in old.kwargs.items()}
-    call = Call(old.flow, old.path, old.run_id, old.call_id, None, old.attempt, tuple(map(repr, old.args)), kwargs, old.started_s)
+    call = Call(
+        old.flow,
+        old.path,
+        old.run_id,
+        old.call_id,
+        None,
+        old.attempt,
+        tuple(map(repr, old.args)),
+        kwargs,
+        old.started_s,
+    )
     call.parent = None if old.parent is None else Call(old.parent.flow, old.parent.path, old.run_id, old.parent.call_id)
     if isinstance(event, CallFinished):
         return CallFinished(call, repr(event.output), event.duration_s)
@@ -202,7 +216,7 @@ def slim(event: Event) -> Event:
 def unpack_answer(packed: bytes) -> Answer:
     """Load what a worker gave back."""
     try:
-        value, error, path, events = pickle.loads(packed)  # noqa: S301 - from our own child
+        value, error, path, events = pickle.loads(packed)
     except Exception as error:
         raise Unpicklable(f"the answer of a process cannot be loaded here: {type(error).__name__}: {error}") from error
     if isinstance(error, Travelled):
@@ -210,7 +224,7 @@ def unpack_answer(packed: bytes) -> Answer:
         error = travelled.error
         if error.__cause__ is None:
             error.__cause__ = travelled.description
-    return Answer(value, error, path, pickle.loads(events))  # noqa: S301
+    return Answer(value, error, path, pickle.loads(events))
 
 
 async def replay(events: list[Event]) -> None:

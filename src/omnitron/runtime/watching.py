@@ -78,7 +78,7 @@ class Frame:
 
     __slots__ = ("body", "call", "path", "run", "sites")
 
-    def __init__(self, run: Run, path: str, call: Call | None, body: bool) -> None:
+    def __init__(self, run: Run, path: str, call: Call | None, *, body: bool) -> None:
         self.run = run
         self.path = path
         self.call = call
@@ -91,7 +91,7 @@ class Site:
 
     __slots__ = ("awaits", "body", "flow", "node", "segment")
 
-    def __init__(self, segment: str, flow: str, node: Any, body: bool, awaits: bool) -> None:
+    def __init__(self, segment: str, flow: str, node: Any, *, body: bool, awaits: bool) -> None:
         self.segment = segment
         self.flow = flow
         self.node = node
@@ -160,13 +160,17 @@ def passes_on(fn: FunctionType) -> None:
 
 
 def call_ordinal(code: Any, offset: int) -> int:
-    """Give the ordinal (from 0) of the call at bytecode `offset` among the calls of `code`: a place that no edit of
-    comments or line breaks moves."""
+    """Give the ordinal (from 0) of the call at bytecode `offset` among the calls of `code`.
+
+    No edit of comments or line breaks moves it.
+    """
     known = ordinals.get(code)
     if known is None:
         import dis
 
-        calls = [i.offset for i in dis.get_instructions(code) if i.opname.startswith("CALL") and "INTRINSIC" not in i.opname]
+        calls = [
+            i.offset for i in dis.get_instructions(code) if i.opname.startswith("CALL") and "INTRINSIC" not in i.opname
+        ]
         if len(ordinals) > 4096:
             ordinals.clear()
         known = ordinals[code] = {place: number for number, place in enumerate(calls)}
@@ -179,14 +183,14 @@ def child_frame(parent: Frame, path: str, site: Site, args: tuple[Any, ...], kwa
     call = Call(
         site.flow, path, run.id, run.next_call(), parent.call, 1, args, kwargs, run.clock.monotonic(), site.node
     )
-    return Frame(run, path, call, site.body)
+    return Frame(run, path, call, body=site.body)
 
 
 def item_frame(index: int) -> Any:
     """Enter item `index` of a loop: give the token that `reset_watch` takes."""
     frame = read_watch()
     assert frame is not None
-    return set_watch(Frame(frame.run, f"{frame.path}[{index}]", frame.call, False))
+    return set_watch(Frame(frame.run, f"{frame.path}[{index}]", frame.call, body=False))
 
 
 def see(site: Site, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -201,7 +205,7 @@ async def see_async(site: Site, fn: Callable[..., Any], /, *args: Any, **kwargs:
     parent = read_watch()
     assert parent is not None
     frame = child_frame(parent, f"{parent.path}/{site.segment}", site, args, kwargs)
-    return await run_seen_async(frame, fn, args, kwargs, site.awaits)
+    return await run_seen_async(frame, fn, args, kwargs, awaits=site.awaits)
 
 
 def run_seen(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -231,7 +235,7 @@ def run_seen(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs
 
 
 async def run_seen_async(
-    frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], awaits: bool = True
+    frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, awaits: bool = True
 ) -> Any:
     """Run one call of an async run inside its frame, with its events; `awaits` says whether `fn` is asynchronous."""
     run, call = frame.run, frame.call
