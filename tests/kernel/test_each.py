@@ -134,7 +134,7 @@ def test_concurrency_must_be_a_positive_whole_number(concurrency):
 
 def test_the_source_is_not_read_ahead_of_the_bound():
     """A slow consumer holds the source back."""
-    taken, gate = [], None
+    taken = []
 
     async def main():
         gate = asyncio.Event()
@@ -281,7 +281,7 @@ def test_fold_gives_the_reduced_value():
 
 def test_fold_of_an_async_flow():
     """An async flow folds too."""
-    joined = late_up.each(fold=lambda total, x: total + [x], start=list)
+    joined = late_up.each(fold=lambda total, x: [*total, x], start=list)
 
     assert asyncio.run(joined([1, 2, 3])) == [2, 3, 4]
 

@@ -323,5 +323,6 @@ def check_on(on: Any) -> None:
             raise DefinitionError(f"`on` takes exception types or a predicate of the exception, got {kind!r}.")
         if not issubclass(kind, Exception):
             raise DefinitionError(
-                f"`on={kind.__name__}` would catch cancellation or the end of the process, which always pass. Name subclasses of Exception; for clean-up there is `finally_`."
+                f"`on={kind.__name__}` would catch cancellation or the end of the process, which always pass. "
+                "Name subclasses of Exception; for clean-up there is `finally_`."
             )

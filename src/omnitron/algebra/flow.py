@@ -12,6 +12,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from weakref import ref
 
 from omnitron.algebra.loops import Each
+from omnitron.algebra.making import step_of
 from omnitron.algebra.node import Node, checked_name
 from omnitron.algebra.notes import path_of
 from omnitron.algebra.pickling import reduce_flow
@@ -31,23 +32,19 @@ P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 
-class Uncompiled:
-    """Stands in a flow until its first call, which compiles it. It does not keep the flow alive."""
+class Uncompiled(ref["BaseFlow[Any, Any]"]):
+    """Stands in a flow until its first call, which compiles it: a weak reference, so that it does not keep the flow."""
 
-    __slots__ = ("flow", "node", "run")
-
-    def __init__(self, flow: Any, node: Node) -> None:
-        self.flow = ref(flow)
-        self.node = node
-        self.run: Callable[..., Any] | None = None
+    __slots__ = ("node", "run")
+    node: Node
+    run: Callable[..., Any] | None
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         run = self.run
         if run is None:
-            flow = self.flow()
-            node = self.node if flow is None else flow.node
-            check_names(node)
-            run = self.run = compile_tree(node)
+            check_names(self.node)
+            run = self.run = compile_tree(self.node)
+            flow = ref.__call__(self)
             if flow is not None:
                 flow._run = run
         return run(*args, **kwargs)
@@ -365,7 +362,9 @@ def from_node(node: Node) -> Any:
     """
     made = new(AsyncFlow if node.is_async else Flow)
     made._node = node
-    made._run = Uncompiled(made, node)
+    made._run = uncompiled = Uncompiled(made)
+    uncompiled.node = node
+    uncompiled.run = None
     return made
 
 
@@ -373,8 +372,6 @@ def as_step(value: Any) -> Node:
     """Give the node of a flow, or the step of a plain function."""
     if isinstance(value, BaseFlow):
         return value.node
-    from omnitron.algebra.factory import step_of
-
     return step_of(value)
 
 

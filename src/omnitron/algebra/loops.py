@@ -65,7 +65,8 @@ class Each(Node):
             raise DefinitionError("`threads` is for sync flows; this one is async. Bound it by `concurrency`.")
         if self.concurrency is not None and not self.body.is_async:
             raise DefinitionError(
-                "`concurrency` is for async flows; this one is sync and runs inline. Use `threads`, or `.on('process').each(concurrency=...)`."
+                "`concurrency` is for async flows; this one is sync and runs inline. "
+                "Use `threads`, or `.on('process').each(concurrency=...)`."
             )
 
     def emit(self, w: Writer, args: Args, target: str) -> None:

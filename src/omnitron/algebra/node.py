@@ -74,7 +74,8 @@ class Node:
         given = dict(zip(self.fields, values, strict=False)) | named
         if len(values) > len(self.fields) or given.keys() != set(self.fields):
             raise DefinitionError(
-                f"{type(self).__name__} takes the fields {', '.join(self.fields)}; got {len(values)} by position and {', '.join(named) or 'none'} by name."
+                f"{type(self).__name__} takes the fields {', '.join(self.fields)}; "
+                f"got {len(values)} by position and {', '.join(named) or 'none'} by name."
             )
         self._setup([node_in(given[name]) for name in self.fields], label, meta)
 
@@ -109,11 +110,13 @@ class Node:
         fill(self, "needs", needs)
         if depth >= MAX_DEPTH:
             raise InvalidValue(
-                f"flows nest {MAX_DEPTH} levels deep, this {self.kind} would be level {depth + 1}. Compose flat: pipes do not count, and a flow called in a function's body starts anew."
+                f"flows nest {MAX_DEPTH} levels deep, this {self.kind} would be level {depth + 1}. "
+                "Compose flat: pipes do not count, and a flow called in a function's body starts anew."
             )
         if size > MAX_SIZE:
             raise InvalidValue(
-                f"a flow has at most {MAX_SIZE:,} nodes, this {self.kind} would have {size:,}. Loop with `.each` instead of writing the repetition out."
+                f"a flow has at most {MAX_SIZE:,} nodes, this {self.kind} would have {size:,}. "
+                "Loop with `.each` instead of writing the repetition out."
             )
 
     def check(self) -> None:

@@ -137,7 +137,7 @@ class Program:
         if fn is not None and not node.children:
             return fn  # type: ignore[no-any-return]
         build = Build(seen=True, paths=self.known_paths())
-        build.add(Piece(node, node.emit, Args("*args, **kwargs"), "*args, **kwargs", awaits=node.is_async, cursor=1))
+        build.add(seen_root(node))
         return self.link(build.write(), seen=True)
 
     # What tracebacks and notes ask
@@ -243,6 +243,11 @@ def root_piece(node: Node) -> Piece | tuple[Callable[..., Any], Parameters | Non
     args = Args("*args, **kwargs") if known is None else Args(known.passed, known.value)
     declared = "*args, **kwargs" if known is None else known.declared
     return Piece(node, node.emit, args, declared, awaits=node.is_async, cursor=1)
+
+
+def seen_root(node: Node) -> Piece:
+    """Give the piece of the whole tree in the watched program, where `Program.watched` is what a call reaches."""
+    return Piece(node, node.emit, Args("*args, **kwargs"), "*args, **kwargs", awaits=node.is_async, cursor=1)
 
 
 def noting(run: Callable[..., Any], *rest: Any) -> Any:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Bound", "Identity", "Receiver", "Sequence", "Star", "Step"]
 
 fill = object.__setattr__
-CHUNK = 256
+CHUNK, WARM = 256, 64
 
 
 class Step(Node):
@@ -228,6 +228,8 @@ def flatten(root: Sequence) -> tuple[Node, ...]:
 def emit_parts(w: Writer, parts: tuple[Node, ...], args: Args, target: str) -> None:
     """Write a run of parts, in functions of their own when there are many."""
     if len(parts) <= CHUNK:
+        if len(parts) >= WARM and not w.seen:
+            w.warm_up()
         for part in parts:
             w.call(part, args, target)
             args = Args(target, target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from types import FunctionType
 from typing import Any
 
@@ -78,21 +77,29 @@ def check_names(root: Node) -> None:
         seen.add(id(node))
         stack += node.children
         if isinstance(node, Sequence):
-            parts = node.parts
-            for left, right in pairwise(parts):
-                if isinstance(left, Step) and isinstance(right, Step):
-                    check_pair(left.fn, right.fn)
+            check_row(node.parts)
 
 
-def check_pair(giver: Any, taker: Any) -> None:
+def check_row(parts: tuple[Node, ...]) -> None:
+    """Refuse neighbours in a pipe whose string annotations clash."""
+    giver: Any = None
+    out: Any = None
+    for part in parts:
+        fn = part.fn if type(part) is Step else None
+        if type(fn) is not FunctionType:
+            giver = None
+            continue
+        notes = fn.__annotations__
+        if giver is not None:
+            code = fn.__code__
+            into = notes.get(code.co_varnames[0]) if code.co_argcount else None
+            if out is not None and into is not None and out != into and (type(out) is str or type(into) is str):
+                check_pair(giver, fn)
+        giver, out = fn, notes.get("return")
+
+
+def check_pair(giver: FunctionType, taker: FunctionType) -> None:
     """Refuse two functions whose string annotations clash."""
-    if type(giver) is not FunctionType or type(taker) is not FunctionType:
-        return
-    out = giver.__annotations__.get("return")
-    code = taker.__code__
-    into = taker.__annotations__.get(code.co_varnames[0]) if code.co_argcount else None
-    if out is None or into is None or out == into or not (isinstance(out, str) or isinstance(into, str)):
-        return
     given, wanted = output_annotation(giver, names=True), input_annotation(taker, names=True)
     if clash(given, wanted):
         raise DefinitionError(

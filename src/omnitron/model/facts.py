@@ -18,9 +18,10 @@ __all__ = ["Capability", "Effect", "FlowExample", "FlowMeta", "capability_names"
 class Effect(Flag):
     """What a flow does to the world beyond computing its result.
 
-    READ and WRITE are of state outside the flow; ASYNC suspends; ERROR may raise; IO does input or output; RANDOM is not
-    deterministic; NETWORK talks to other machines; COMPUTE and MEMORY are intensive in either. The members and their values are the specification's. A flow that declares nothing is *undeclared*
-    (`FlowMeta.effects is None`), which is not `Effect.NONE`.
+    READ and WRITE are of state outside the flow; ASYNC suspends; ERROR may raise; IO does input or output; RANDOM is
+    not deterministic; NETWORK talks to other machines; COMPUTE and MEMORY are intensive in either. The members and their
+    values are the specification's. A flow that declares nothing is *undeclared* (`FlowMeta.effects is None`), which is
+    not `Effect.NONE`.
     """
 
     NONE = 0

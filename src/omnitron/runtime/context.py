@@ -132,7 +132,8 @@ class LeftBehind:
     def refuse(self) -> NoReturn:
         """Say why the value is not here."""
         raise Unpicklable(
-            f"the value {self.name!r} of the context stayed in the parent process, because it does not pickle. Pass what the flow needs of it as an argument."
+            f"the value {self.name!r} of the context stayed in the parent process, because it does not pickle. "
+            "Pass what the flow needs of it as an argument."
         )
 
 
@@ -458,7 +459,7 @@ def enter_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, 
     """Run `flow` inside `ctx` in the caller's own thread and task, keeping its colour."""
     admit = getattr(flow, "_admit", None)
     if admit is None:
-        flow = as_flow(flow)
+        flow = factories[0](flow)
         admit = flow._admit
     is_async: bool = admit(ctx)
     runtime = ctx.runtime
@@ -496,15 +497,15 @@ def check_observers(runtime: Runtime, flow: Any, *, is_async: bool) -> None:
         code = getattr(getattr(observer, "observe", None), "__code__", None)
         if getattr(observer, "is_async", False) or (code is not None and code.co_flags & 0x80):
             raise DefinitionError(
-                f"{observer!r} is asynchronous and the flow {getattr(flow, 'name', flow)!r} is sync: nothing could await it. "
+                f"{observer!r} is asynchronous and the flow {getattr(flow, 'name', flow)!r} is sync: "
+                "nothing could await it. "
                 "Give plain functions as hooks, or make the flow async."
             )
 
 
-as_flow: Callable[[Any], Any]
+factories: list[Callable[[Any], Any]] = []
 
 
 def adopt_factory(factory: Callable[[Any], Any]) -> None:
-    """Tell this room how a plain function becomes a flow (called once by the room that knows flows)."""
-    global as_flow
-    as_flow = factory
+    """Tell this room how a plain function becomes a flow (called once, by the room that knows flows)."""
+    factories[:] = [factory]

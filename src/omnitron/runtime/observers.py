@@ -95,7 +95,8 @@ def functions(kind: str, given: Any) -> tuple[Hook, ...]:
 
 def is_coroutine_function(hook: Any) -> bool:
     """Say whether calling `hook` gives a coroutine (as far as its code shows)."""
-    code = getattr(hook, "__code__", None) or getattr(getattr(type(hook), "__call__", None), "__code__", None)
+    call = type(hook).__call__ if not hasattr(hook, "__code__") else hook
+    code = getattr(call, "__code__", None)
     return code is not None and bool(code.co_flags & 0x80)
 
 

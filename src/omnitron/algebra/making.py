@@ -1,0 +1,80 @@
+"""From a plain function to a step: which colour it has, and what cannot be one."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import FunctionType, MethodType
+from typing import Any
+
+from omnitron.algebra.steps import Step
+from omnitron.errors import DefinitionError
+from omnitron.model import FlowMeta
+
+__all__ = ["step_of"]
+
+COROUTINE, GENERATOR, ASYNC_GENERATOR, ITERABLE_COROUTINE = 0x80, 0x20, 0x200, 0x100
+
+
+def code_flags(fn: Any) -> int:
+    """Give the flags of the code that a call of `fn` reaches; 0 where there is none to see."""
+    while type(fn) is partial:
+        fn = fn.func
+    if type(fn) is MethodType:
+        fn = fn.__func__
+    if type(fn) is not FunctionType and not hasattr(fn, "__code__"):
+        fn = getattr(type(fn), "__call__", None)  # noqa: B004 - the code behind a call is what is asked for
+    code = getattr(fn, "__code__", None)
+    return getattr(code, "co_flags", 0)
+
+
+def is_async_callable(fn: Any) -> bool:
+    """Say whether calling `fn` gives a coroutine, as far as can be seen."""
+    if isinstance(fn, partial):
+        return is_async_callable(fn.func)
+    if hasattr(type(fn), "acall"):
+        return bool(fn.node.is_async)
+    marker = getattr(fn, "_is_coroutine_mark", None) or getattr(fn, "_is_coroutine", None)
+    return marker is not None or bool(code_flags(fn) & (COROUTINE | ITERABLE_COROUTINE))
+
+
+def step_of(fn: Any, colour: str | None = None, label: str | None = None, meta: FlowMeta | None = None) -> Step:
+    """Give the step of a plain function, refusing what cannot be one."""
+    if type(fn) is FunctionType:
+        flags = fn.__code__.co_flags
+        if not flags & (GENERATOR | ASYNC_GENERATOR) and colour is None:
+            return Step(fn, is_async=bool(flags & (COROUTINE | ITERABLE_COROUTINE)), label=label, meta=meta)
+    else:
+        refuse_odd(fn)
+        flags = code_flags(fn)
+    if flags & ASYNC_GENERATOR or (flags & GENERATOR and not flags & ITERABLE_COROUTINE):
+        name = getattr(fn, "__qualname__", repr(fn))
+        raise DefinitionError(
+            f"{name!r} is a generator function, and streams arrive in a later release. "
+            "Return a list, or give the flow one item at a time by `.each()`."
+        )
+    if colour not in (None, "sync", "async"):
+        raise DefinitionError(f"`colour` is 'sync' or 'async', got {colour!r}.")
+    is_async = is_async_callable(fn) if colour is None else colour == "async"
+    if colour == "sync" and is_async_callable(fn):
+        raise DefinitionError(f"{getattr(fn, '__qualname__', fn)!r} is async; it cannot be declared `colour='sync'`.")
+    return Step(fn, is_async=is_async, label=label, meta=meta)
+
+
+def refuse_odd(fn: Any) -> None:
+    """Refuse what looks like a function and is none; say the way out."""
+    if isinstance(fn, (staticmethod, classmethod)):
+        word = type(fn).__name__
+        raise DefinitionError(
+            f"`@flow` stands over `@{word}` here; a {word} object is not a function. Put `@{word}` above `@flow`:\n"
+            f"    @{word}\n    @flow\n    def ..."
+            if word == "staticmethod"
+            else "`@flow` over `@classmethod` is not supported, because the class would be an argument of the flow. "
+            "Write a plain method, or a module-level flow that takes the class."
+        )
+    if isinstance(fn, property):
+        raise DefinitionError(
+            "`@flow` over `@property` is not supported: a property is not called. "
+            "Make the getter a flow, and the property call it."
+        )
+    if not callable(fn):
+        raise DefinitionError(f"flow takes a function or another callable, got {fn!r} ({type(fn).__name__}).")
