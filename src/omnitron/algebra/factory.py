@@ -16,6 +16,7 @@ __all__ = ["flow"]
 
 MISSING: Any = object()
 
+
 def flow(
     fn: Any = MISSING,
     /,

@@ -12,11 +12,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, overload
+from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
-from omnitron.errors import DefinitionError, MissingCapability, MissingKey, Unpicklable
-from omnitron.model import Capability, Clock, Executor, Guard, Observer, Random, Record, capability_names, covers
+from omnitron.errors import DefinitionError, MissingKey
+from omnitron.model import Capability, covers
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
+from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
+from omnitron.runtime.options import PLAIN, Runtime, read_options
 from omnitron.runtime.watching import Frame, Run, watch
 
 __all__ = ["Context", "Key", "Runtime", "context", "current_context", "enter_run"]
@@ -27,119 +29,7 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 
-class Key(Generic[T]):
-    """The name of a value in the context, with its type.
-
-    Keys compare by name; a plain string is the same key without the type. The type is checked where a value is given.
-
-    Example:
-        >>> tenant = Key("tenant", str)
-        >>> context({tenant: "acme"}).get(tenant)
-        'acme'
-    """
-
-    __slots__ = ("name", "type")
-    name: str
-    type: Any
-
-    def __init__(self, name: str, type: type[T] | Any = object) -> None:
-        if not isinstance(name, str) or not name:
-            raise DefinitionError(f"the name of a Key is a string that is not empty, got {name!r}.")
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "type", type)
-
-    def __setattr__(self, name: str, value: Any) -> NoReturn:
-        raise AttributeError(f"a Key is immutable; make another one instead of setting {name!r}")
-
-    def __eq__(self, other: object) -> bool:
-        return self.name == other.name if isinstance(other, Key) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash((Key, self.name))
-
-    def __repr__(self) -> str:
-        return f"Key({self.name!r}, {getattr(self.type, '__name__', self.type)})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Key, (self.name, self.type)
-
-    def check(self, value: Any) -> None:
-        """Refuse a value that is not of the key's type (generics by their origin; what `isinstance` cannot tell passes)."""
-        kind = getattr(self.type, "__origin__", self.type)
-        try:
-            fits = isinstance(value, kind)
-        except TypeError:
-            return
-        if not fits and not (kind is float and type(value) is int):
-            raise DefinitionError(
-                f"the value for {self!r} is {value!r}, a {type(value).__name__}. "
-                f"Give a {getattr(self.type, '__name__', self.type)}, or widen the type of the key."
-            )
-
-
-class Runtime(Record):
-    """What a run carries besides values: authority, who watches, time, randomness, places.
-
-    Attributes:
-        capabilities: the names held; None restricts nothing.
-        deadline: a reading of the clock's `monotonic()` after which nothing starts; None for no deadline.
-    """
-
-    __slots__ = ("capabilities", "observers", "guards", "clock", "random", "executor", "deadline")
-    capabilities: frozenset[str] | None
-    observers: tuple[Observer, ...]
-    guards: tuple[Guard, ...]
-    clock: Clock
-    random: Random
-    executor: Executor | None
-    deadline: float | None
-
-    def __init__(
-        self,
-        capabilities: frozenset[str] | None = None,
-        observers: tuple[Observer, ...] = (),
-        guards: tuple[Guard, ...] = (),
-        clock: Clock = SYSTEM_CLOCK,
-        random: Random = SYSTEM_RANDOM,
-        executor: Executor | None = None,
-        deadline: float | None = None,
-    ) -> None:
-        self._fill(
-            capabilities=capabilities,
-            observers=observers,
-            guards=guards,
-            clock=clock,
-            random=random,
-            executor=executor,
-            deadline=deadline,
-        )
-
-
-PLAIN = Runtime()
-RESERVED = ("store", "journal", "replace")
-OPTIONS = ("capabilities", "observers", "hooks", "tracer", "guards", "clock", "random", "executor", "deadline")
 MISSING: Any = object()
-
-
-class LeftBehind:
-    """Stands in a worker process for a value that could not be pickled."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def refuse(self) -> NoReturn:
-        """Say why the value is not here."""
-        raise Unpicklable(
-            f"the value {self.name!r} of the context stayed in the parent process, because it does not pickle. "
-            "Pass what the flow needs of it as an argument."
-        )
-
-
-def key_name(key: Any) -> Hashable:
-    """Give what a value is stored under: a Key counts by its name."""
-    return key.name if isinstance(key, Key) else key
 
 
 class Context:
@@ -230,7 +120,7 @@ class Context:
             DefinitionError: a value not of its key's type, a reserved name, a wrong option.
             MissingCapability: a capability is named that this context does not hold.
         """
-        runtime, more = read_options(self._runtime, named)
+        runtime, more = read_options(self._runtime, named, Context)
         merged = checked_values(values, self._values) if values else dict(self._values)
         merged.update(more)
         return make(merged, runtime)
@@ -243,7 +133,7 @@ class Context:
             MissingCapability: a capability is named that this context does not hold.
         """
         kept = {key_name(key): self.get(key) for key in keys}
-        runtime, _ = read_options(self._runtime, {"capabilities": capabilities})
+        runtime, _ = read_options(self._runtime, {"capabilities": capabilities}, Context)
         return make(kept, runtime)
 
     # Running
@@ -298,103 +188,6 @@ def make(values: dict[Hashable, Any], runtime: Runtime) -> Context:
     return made
 
 
-def checked_values(values: Mapping[Any, Any], onto: Mapping[Hashable, Any] | None = None) -> dict[Hashable, Any]:
-    """Give a dictionary by name of `onto` and `values`, each value checked against its key."""
-    if not isinstance(values, Mapping):
-        raise DefinitionError(f"values are given as {{key: value}} or by name, got {values!r}.")
-    merged = dict(onto or {})
-    for key, value in values.items():
-        if isinstance(key, Key):
-            key.check(value)
-        merged[key_name(key)] = value
-    return merged
-
-
-def read_options(old: Runtime, named: dict[str, Any]) -> tuple[Runtime, dict[str, Any]]:
-    """Split keywords into the new runtime and the values by name."""
-    if not named:
-        return old, named
-    changes: dict[str, Any] = {}
-    values: dict[str, Any] = {}
-    for name, given in named.items():
-        if name in RESERVED:
-            raise DefinitionError(
-                f"`{name}` is reserved for an option of the library; give a value so named by {{{name!r}: ...}}."
-            )
-        if name in OPTIONS:
-            changes[name] = given
-        elif hasattr(Context, name):
-            raise DefinitionError(
-                f"`{name}` is a name that Context itself has; give the value by {{{name!r}: ...}}, or rename it."
-            )
-        else:
-            values[name] = given
-    return (derive(old, changes) if changes else old), values
-
-
-def derive(old: Runtime, changes: dict[str, Any]) -> Runtime:
-    """Give the runtime `old` with the options in `changes`; authority and time only shrink, watchers only add up."""
-    new: dict[str, Any] = {}
-    if changes.get("capabilities") is not None:
-        new["capabilities"] = attenuate(old.capabilities, capability_names(changes["capabilities"]) or frozenset())
-    watchers = [*listed("observers", changes.get("observers")), *listed("hooks", changes.get("hooks"))]
-    watchers += listed("tracer", changes.get("tracer"))
-    for observer in watchers:
-        demand(observer, "observe", "an observer", "Hooks(...), Tracing(), EventLog() or an object of your own")
-    if watchers:
-        new["observers"] = (*old.observers, *watchers)
-    guards = listed("guards", changes.get("guards"))
-    for guard in guards:
-        demand(guard, "check", "a guard", "an object of your own")
-    if guards:
-        new["guards"] = (*old.guards, *guards)
-    for option, method in (("clock", "monotonic"), ("random", "random"), ("executor", "execute")):
-        if changes.get(option) is not None:
-            demand(changes[option], method, f"`{option}`", "an object that follows the protocol")
-            new[option] = changes[option]
-    if changes.get("deadline") is not None:
-        new["deadline"] = sooner(old, changes["deadline"], new.get("clock", old.clock))
-    elif "clock" in new and old.deadline is not None:
-        new["deadline"] = old.deadline - old.clock.monotonic() + new["clock"].monotonic()
-    return old.replace(**new) if new else old
-
-
-def listed(option: str, given: Any) -> list[Any]:
-    """Give what a user may write as one watcher or several as a list."""
-    if given is None:
-        return []
-    if isinstance(given, str | Mapping):
-        raise DefinitionError(f"`{option}` takes an object or a list of them, got {given!r}.")
-    return list(given) if isinstance(given, list | tuple | set | frozenset) else [given]
-
-
-def demand(given: Any, method: str, what: str, instead: str) -> None:
-    """Refuse an object that lacks the method of its protocol."""
-    if not callable(getattr(given, method, None)) or isinstance(given, type):
-        raise DefinitionError(f"{what} has a method `{method}`, {given!r} has none. Give {instead}.")
-
-
-def attenuate(held: frozenset[str] | None, named: frozenset[str]) -> frozenset[str]:
-    """Give `named` if all of it is held; naming more is an error, not an intersection."""
-    if held is not None:
-        missing: dict[str, tuple[str, ...]] = {name: () for name in named if not any(covers(one, name) for one in held)}
-        if missing:
-            raise MissingCapability(missing, tuple(sorted(held)))
-    return named
-
-
-def sooner(old: Runtime, seconds: Any, clock: Clock) -> float:
-    """Give the deadline `seconds` from now on `clock`, or the one that already stands if it comes first."""
-    total = getattr(seconds, "total_seconds", None)
-    seconds = total() if total is not None else seconds
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds != seconds:
-        raise DefinitionError(f"`deadline` is seconds from now (a number or a timedelta), got {seconds!r}.")
-    mine: float = clock.monotonic() + max(seconds, 0.0)
-    if old.deadline is None:
-        return mine
-    return min(mine, old.deadline - old.clock.monotonic() + clock.monotonic())
-
-
 EMPTY = Context()
 current: ContextVar[Context] = ContextVar("omnitron_context", default=EMPTY)
 
@@ -430,7 +223,7 @@ def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context
     """
     outer = current.get().runtime
     base = PLAIN if outer is PLAIN else Runtime(capabilities=outer.capabilities, guards=outer.guards)
-    runtime, more = read_options(base, named)
+    runtime, more = read_options(base, named, Context)
     merged = checked_values(values) if values else {}
     merged.update(more)
     return make(merged, runtime)

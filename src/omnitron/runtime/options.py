@@ -1,0 +1,143 @@
+"""What a run carries besides values, and the options by which a context is made and derived.
+
+Authority and time only shrink, watchers only add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omnitron.errors import DefinitionError, MissingCapability
+from omnitron.model import Clock, Executor, Guard, Observer, Random, Record, capability_names, covers
+from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
+
+__all__ = ["PLAIN", "Runtime", "read_options"]
+
+
+class Runtime(Record):
+    """What a run carries besides values: authority, who watches, time, randomness, places.
+
+    Attributes:
+        capabilities: the names held; None restricts nothing.
+        deadline: a reading of the clock's `monotonic()` after which nothing starts; None for no deadline.
+    """
+
+    __slots__ = ("capabilities", "observers", "guards", "clock", "random", "executor", "deadline")
+    capabilities: frozenset[str] | None
+    observers: tuple[Observer, ...]
+    guards: tuple[Guard, ...]
+    clock: Clock
+    random: Random
+    executor: Executor | None
+    deadline: float | None
+
+    def __init__(
+        self,
+        capabilities: frozenset[str] | None = None,
+        observers: tuple[Observer, ...] = (),
+        guards: tuple[Guard, ...] = (),
+        clock: Clock = SYSTEM_CLOCK,
+        random: Random = SYSTEM_RANDOM,
+        executor: Executor | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        self._fill(
+            capabilities=capabilities,
+            observers=observers,
+            guards=guards,
+            clock=clock,
+            random=random,
+            executor=executor,
+            deadline=deadline,
+        )
+
+
+PLAIN = Runtime()
+RESERVED = ("store", "journal", "replace")
+OPTIONS = ("capabilities", "observers", "hooks", "tracer", "guards", "clock", "random", "executor", "deadline")
+
+
+def read_options(old: Runtime, named: dict[str, Any], taken: type) -> tuple[Runtime, dict[str, Any]]:
+    """Split keywords into the new runtime and the values by name; what `taken` has as attributes is refused."""
+    if not named:
+        return old, named
+    changes: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    for name, given in named.items():
+        if name in RESERVED:
+            raise DefinitionError(
+                f"`{name}` is reserved for an option of the library; give a value so named by {{{name!r}: ...}}."
+            )
+        if name in OPTIONS:
+            changes[name] = given
+        elif hasattr(taken, name):
+            raise DefinitionError(
+                f"`{name}` is a name that Context itself has; give the value by {{{name!r}: ...}}, or rename it."
+            )
+        else:
+            values[name] = given
+    return (derive(old, changes) if changes else old), values
+
+
+def derive(old: Runtime, changes: dict[str, Any]) -> Runtime:
+    """Give the runtime `old` with the options in `changes`; authority and time only shrink, watchers only add up."""
+    new: dict[str, Any] = {}
+    if changes.get("capabilities") is not None:
+        new["capabilities"] = attenuate(old.capabilities, capability_names(changes["capabilities"]) or frozenset())
+    watchers = [*listed("observers", changes.get("observers")), *listed("hooks", changes.get("hooks"))]
+    watchers += listed("tracer", changes.get("tracer"))
+    for observer in watchers:
+        demand(observer, "observe", "an observer", "Hooks(...), Tracing(), EventLog() or an object of your own")
+    if watchers:
+        new["observers"] = (*old.observers, *watchers)
+    guards = listed("guards", changes.get("guards"))
+    for guard in guards:
+        demand(guard, "check", "a guard", "an object of your own")
+    if guards:
+        new["guards"] = (*old.guards, *guards)
+    for option, method in (("clock", "monotonic"), ("random", "random"), ("executor", "execute")):
+        if changes.get(option) is not None:
+            demand(changes[option], method, f"`{option}`", "an object that follows the protocol")
+            new[option] = changes[option]
+    if changes.get("deadline") is not None:
+        new["deadline"] = sooner(old, changes["deadline"], new.get("clock", old.clock))
+    elif "clock" in new and old.deadline is not None:
+        new["deadline"] = old.deadline - old.clock.monotonic() + new["clock"].monotonic()
+    return old.replace(**new) if new else old
+
+
+def listed(option: str, given: Any) -> list[Any]:
+    """Give what a user may write as one watcher or several as a list."""
+    if given is None:
+        return []
+    if isinstance(given, str | Mapping):
+        raise DefinitionError(f"`{option}` takes an object or a list of them, got {given!r}.")
+    return list(given) if isinstance(given, list | tuple | set | frozenset) else [given]
+
+
+def demand(given: Any, method: str, what: str, instead: str) -> None:
+    """Refuse an object that lacks the method of its protocol."""
+    if not callable(getattr(given, method, None)) or isinstance(given, type):
+        raise DefinitionError(f"{what} has a method `{method}`, {given!r} has none. Give {instead}.")
+
+
+def attenuate(held: frozenset[str] | None, named: frozenset[str]) -> frozenset[str]:
+    """Give `named` if all of it is held; naming more is an error, not an intersection."""
+    if held is not None:
+        missing: dict[str, tuple[str, ...]] = {name: () for name in named if not any(covers(one, name) for one in held)}
+        if missing:
+            raise MissingCapability(missing, tuple(sorted(held)))
+    return named
+
+
+def sooner(old: Runtime, seconds: Any, clock: Clock) -> float:
+    """Give the deadline `seconds` from now on `clock`, or the one that already stands if it comes first."""
+    total = getattr(seconds, "total_seconds", None)
+    seconds = total() if total is not None else seconds
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds != seconds:
+        raise DefinitionError(f"`deadline` is seconds from now (a number or a timedelta), got {seconds!r}.")
+    mine: float = clock.monotonic() + max(seconds, 0.0)
+    if old.deadline is None:
+        return mine
+    return min(mine, old.deadline - old.clock.monotonic() + clock.monotonic())

@@ -1,0 +1,84 @@
+"""The clock that a test turns."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from omnitron import DeadlineExceeded, context, flow
+from omnitron.testing import ManualClock
+
+
+def test_stands_still_until_it_is_moved():
+    """Time is what the test says."""
+    clock = ManualClock(start=5.0)
+    clock.move(2.5)
+
+    assert clock.monotonic() == 7.5
+    assert clock.now() == datetime(2000, 1, 1, 0, 0, 2, 500000, tzinfo=UTC)
+
+
+def test_sleepers_wake_in_the_order_of_their_times():
+    """Each finds the clock at its own time."""
+    clock, woken = ManualClock(), []
+
+    async def sleeper(delay):
+        await clock.sleep(delay)
+        woken.append((delay, clock.monotonic()))
+
+    async def main():
+        async with asyncio.TaskGroup() as group:
+            for delay in (3, 1, 2):
+                group.create_task(sleeper(delay))
+            await clock.advance(2)
+            seen = list(woken)
+            await clock.advance(10)
+        return seen
+
+    assert asyncio.run(main()) == [(1, 1.0), (2, 2.0)]
+    assert woken == [(1, 1.0), (2, 2.0), (3, 3.0)]
+    assert clock.monotonic() == 12.0
+
+
+def test_does_not_go_back():
+    """A negative step is refused."""
+    with pytest.raises(ValueError, match="back"):
+        ManualClock().move(-1)
+    with pytest.raises(ValueError, match="back"):
+        asyncio.run(ManualClock().advance(-1))
+
+
+def test_ends_a_run_at_its_deadline():
+    """A deadline of hours passes in no time, and the flow cleans up."""
+    clock, cleaned = ManualClock(), []
+
+    @flow
+    async def forever(x):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaned.append(x)
+
+    async def main():
+        task = asyncio.create_task(context(clock=clock, deadline=7200).run(forever, 1))
+        await clock.advance(7199)
+        assert not task.done()
+        await clock.advance(2)
+        await task
+
+    with pytest.raises(DeadlineExceeded):
+        asyncio.run(main())
+    assert cleaned == [1]
+
+
+def test_a_sync_flow_is_stopped_at_the_next_boundary():
+    """A sync flow sees the deadline where its next step would start."""
+    clock = ManualClock()
+
+    @flow
+    def slow(x):
+        clock.move(10)
+        return x
+
+    with pytest.raises(DeadlineExceeded, match="slow#2"):
+        context(clock=clock, deadline=5).run(slow | slow, 1)
