@@ -91,8 +91,9 @@ class Each(Node):
         run = w.bind(runtime.each_async if self.body.is_async else runtime.each_threads)
         bound = self.threads or self.concurrency or DEFAULT_CONCURRENCY
         wait = "await " if self.body.is_async else ""
-        text = f"{target} = {wait}{run}({body}, {args.value}, {bound}, path_of=o_path, **{w.bind(options, 'k')})"
-        w.mark(text, place)
+        path_of = w.bind(w.spot(place))
+        text = f"{run}({body}, {args.value}, {bound}, path_of={path_of}, **{w.bind(options, 'k')})"
+        w.mark(f"{target} = {wait}{text}", place - 1)
 
     def emit_loop(self, w: Writer, args: Args, target: str) -> None:
         """Write a `for`."""

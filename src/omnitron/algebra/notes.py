@@ -14,7 +14,7 @@ from weakref import ref
 if TYPE_CHECKING:
     from omnitron.algebra.program import Program
 
-__all__ = ["Loader", "add_path", "path_of"]
+__all__ = ["Loader", "Spot", "add_path", "path_of"]
 
 PREFIX = "raised in flow "
 
@@ -38,13 +38,31 @@ class Loader:
         return None if program is None else program.source(self.piece, seen=self.seen)
 
 
-def path_of(error: BaseException) -> str:
-    """Give the static path of the place that raised, names from the outermost flow of the traceback joined by `/`."""
+class Spot:
+    """Tells the path of an error that is caught outside of generated code, by a machine that was called from it."""
+
+    __slots__ = ("place", "program")
+
+    def __init__(self, program: ref[Program], place: int) -> None:
+        self.program = program
+        self.place = place
+
+    def __call__(self, error: BaseException) -> str:
+        """Give the path of an error beneath this place of the tree."""
+        return path_of(error, self.program(), self.place)
+
+
+def path_of(error: BaseException, program: Program | None = None, place: int | None = None) -> str:
+    """Give the static path of the place that raised, names from the outermost flow of the traceback joined by `/`.
+
+    Args:
+        error: the exception, with its traceback.
+        program: the program from whose code the traceback starts, where its own frames are not part of it.
+        place: the number of the node there.
+    """
     parts: list[str] = []
-    program: Program | None = None
-    best: str | None = None
-    place: int | None = None
-    started: set[int] = set()
+    best = None if program is None or place is None else program.known_paths()[place][0]
+    started = set() if program is None else {id(program)}
     for loader, line in own_frames(error.__traceback__):
         if isinstance(loader, str):
             return "/".join([*parts, *([best] if best else []), loader])
@@ -76,7 +94,7 @@ def branch_path(program: Program | None, place: int | None, branch: int) -> str 
         return None
     paths = program.known_paths()
     node = paths[place][1]
-    if node.kind not in ("parallel", "gather"):
+    if node.kind not in ("parallel", "gather", "each"):
         return None
     return paths[place + 1 + sum(child.size for child in node.children[:branch])][0]
 
@@ -95,7 +113,9 @@ def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str |
         elif REMOTE in frame.f_code.co_varnames and frame.f_locals.get(REMOTE):
             yield frame.f_locals[REMOTE], 0
         elif BRANCH in frame.f_code.co_varnames and frame.f_globals.get("__name__") == JOINING:
-            yield frame.f_locals[BRANCH], 0
+            branch = frame.f_locals.get(BRANCH)
+            if branch is not None:
+                yield branch, 0
         traceback = traceback.tb_next
 
 

@@ -52,7 +52,9 @@ def code_of(text: str) -> CodeType:
 class Program:
     """A compiled tree: the function that a call reaches, and the watched twin that is made when something watches."""
 
-    __slots__ = ("__weakref__", "file", "module", "node", "noted", "paths", "seen_run")
+    __slots__ = ("__weakref__", "file", "module", "node", "noted", "paths", "seen_run", "site")
+
+    site: runtime.Site
 
     def __init__(self, node: Node) -> None:
         self.node = node
@@ -67,7 +69,7 @@ class Program:
         root = root_piece(self.node)
         if isinstance(root, tuple):
             return self.lone(*root)
-        build = Build()
+        build = Build(ref(self))
         root.lines.append("")
         build.add(root)
         return self.link(build.write(), seen=False, parameters=entry_parameters(self.node))
@@ -117,14 +119,15 @@ class Program:
 
     def watched(self, *args: Any, **kwargs: Any) -> Any:
         """Run the flow as a call that is seen; for an async flow give the coroutine."""
+        node = self.node
         if self.seen_run is None:
             self.seen_run = self.compile_seen()
-        node = self.node
+            name = node.name
+            self.site = runtime.Site(name, name, node, body=not node.children, awaits=node.is_async)
         if node.needs:
             missing_capabilities(node, runtime.current_context())
-        parent, path = runtime.frame_here(2, node.name)
-        site = runtime.Site(node.name, node.name, node, body=not node.children, awaits=node.is_async)
-        frame = runtime.child_frame(parent, path, site, args, kwargs)
+        parent, path = runtime.frame_here(2, self.site.segment)
+        frame = runtime.child_frame(parent, path, self.site, args, kwargs)
         run = runtime.run_seen_async if node.is_async else runtime.run_seen
         if not node.children:
             return run(frame, self.seen_run, args, kwargs)
@@ -136,7 +139,7 @@ class Program:
         fn = getattr(node, "fn", None)
         if fn is not None and not node.children:
             return fn  # type: ignore[no-any-return]
-        build = Build(seen=True, paths=self.known_paths())
+        build = Build(ref(self), seen=True, paths=self.known_paths())
         build.add(seen_root(node))
         return self.link(build.write(), seen=True)
 
@@ -152,7 +155,7 @@ class Program:
         """Write the pieces again, with names and marks on the lines; kept after the first error."""
         pieces = self.noted.get(seen)
         if pieces is None:
-            build = Build(seen=seen, notes=True, paths=self.known_paths())
+            build = Build(ref(self), seen=seen, notes=True, paths=self.known_paths())
             if seen:
                 build.add(
                     Piece(

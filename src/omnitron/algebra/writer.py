@@ -13,10 +13,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
+from omnitron.algebra.notes import Spot
 from omnitron.model import Inputs
 
 if TYPE_CHECKING:
+    from weakref import ref
+
     from omnitron.algebra.node import Node
+    from omnitron.algebra.program import Program
 
 __all__ = ["Args", "Build", "Piece", "Writer"]
 
@@ -82,14 +86,23 @@ class Build:
     """The pieces of one program in one variant, written one after the other.
 
     Args:
+        program: the program, weakly.
         seen: whether boundaries are observed.
         notes: whether lines carry the name of the step that they run (for a reader; never in compiled text).
         paths: the path of every node in order of walking; needed when `seen` or `notes`.
     """
 
-    __slots__ = ("notes", "paths", "pieces", "seen")
+    __slots__ = ("notes", "paths", "pieces", "program", "seen")
 
-    def __init__(self, *, seen: bool = False, notes: bool = False, paths: list[tuple[str, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        program: ref[Program],
+        *,
+        seen: bool = False,
+        notes: bool = False,
+        paths: list[tuple[str, Any]] | None = None,
+    ) -> None:
+        self.program = program
         self.seen = seen
         self.notes = notes
         self.paths = paths or []
@@ -226,6 +239,10 @@ class Writer:
 
         name = self.attach(Piece(parts[0], write, *taking(args), awaits=awaits, cursor=index))
         self.line(f"{target} = {'await ' if awaits else ''}{name}({args.call})")
+
+    def spot(self, index: int) -> Spot:
+        """Give what tells the path of an error that a machine catches while it runs the node of a number."""
+        return Spot(self.build.program, index)
 
     def warm_up(self) -> None:
         """Write a loop that does nothing, which makes the interpreter specialise a long function at its first run.

@@ -1,0 +1,8 @@
+"""`python -m omnitron.cli`: the same as the command `omnitron`."""
+
+import sys
+
+from omnitron.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,312 @@
+"""From words and JSON to the arguments of a call, each checked against the annotation of its parameter.
+
+`parameters_of` says what a flow takes, `read_arguments` gives positional and keyword arguments. pydantic does the
+checking; which flow it is for is found in `omnitron.cli.targets`.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import decimal
+import enum
+import fractions
+import functools
+import inspect
+import json
+import os
+import sys
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
+
+from omnitron.algebra import Each, Node, Sequence, Step
+from omnitron.cli.exits import Misuse
+from omnitron.cli.targets import AnyFlow
+
+__all__ = ["NOTHING", "as_json_or_text", "parameters_of", "read_arguments", "read_pairs"]
+
+NOTHING: Any = object()
+"""Stands for an input that was not given."""
+
+EMPTY: Any = inspect.Parameter.empty
+NAMED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+TEXTS = (str, bytes, decimal.Decimal, fractions.Fraction, os.PathLike, complex)
+LISTS = (collections.abc.Iterable, collections.abc.Collection)
+
+
+# ------------------------------------------------------------------ what a flow takes
+
+
+def parameters_of(flow: AnyFlow) -> dict[str, inspect.Parameter]:
+    """Give the parameters of a flow with their annotations, as far as its functions tell them.
+
+    Raises:
+        Misuse: an annotation is a text that names nothing.
+    """
+    found: dict[str, inspect.Parameter] = {}
+    for place, parameter in enumerate(inspect.signature(flow).parameters.values()):
+        annotation = annotation_at(flow.node, place, parameter.name)
+        found[parameter.name] = parameter.replace(annotation=annotation)
+    return found
+
+
+def annotation_at(node: Node, place: int, name: str) -> Any:
+    """Give the annotation of the parameter `name` (the one number `place`) of a tree, empty if nobody wrote one."""
+    if isinstance(node, Step):
+        return step_annotation(node.fn, place, name)
+    if isinstance(node, Each):
+        item = annotation_at(node.body, 0, "")
+        return EMPTY if item is EMPTY else list[item]
+    if node.kind in ("star", "identity"):
+        return EMPTY
+    takers = node.children[:1] if isinstance(node, Sequence) or node.kind == "try_with" else node.children
+    shift = 1 if node.kind == "method" else 0
+    for child in takers:
+        annotation = annotation_at(child, place + shift, name)
+        if annotation is not EMPTY:
+            return annotation
+    return EMPTY
+
+
+def step_annotation(fn: Any, place: int, name: str) -> Any:
+    """Give the annotation of one parameter of a function, by name or else by place, texts looked up."""
+    try:
+        known = inspect.signature(fn).parameters
+    except (TypeError, ValueError):
+        return EMPTY
+    if name in known:
+        parameter = known[name]
+    elif place < len(known):
+        parameter = list(known.values())[place]
+    else:
+        return EMPTY
+    annotation = parameter.annotation
+    return annotation if annotation is EMPTY else looked_up(fn, parameter.name, annotation)
+
+
+def looked_up(fn: Any, name: str, annotation: Any) -> Any:
+    """Give an annotation with the texts in it evaluated where its function stands."""
+    holder = types.SimpleNamespace(__annotations__={name: annotation})
+    try:
+        return typing.get_type_hints(holder, globalns=globals_of(fn), include_extras=True)[name]
+    except Exception as error:
+        raise Misuse(
+            f"the annotation {annotation!r} of the parameter {name!r} cannot be looked up: "
+            f"{type(error).__name__}: {error}. Import what it names at the top of its module."
+        ) from error
+
+
+def globals_of(fn: Any) -> dict[str, Any]:
+    """Give the names among which a function was written."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    fn = inspect.unwrap(fn)
+    for part in (fn, getattr(fn, "__init__", None), getattr(type(fn), "__call__", None)):
+        space = getattr(part, "__globals__", None)
+        if isinstance(space, dict):
+            return space
+    module = sys.modules.get(getattr(fn, "__module__", None) or "")
+    return {} if module is None else vars(module)
+
+
+# ------------------------------------------------------------------ what the command gives
+
+
+def read_pairs(words: Iterable[str]) -> dict[str, str]:
+    """Split words of the form `name=value`.
+
+    Raises:
+        Misuse: a word of another form, or a name given twice.
+    """
+    pairs: dict[str, str] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if word.startswith("-"):
+            bare = name.lstrip("-").replace("-", "_") or "name"
+            raise Misuse(
+                f"there is no option {name!r}. Arguments of the flow are written without dashes: {bare}=VALUE."
+            )
+        if not equals or not name.isidentifier():
+            raise Misuse(f"{word!r} is no argument: arguments of the flow are written name=value.")
+        if name in pairs:
+            raise Misuse(f"the argument {name!r} is given twice.")
+        pairs[name] = text
+    return pairs
+
+
+def read_arguments(
+    flow: AnyFlow, words: Mapping[str, str], given: Any = NOTHING
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Give the arguments of a call of `flow`.
+
+    Args:
+        flow: what is to be called.
+        words: arguments by name, as texts.
+        given: an input that was JSON: an object of arguments by name, or the value of the flow's one parameter.
+
+    Raises:
+        Misuse: names each parameter that is missing, unknown, given twice or not of its type.
+    """
+    parameters = parameters_of(flow)
+    values = {} if given is NOTHING else by_name(flow, parameters, given)
+    twice = sorted(words.keys() & values.keys())
+    if twice:
+        raise Misuse(f"{', '.join(map(repr, twice))} is given as name=value and in the input; give it once.")
+    more = next((one for one in parameters.values() if one.kind is one.VAR_KEYWORD), None)
+    rest = next((one for one in parameters.values() if one.kind is one.VAR_POSITIONAL), None)
+    known = {name: one for name, one in parameters.items() if one is not more}
+    unknown = [name for name in (*words, *values) if name not in known and more is None]
+    if unknown:
+        raise Misuse(f"there is no parameter {', '.join(map(repr, unknown))}. {takes(flow, parameters)}")
+    read: dict[str, Any] = {}
+    wrong: list[str] = []
+    for name in (*words, *values):
+        annotation = known[name].annotation if name in known else getattr(more, "annotation", EMPTY)
+        if rest is not None and name == rest.name and annotation is not EMPTY:
+            annotation = list[annotation]
+        try:
+            adapter = adapter_of(annotation, name)
+            read[name] = (
+                from_text(adapter, annotation, words[name]) if name in words else from_json(adapter, values[name])
+            )
+        except ValidationError as error:
+            wrong += complaints(name, error)
+    missing = [
+        name
+        for name, one in known.items()
+        if one.kind in NAMED and one.default is EMPTY and name not in words and name not in values
+    ]
+    if missing:
+        wrong.append(f"{', '.join(missing)}: missing")
+    if wrong:
+        raise Misuse(
+            "the arguments do not fit.\n" + "\n".join(f"  {line}" for line in wrong) + f"\n{takes(flow, parameters)}"
+        )
+    return arranged(parameters, read)
+
+
+def by_name(flow: AnyFlow, parameters: Mapping[str, inspect.Parameter], given: Any) -> dict[str, Any]:
+    """Give an input as arguments by name."""
+    named = [one for one in parameters.values() if one.kind in NAMED]
+    required = [one for one in named if one.default is EMPTY]
+    rest = next((one for one in parameters.values() if one.kind is one.VAR_POSITIONAL), None)
+    single = named[0] if len(named) == 1 else required[0] if len(required) == 1 else None
+    if isinstance(given, dict) and (given or single is None):
+        if given.keys() <= parameters.keys() or any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+            return given
+        if single is None:
+            strange = ", ".join(repr(name) for name in given if name not in parameters)
+            raise Misuse(f"there is no parameter {strange}. {takes(flow, parameters)}")
+    if single is not None:
+        return {single.name: given}
+    if rest is not None and not named:
+        return {rest.name: [given]}
+    raise Misuse(
+        f"the input is a JSON {type(given).__name__}, but this flow needs an object of arguments by name. "
+        f"{takes(flow, parameters)}"
+    )
+
+
+def takes(flow: AnyFlow, parameters: Mapping[str, inspect.Parameter]) -> str:
+    """Say what a flow takes."""
+    text = str(inspect.Signature(list(parameters.values())))
+    return f"The flow {flow.name!r} takes {text}." if parameters else f"The flow {flow.name!r} takes no argument."
+
+
+def arranged(
+    parameters: Mapping[str, inspect.Parameter], read: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Give arguments by name as positional ones where the parameters ask for it, else by keyword."""
+    positional: list[Any] = []
+    by_place = any(one.kind is one.VAR_POSITIONAL and read.get(name) for name, one in parameters.items())
+    places = [
+        name
+        for name, one in parameters.items()
+        if one.kind is one.POSITIONAL_ONLY or (by_place and one.kind is one.POSITIONAL_OR_KEYWORD)
+    ]
+    while places and not by_place and places[-1] not in read:
+        places.pop()
+    for name in places:
+        positional.append(read.pop(name, parameters[name].default))
+    for name, one in parameters.items():
+        if one.kind is one.VAR_POSITIONAL:
+            positional += read.pop(name, ())
+    return tuple(positional), read
+
+
+# ------------------------------------------------------------------ one value
+
+
+def adapter_of(annotation: Any, name: str) -> TypeAdapter[Any]:
+    """Give what checks values against an annotation."""
+    if annotation is EMPTY:
+        annotation = Any
+    elif get_origin(annotation) in LISTS:
+        annotation = list[get_args(annotation)]  # type: ignore[misc]
+    try:
+        return TypeAdapter(annotation)
+    except PydanticUndefinedAnnotation as error:
+        raise Misuse(f"the annotation of the parameter {name!r} names {error.name!r}, which is not defined.") from error
+    except PydanticUserError as error:
+        raise Misuse(f"the parameter {name!r} cannot be read from outside: {error.message.splitlines()[0]}") from error
+
+
+def from_text(adapter: TypeAdapter[Any], annotation: Any, text: str) -> Any:
+    """Read a text as JSON if the annotation takes it so, else as it stands; text types always as it stands."""
+    if is_text(annotation):
+        return adapter.validate_python(text)
+    try:
+        return adapter.validate_json(text)
+    except ValidationError as error:
+        as_json = error
+    try:
+        return adapter.validate_python(text)
+    except ValidationError:
+        if text[:1] not in ("[", "{") and as_json.errors(include_url=False)[0]["type"] == "json_invalid":
+            raise
+    raise as_json
+
+
+def from_json(adapter: TypeAdapter[Any], value: Any) -> Any:
+    """Check a value that was JSON, by the rules for JSON."""
+    return adapter.validate_json(json.dumps(value))
+
+
+def as_json_or_text(text: str) -> Any:
+    """Give the JSON value that a text is, or the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def is_text(annotation: Any) -> bool:
+    """Say whether an annotation is one of the types that are written as text."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif isinstance(annotation, typing.NewType):
+            annotation = annotation.__supertype__
+        else:
+            break
+    return isinstance(annotation, type) and issubclass(annotation, TEXTS) and not issubclass(annotation, enum.Enum)
+
+
+def complaints(name: str, error: ValidationError) -> list[str]:
+    """Say for each thing that is wrong where it stands and what it is."""
+    lines = []
+    for one in error.errors(include_url=False):
+        place = name + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in one["loc"])
+        got = "" if one["type"] in ("missing", "json_invalid") else f", got {shortened(one['input'])}"
+        lines.append(f"{place}: {one['msg']}{got}")
+    return lines
+
+
+def shortened(value: Any) -> str:
+    """Give a value as text of bounded length."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
