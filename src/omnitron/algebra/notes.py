@@ -18,7 +18,7 @@ __all__ = ["Loader", "Spot", "add_path", "path_of"]
 
 PREFIX = "raised in flow "
 
-REMOTE, BRANCH = "o_remote_path", "o_branch"
+REMOTE, BRANCH, ITEM = "o_remote_path", "o_branch", "o_item"
 JOINING = "omnitron.runtime.joining"
 
 
@@ -66,8 +66,8 @@ def path_of(error: BaseException, program: Program | None = None, place: int | N
     for loader, line in own_frames(error.__traceback__):
         if isinstance(loader, str):
             return "/".join([*parts, *([best] if best else []), loader])
-        if isinstance(loader, int):
-            best = branch_path(program, place, loader) or best
+        if isinstance(loader, tuple):
+            best = branch_path(program, place, *loader) or best
             continue
         here = loader.program()
         if here is None:
@@ -88,18 +88,18 @@ def path_of(error: BaseException, program: Program | None = None, place: int | N
     return "/".join(parts)
 
 
-def branch_path(program: Program | None, place: int | None, branch: int) -> str | None:
-    """Give the path of a branch of the parallel node at a place of the tree."""
+def branch_path(program: Program | None, place: int | None, name: str, branch: int) -> str | None:
+    """Give the path of a branch of the parallel node, or of the item of the loop, at a place of the tree."""
     if program is None or place is None:
         return None
     paths = program.known_paths()
     node = paths[place][1]
-    if node.kind not in ("parallel", "gather", "each"):
+    if (node.kind == "each") is not (name == ITEM) or not node.children:
         return None
     return paths[place + 1 + sum(child.size for child in node.children[:branch])][0]
 
 
-def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str | int, int]]:
+def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str | tuple[str, int], int]]:
     """Give the loader and line of every frame of generated code, outermost first.
 
     A frame that brings an error back from another process has the path that it had there in a local of a fixed name,
@@ -112,10 +112,11 @@ def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str |
             yield loader, traceback.tb_lineno
         elif REMOTE in frame.f_code.co_varnames and frame.f_locals.get(REMOTE):
             yield frame.f_locals[REMOTE], 0
-        elif BRANCH in frame.f_code.co_varnames and frame.f_globals.get("__name__") == JOINING:
-            branch = frame.f_locals.get(BRANCH)
-            if branch is not None:
-                yield branch, 0
+        elif frame.f_globals.get("__name__") == JOINING:
+            for name in (BRANCH, ITEM):
+                branch = frame.f_locals.get(name) if name in frame.f_code.co_varnames else None
+                if branch is not None:
+                    yield (name, branch), 0
         traceback = traceback.tb_next
 
 

@@ -225,20 +225,20 @@ class Loop:
     async def work(self) -> None:
         """Take items and put results until the source is empty.
 
-        The local `o_branch` tells notes whether an error came from an item or from the source.
+        The local `o_item` tells notes whether an error came from an item or from the source.
         """
         source, call, order, enter = self.source, self.call, self.order, self.enter
         while True:
             if order is not None and source.taken - order.next >= self.window:
                 await self.room(order)
-            o_branch: int | None = None
+            o_item: int | None = None
             found = await source.take() if source.is_async else source.take_now()
             if found is END:
                 return
             index, item = found
             token = enter(index) if enter is not None else None
             try:
-                o_branch = 0
+                o_item = 0  # noqa: F841 - read off the traceback
                 value = await call(item)
                 if self.collect:
                     value = Ok(value)
@@ -395,7 +395,7 @@ def each_threads(
     accept = folded.acceptor()
     put = Ordered(accept).put if not unordered else lambda _index, value: accept(value)
 
-    def one(index: int, item: Any, o_branch: int = 0) -> Any:
+    def one(index: int, item: Any, o_item: int = 0) -> Any:
         token = enter(index) if enter is not None else None
         try:
             value = call(item)
