@@ -164,12 +164,24 @@ async def at_once(parts):
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks)
+        await all_ended(tasks)
         for part in parts:
             part.close()
     if errors:
         raise errors[0]
     return [task.result() for task in tasks]
+
+
+async def all_ended(tasks):
+    """Wait until all have ended, however often this is cancelled meanwhile."""
+    interrupted = None
+    while not all(task.done() for task in tasks):
+        try:
+            await asyncio.wait(tasks)
+        except asyncio.CancelledError as error:
+            interrupted = error
+    if interrupted is not None:
+        raise interrupted
 
 
 def chosen(on, error):
