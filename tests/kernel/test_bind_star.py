@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from typing import NamedTuple
 
 import pytest
 
@@ -131,3 +132,17 @@ def test_star_over_a_value_that_is_no_tuple_is_a_type_error():
     """A value that cannot be spread raises as `f(*value)` would."""
     with pytest.raises(TypeError):
         flow(lambda x: x).star(flow(lambda a, b: a))(3)
+
+
+def test_bound_values_arrive_as_they_are():
+    """A named tuple stays one, and a flow stays a flow."""
+
+    class Pair(NamedTuple):
+        left: int
+        right: int
+
+    kept = flow(lambda x, y: (x, y)).bind(y=Pair(1, 2))
+    given = flow(lambda x, y: (x, y)).bind(y=(flow(len), flow(abs)))
+
+    assert type(kept(0)[1]) is Pair
+    assert given(0)[1] == (flow(len), flow(abs))

@@ -140,7 +140,7 @@ def build(recipe):
         case ("alone", body):
             return parallel(build(body)) | flow(steps.first)
         case ("long", body):
-            return sequence(*[flow(steps.plain)] * 130, build(body), *[flow(steps.other)] * 130)
+            return sequence(*[flow(steps.enter)] * 130, build(body), *[flow(steps.enter)] * 130)
         case ("each", body, concurrency, mode, unordered, folds):
             return flow(steps.fan) | loop(build(body), concurrency, mode, unordered=unordered, folds=folds)
         case ("star", body, join):

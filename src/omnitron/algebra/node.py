@@ -221,10 +221,15 @@ def is_branches(value: tuple[Any, ...]) -> bool:
 
 
 def node_in(value: Any) -> Any:
-    """Give the node behind a flow; any other value as it is."""
-    if isinstance(value, tuple):
+    """Give the node behind a flow, a tuple of nodes for a tuple of flows, and any other value as it is."""
+    if type(value) is tuple and value and all(is_flow(item) or isinstance(item, Node) for item in value):
         return tuple(node_in(item) for item in value)
-    return getattr(value, "node", value) if hasattr(type(value), "acall") else value
+    return value.node if is_flow(value) else value
+
+
+def is_flow(value: Any) -> bool:
+    """Say whether a value is a flow (this room's lower half does not know the class)."""
+    return hasattr(type(value), "acall") and hasattr(type(value), "node")
 
 
 def shape(value: Any) -> Any:
