@@ -6,21 +6,12 @@ both colours: a node that is not async never suspends here, so a sync flow is ru
 
 import asyncio
 import inspect
+from contextlib import aclosing
+from functools import reduce
+from itertools import count
 
 from omnitron import Failure, Ok
-from omnitron.algebra import (
-    Bound,
-    Each,
-    Gather,
-    Identity,
-    On,
-    Parallel,
-    Sequence,
-    Star,
-    Step,
-    TryWith,
-    When,
-)
+from omnitron.algebra import Bound, Each, Gather, Identity, On, Parallel, Sequence, Star, Step, TryWith, When
 from omnitron.model import Inputs
 
 
@@ -92,7 +83,8 @@ async def meaning_of_try(node, args, kwargs):
         try:
             return await meaning(node.body, args, kwargs)
         except Exception as error:
-            if node.catch is None or not chosen(node.on, error):
+            on = node.on
+            if node.catch is None or not (isinstance(error, on) if isinstance(on, type | tuple) else on(error)):
                 raise
             return await meaning(node.catch, (Failure(error, one_input(args, kwargs)),), {})
     finally:
@@ -108,24 +100,35 @@ async def branches(node, args, kwargs, *, collect):
 
 async def meaning_of_each(node, items):
     """Take the items in order, as many at a time as allowed, and list or fold the results."""
-    results = {}
-    finished = []
-    source = enumerate([item async for item in items] if hasattr(items, "__aiter__") else items)
+    results, finished, numbers, taking = {}, [], count(), asyncio.Lock()
+    run = outcome if node.mode == "collect" else meaning
 
-    async def place():
-        for index, item in source:
-            collect = node.mode == "collect"
-            results[index] = await (outcome if collect else meaning)(node.body, (item,), {})
-            finished.append(index)
+    async def place(source):
+        while True:
+            async with taking:
+                try:
+                    item = await anext(source)
+                except StopAsyncIteration:
+                    return
+                number = next(numbers)
+            results[number] = await run(node.body, (item,), {})
+            finished.append(number)
 
-    await at_once([place() for _ in range((node.concurrency or 64) if node.is_async else 1)])
-    values = [results[index] for index in (finished if node.unordered else sorted(finished))]
-    if node.fold is None:
-        return values
-    folded = node.start()
-    for value in values:
-        folded = node.fold(folded, value)
-    return folded
+    async with aclosing(either(items)) as source:
+        await at_once([place(source) for _ in range((node.concurrency or 64) if node.is_async else 1)])
+    values = [results[number] for number in (finished if node.unordered else sorted(finished))]
+    return values if node.fold is None else reduce(node.fold, values, node.start())
+
+
+async def either(items):
+    """Give the items of either kind of iterable; an async source is closed when it is left."""
+    if not hasattr(items, "__aiter__"):
+        for item in items:
+            yield item
+        return
+    async with aclosing(items):
+        async for item in items:
+            yield item
 
 
 async def outcome(node, args, kwargs):
@@ -182,11 +185,6 @@ async def all_ended(tasks):
             interrupted = error
     if interrupted is not None:
         raise interrupted
-
-
-def chosen(on, error):
-    """Say whether `on` (types or a predicate) chooses the error."""
-    return isinstance(error, on) if isinstance(on, type | tuple) else on(error)
 
 
 def one_input(args, kwargs):

@@ -226,6 +226,28 @@ def fan(value):
     return [(number, value) for number in range(3)]
 
 
+def fan_lazily(value):
+    """Make three items of one value, each when it is asked for."""
+    note("fan_lazily", value)
+    return ((number, value) for number in range(3))
+
+
+def fan_later(value):
+    """Make an async source of three items, which has to be closed."""
+    return source(value)
+
+
+async def source(value):
+    """Yield three items, each after a suspension."""
+    note("enter", ("source", value))
+    try:
+        for number in range(3):
+            await pause("source")
+            yield (number, value)
+    finally:
+        note("finish", ("source", value))
+
+
 def first(values):
     """Take the first of several values."""
     return values[0]

@@ -25,6 +25,7 @@ def combined(parts, *, late):
     """Give recipes over other recipes; `late` allows async tests, finishes and joins."""
     tests = (steps.is_even, steps.is_even_later) if late else (steps.is_even,)
     finishes = (steps.finish, steps.finish_later) if late else (steps.finish,)
+    fans = (steps.fan, steps.fan_lazily, steps.fan_later) if late else (steps.fan, steps.fan_lazily)
     joins = (steps.join, steps.join_later) if late else (steps.join,)
     maybe = st.none() | parts
     few = st.lists(parts, min_size=2, max_size=3).map(tuple)
@@ -37,6 +38,7 @@ def combined(parts, *, late):
         st.tuples(st.just("finally"), parts, maybe, st.sampled_from(finishes)),
         st.tuples(
             st.just("each"),
+            st.sampled_from(fans),
             parts,
             st.sampled_from((None, 1, 2)),
             st.sampled_from(("raise", "collect")),
@@ -52,6 +54,21 @@ def combined(parts, *, late):
 def trees(functions=SYNC, *, late=False, size=10):
     """Give recipes of whole trees."""
     return st.recursive(leaves(functions), lambda parts: combined(parts, late=late), max_leaves=size)
+
+
+def threaded_trees():
+    """Give recipes of sync trees that use threads."""
+
+    def over(parts):
+        few = st.lists(parts, min_size=1, max_size=3).map(tuple)
+        mode, threads = st.sampled_from(("raise", "collect")), st.sampled_from((1, 2, 3))
+        return st.one_of(
+            combined(parts, late=False),
+            st.tuples(st.just("threads"), few, mode, threads),
+            st.tuples(st.just("each on threads"), parts, mode, threads),
+        )
+
+    return st.recursive(leaves(SYNC), over, max_leaves=6)
 
 
 def wide_trees(*, late):
@@ -77,8 +94,17 @@ def wide_trees(*, late):
 
 def tall_trees(functions, *, late):
     """Give recipes that nest deeply, or are long in one place."""
+    return wrappings(trees(functions, late=late, size=4), functions, 8, 40)
+
+
+def away_trees():
+    """Give recipes of trees with a part on a thread of its own."""
+    return wrappings(trees(size=4).map(lambda recipe: ("away", recipe)), SYNC, 0, 4)
+
+
+def wrappings(inner, functions, least, most):
+    """Give recipes in which other recipes are wrapped again and again, never more than one at a time."""
     leaf = st.sampled_from(functions).map(lambda fn: ("step", fn))
-    inner = trees(functions, late=late, size=4)
     tests = (steps.is_even,)
     wrappers = st.one_of(
         st.tuples(st.just("when"), st.sampled_from(tests), st.none(), leaf),
@@ -90,7 +116,7 @@ def tall_trees(functions, *, late):
         st.just(("alone", None)),
         st.just(("long", None)),
     )
-    return st.tuples(inner, st.lists(wrappers, min_size=8, max_size=40)).map(wrapped)
+    return st.tuples(inner, st.lists(wrappers, min_size=least, max_size=most)).map(wrapped)
 
 
 def wrapped(drawn):
@@ -137,12 +163,20 @@ def build(recipe):
             return try_with(body, None if catch is None else build(catch), flow(finish))
         case ("finish", body, finish):
             return try_with(build(body), finally_=flow(finish))
+        case ("threads", parts, mode, threads):
+            return parallel(*map(build, parts), mode=mode, threads=threads)
+        case ("each on threads", body, mode, threads):
+            return flow(steps.fan) | build(body).each(mode=mode, threads=threads)
+        case ("away", body):
+            return build(body).on("thread")
         case ("alone", body):
             return parallel(build(body)) | flow(steps.first)
         case ("long", body):
             return sequence(*[flow(steps.enter)] * 130, build(body), *[flow(steps.enter)] * 130)
-        case ("each", body, concurrency, mode, unordered, folds):
-            return flow(steps.fan) | loop(build(body), concurrency, mode, unordered=unordered, folds=folds)
+        case ("each", fan, body, concurrency, mode, unordered, folds):
+            body = build(body)
+            fan = fan if body.node.is_async else steps.fan
+            return flow(fan) | loop(body, concurrency, mode, unordered=unordered, folds=folds)
         case ("star", body, join):
             return (build(body) | flow(steps.pair)).star(flow(join))
         case ("named", body, name):

@@ -13,11 +13,22 @@ from omnitron import CallFailed, EventLog, context, flow, identity, rewrite, seq
 from omnitron.algebra import Step
 
 from . import reference, steps
-from .strategies import SYNC, any_trees, async_trees, build, sync_trees, tall_trees, trees, wide_trees
+from .strategies import (
+    SYNC,
+    any_trees,
+    async_trees,
+    away_trees,
+    build,
+    sync_trees,
+    tall_trees,
+    threaded_trees,
+    trees,
+    wide_trees,
+)
 
 small_trees = trees(size=3)
-laws = settings(deadline=None, max_examples=100)
-few = settings(deadline=None, max_examples=40)
+laws = settings(deadline=None, max_examples=200)
+few = settings(deadline=None, max_examples=80)
 
 QUIET_TURNS = 60
 
@@ -140,7 +151,7 @@ def test_compiled_equals_reference_when_tall(recipe):
     assert becomes(lambda: context(observers=[EventLog()]).run(tree, "x")) == expected
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=50)
 @given(tall_trees((*SYNC, steps.calm, steps.slow), late=True).filter(lambda recipe: build(recipe).node.is_async))
 def test_compiled_equals_reference_when_tall_later(recipe):
     """The same for async flows."""
@@ -149,6 +160,26 @@ def test_compiled_equals_reference_when_tall_later(recipe):
 
     assert becomes_later(lambda: tree("x")) == expected
     assert becomes_later(lambda: context(observers=[EventLog()]).run(tree, "x")) == expected
+
+
+@few
+@given(threaded_trees())
+def test_threads_change_no_result(recipe):
+    """Threads change the order of effects and nothing else; watched or not."""
+    tree = build(recipe)
+    expected = becomes(lambda: reference.call(tree, "x"))[:2]
+
+    assert becomes(lambda: tree("x"))[:2] == expected
+    assert becomes(lambda: context(observers=[EventLog()]).run(tree, "x"))[:2] == expected
+
+
+@few
+@given(away_trees())
+def test_another_place_changes_no_result(recipe):
+    """Parts on a thread of their own give what they give here."""
+    tree = build(recipe)
+
+    assert becomes(lambda: asyncio.run(tree("x"))) == becomes_later(lambda: reference.call(tree, "x"))[:3]
 
 
 @few

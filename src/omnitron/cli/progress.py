@@ -1,0 +1,128 @@
+"""What a run has done so far, counted by place in the tree, and the live tree that shows it.
+
+`Progress` is an observer: it keeps one count a static place, however many calls there are. `live` draws it on stderr
+when the work takes long. How the tree looks is decided in `omnitron.cli.trees`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from omnitron.cli.targets import AnyFlow
+from omnitron.cli.trees import Branch, Count, grow, lines_of
+from omnitron.model import CallFailed, CallStarted, Event
+
+__all__ = ["Progress", "live"]
+
+DELAY = 0.5
+INDEX = re.compile(r"\[\d+\]")
+
+
+class Progress:
+    """Count the calls of a run by their static place. Calls may come from several threads.
+
+    Attributes:
+        counts: for each place that was reached, what is known of its calls; in the order of reaching.
+    """
+
+    def __init__(self) -> None:
+        self.counts: dict[str, Count] = {}
+        self._lock = threading.Lock()
+
+    def observe(self, event: Event, /) -> None:
+        """Count one event."""
+        call = event.call
+        path = INDEX.sub("", call.path) if "[" in call.path else call.path
+        with self._lock:
+            count = self.counts.get(path)
+            if count is None:
+                count = self.counts[path] = Count()
+            if type(event) is CallStarted:
+                count.started += 1
+                if getattr(call.node, "kind", "") == "each" and call.args and hasattr(call.args[0], "__len__"):
+                    count.items += len(call.args[0])
+                return
+            count.ended += 1
+            count.seconds += getattr(event, "duration_s", 0.0)
+            if isinstance(event, CallFailed):
+                if isinstance(event.error, Exception):
+                    count.failed += 1
+                else:
+                    count.cancelled += 1
+
+
+class LiveTree:
+    """The tree of a run on a terminal, drawn again and again. Drawing happens in a thread of its own."""
+
+    def __init__(self, flow: AnyFlow, progress: Progress, console: Console) -> None:
+        self.progress = progress
+        self.console = console
+        self.flow = flow
+        self.root: Branch | None = None
+        self.since = monotonic()
+        self.lock = threading.Lock()
+        self.closed = False
+        self.drawn: Live | None = None
+        self.timer = threading.Timer(DELAY, self.open)
+        self.timer.daemon = True
+
+    def open(self) -> None:
+        """Begin to draw, unless the run has ended meanwhile."""
+        with self.lock:
+            if self.closed:
+                return
+            self.drawn = Live(
+                get_renderable=self.picture,
+                console=self.console,
+                refresh_per_second=8,
+                transient=True,
+                redirect_stdout=sys.stdout.isatty(),
+            )
+            self.drawn.start()
+
+    def close(self) -> None:
+        """Draw no more, and take the picture away."""
+        self.timer.cancel()
+        with self.lock:
+            self.closed = True
+            if self.drawn is not None:
+                self.drawn.stop()
+
+    def picture(self) -> Text:
+        """Give the tree as it is now, no higher than the terminal."""
+        counts = dict(self.progress.counts)
+        if self.root is None:
+            self.root = grow(self.flow, ())
+        self.root.add(counts)
+        room = max(self.console.height - 2, 3)
+        lines = lines_of(self.root, counts, running=True)
+        if len(lines) > room:
+            lines = lines_of(self.root, counts, running=True, reached=True)
+        if len(lines) > room:
+            lines = [*lines[: room - 1], f"… {len(lines) - room + 1:,} more lines"]
+        text = Text("\n".join([*lines, f"{monotonic() - self.since:.1f} s"]), no_wrap=True, overflow="ellipsis")
+        text.truncate(self.console.width * (room + 2))
+        return text
+
+
+@contextmanager
+def live(flow: AnyFlow, progress: Progress | None) -> Iterator[None]:
+    """Show the progress of a run on stderr as long as the block runs, from half a second on; None shows nothing."""
+    if progress is None:
+        yield
+        return
+    tree = LiveTree(flow, progress, Console(stderr=True))
+    tree.timer.start()
+    try:
+        yield
+    finally:
+        tree.close()

@@ -1,0 +1,170 @@
+"""What a flow gave, as plain data, as JSON for a pipe, and as text and tables for a person.
+
+Colours and widths are rich's. How a tree is drawn stands in `omnitron.cli.trees`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from omnitron.model import Failure, Inputs, Ok
+
+__all__ = ["Described", "describe_error", "json_bytes", "printable", "render_result"]
+
+SHOWN = 50
+COLUMNS = 12
+
+
+class Described:
+    """A result as plain data, and what is known of the outcomes in it.
+
+    Attributes:
+        value: lists, dictionaries, texts, numbers, booleans, None.
+        failures: how many `Failure` outcomes the result contains.
+    """
+
+    def __init__(self, result: Any) -> None:
+        self.failures = 0
+        self.value = self.described(result)
+
+    def described(self, result: Any) -> Any:
+        """Give a result as plain data; what cannot be is given by its `repr`."""
+        for bytes_mode in ("utf8", "base64"):
+            self.failures = 0
+            try:
+                return to_jsonable_python(result, fallback=self.fallback, bytes_mode=bytes_mode)
+            except (ValueError, TypeError, RecursionError):
+                continue
+        return repr(result)
+
+    def fallback(self, value: Any) -> Any:
+        """Give plain data for a value that pydantic does not know."""
+        if isinstance(value, Ok):
+            return {"ok": True, "value": value.value}
+        if isinstance(value, Failure):
+            self.failures += 1
+            return {"ok": False, "error": describe_error(value.error), "input": value.input, "path": value.path}
+        if isinstance(value, Inputs):
+            return {"args": list(value.args), "kwargs": value.kwargs}
+        return describe_error(value) if isinstance(value, BaseException) else repr(value)
+
+
+def describe_error(error: BaseException) -> dict[str, str]:
+    """Give an error as plain data."""
+    return {"type": type(error).__qualname__, "message": str(error)}
+
+
+def json_bytes(data: Any) -> bytes:
+    """Give plain data as one line of JSON in UTF-8; a number that JSON has not stands as a text such as "NaN"."""
+    try:
+        text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(finite(data), ensure_ascii=False, allow_nan=False)
+    try:
+        return text.encode() + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(finite(data)).encode() + b"\n"
+
+
+def finite(data: Any) -> Any:
+    """Give plain data with texts in the place of infinite numbers and of those that are none."""
+    if isinstance(data, float) and not math.isfinite(data):
+        return "NaN" if math.isnan(data) else "Infinity" if data > 0 else "-Infinity"
+    if isinstance(data, dict):
+        return {key: finite(value) for key, value in data.items()}
+    return [finite(item) for item in data] if isinstance(data, list) else data
+
+
+# ------------------------------------------------------------------ for a person
+
+
+def render_result(data: Any, console: Console) -> None:
+    """Print plain data so that a person can read it: tables where it is a table."""
+    if isinstance(data, list) and data and all(isinstance(row, dict) and row.get("ok") in (True, False) for row in data):
+        console.print(outcome_table(data))
+    elif isinstance(data, list) and is_table(data):
+        console.print(row_table(data))
+    elif isinstance(data, list) and data:
+        console.print(value_table(enumerate(data), len(data), heads=("#", "value")))
+    elif isinstance(data, dict) and data:
+        console.print(value_table(data.items(), len(data), heads=("name", "value")))
+    else:
+        console.print(cell(data), soft_wrap=True)
+
+
+def is_table(data: list[Any]) -> bool:
+    """Say whether a list is rows of a few columns."""
+    if not data or not all(isinstance(row, dict) and row for row in data):
+        return False
+    return len({name for row in data for name in row}) <= COLUMNS
+
+
+def outcome_table(rows: list[dict[str, Any]]) -> RenderableType:
+    """Make a table of outcomes, a row each."""
+    table = empty_table(["#", "outcome", "input", "path"])
+    for number, row in enumerate(rows[:SHOWN]):
+        if row["ok"]:
+            table.add_row(str(number), cell(row.get("value")), "", "")
+        else:
+            error = row.get("error") or {}
+            said = Text(printable(f"{error.get('type')}: {error.get('message')}"), style="red")
+            table.add_row(str(number), said, cell(row.get("input")), cell(row.get("path")))
+    return cut(table, len(rows))
+
+
+def row_table(rows: list[dict[str, Any]]) -> RenderableType:
+    """Make a table of records with few columns."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = empty_table(names)
+    for row in rows[:SHOWN]:
+        table.add_row(*(cell(row[name]) if name in row else Text() for name in names))
+    return cut(table, len(rows))
+
+
+def value_table(pairs: Iterable[tuple[Any, Any]], size: int, *, heads: tuple[str, str]) -> RenderableType:
+    """Make a table of two columns."""
+    table = empty_table(heads)
+    for _, (name, value) in zip(range(SHOWN), pairs, strict=False):
+        table.add_row(cell(name), cell(value))
+    return cut(table, size)
+
+
+def empty_table(heads: Iterable[str]) -> Table:
+    """Make a table of some columns; long cells are folded."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for head in heads:
+        table.add_column(Text(printable(head)), overflow="fold")
+    return table
+
+
+def cut(table: Table, size: int) -> RenderableType:
+    """Say beneath a table how many rows it leaves out."""
+    if size > SHOWN:
+        table.caption = f"… {size - SHOWN:,} more; a pipe or --json gives all"
+        table.caption_justify = "left"
+    return table
+
+
+def cell(value: Any) -> Text:
+    """Give plain data as the text of a cell."""
+    if isinstance(value, str):
+        return Text(printable(value))
+    if isinstance(value, Mapping | list):
+        return Text(printable(json.dumps(value, ensure_ascii=False)))
+    return Text(str(value))
+
+
+def printable(text: str) -> str:
+    """Give a text that does nothing to a terminal: control characters stand as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in text)

@@ -1,0 +1,189 @@
+"""Running a flow from the command line: signals, the stream for the result, and telling what went wrong.
+
+The first SIGINT or SIGTERM ends the run as its colour allows (a sync flow by an exception in the main thread, an async
+one by cancelling its task), so every `finally` runs; the second gives up at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from types import FrameType, TracebackType
+from typing import Any, BinaryIO, NoReturn, cast
+
+import click
+
+from omnitron.cli.exits import Exit
+from omnitron.cli.results import printable
+from omnitron.cli.targets import AnyFlow
+from omnitron.runtime import Context
+
+__all__ = ["Interrupted", "Interruptions", "result_stream", "tell_failure"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SHOW_CURSOR = b"\x1b[?25h"
+
+
+class Interrupted(KeyboardInterrupt):
+    """The process was asked to end; raised in the main thread, where a sync flow runs."""
+
+
+class Interruptions:
+    """Take over SIGINT and SIGTERM for the length of a block, and run flows so that these end them cleanly.
+
+    Outside the main thread, where Python gives no signals, it only runs flows.
+
+    Attributes:
+        count: how many signals came.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._cancel: Callable[[], object] | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Interruptions:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                self._before[number] = signal.signal(number, self.on_signal)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """End the run; at the second time, the process."""
+        self.count += 1
+        if self.count > 1:
+            give_up()
+        os.write(2, b"\nomnitron: interrupted, cleaning up (once more gives up at once)\n")
+        if self._cancel is None:
+            raise Interrupted(signal.Signals(number).name)
+        self._cancel()
+
+    def run(self, ctx: Context, flow: AnyFlow, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a flow of either colour to its end.
+
+        Raises:
+            Interrupted: a signal came, and the flow has cleaned up.
+        """
+        if flow.colour == "sync":
+            return drained(ctx.run(flow, *args, **kwargs))
+        try:
+            with asyncio.Runner() as runner:
+                value = runner.run(self.as_task(ctx, flow, args, kwargs))
+        except asyncio.CancelledError as error:
+            if self.count:
+                raise Interrupted("cancelled") from error
+            raise
+        return drained(value)
+
+    async def as_task(self, ctx: Context, flow: AnyFlow, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Await an async flow in a task that a signal cancels."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def cancel() -> None:
+            task.cancel()
+            loop.call_soon_threadsafe(int)  # wakes the loop up
+
+        self._cancel = cancel
+        try:
+            return await ctx.run(cast(Any, flow), *args, **kwargs)
+        finally:
+            self._cancel = None
+
+
+def drained(value: Any) -> Any:
+    """Give a lazy result as a list, so that what it does still belongs to the run."""
+    return list(value) if hasattr(value, "__next__") else value
+
+
+def give_up() -> NoReturn:
+    """End the process and its workers at once."""
+    processes = sys.modules.get("multiprocessing")
+    for child in processes.active_children() if processes is not None else ():
+        child.kill()
+    if os.isatty(2):
+        os.write(2, SHOW_CURSOR)
+    os._exit(Exit.INTERRUPTED)
+
+
+@contextmanager
+def result_stream(*, alone: bool) -> Iterator[BinaryIO]:
+    """Give the stream for the result; with `alone` all else that is printed meanwhile goes to stderr.
+
+    That holds for what user code prints, and (where the streams are the process's own) for what its worker processes
+    and other children print.
+    """
+    stream = click.get_binary_stream("stdout")
+    if not alone:
+        yield stream
+        return
+    if not is_own_stdout():
+        with redirect_stdout(sys.stderr):
+            yield stream
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr), open(kept, "wb", closefd=False) as out:
+            yield out
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def is_own_stdout() -> bool:
+    """Say whether stdout and stderr are the process's first streams, and no tester's."""
+    try:
+        return sys.stdout.fileno() == 1 and sys.stderr.fileno() == 2
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+# ------------------------------------------------------------------ what went wrong
+
+
+def tell_failure(error: BaseException, *, show_traceback: bool) -> None:
+    """Print on stderr what a flow raised, with its notes; the traceback from the user's code on when asked."""
+    if show_traceback:
+        error = error.with_traceback(from_flow(error.__traceback__))
+        text = "".join(traceback.format_exception(error)).rstrip()
+    else:
+        text = "\n".join([*told(error), "Run it with --traceback to see where."])
+    click.echo(printable(text), err=True)
+
+
+def told(error: BaseException, indent: str = "") -> list[str]:
+    """Give type, message and notes of an error, and of the errors that it groups."""
+    said = str(error)
+    lines = [f"{indent}{type(error).__qualname__}{': ' if said else ''}{said}"]
+    lines += [f"{indent}  {note}" for note in getattr(error, "__notes__", ())]
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            lines += told(one, f"{indent}  ")
+    return lines
+
+
+def from_flow(found: TracebackType | None) -> TracebackType | None:
+    """Give a traceback without its first frames, which are the command's own."""
+    step = found
+    while step is not None and is_ours(step.tb_frame):
+        step = step.tb_next
+    return found if step is None else step
+
+
+def is_ours(frame: FrameType) -> bool:
+    """Say whether a frame belongs to the command and not to the flow."""
+    name = str(frame.f_globals.get("__name__"))
+    return name.startswith(("omnitron.cli", "omnitron.runtime", "asyncio"))
