@@ -30,8 +30,6 @@ small_trees = trees(size=3)
 laws = settings(deadline=None, max_examples=200)
 few = settings(deadline=None, max_examples=80)
 
-QUIET_TURNS = 60
-
 
 def becomes(call):
     """Give what becomes of a call, and the effects that it had."""
@@ -65,10 +63,11 @@ def becomes_later(call, seed=0):
 
 async def driven(here, running, seed=0):
     """Await what runs, opening the gates of its world one at a time."""
-    chance = Random(seed)
+    chance, loop = Random(seed), asyncio.get_running_loop()
     task = asyncio.ensure_future(running)
     while not task.done():
-        for _ in range(QUIET_TURNS):
+        await asyncio.sleep(0)
+        while loop._ready:  # what the loop has still to do before it would wait
             await asyncio.sleep(0)
         if here.gates:
             gate = chance.choice(here.gates)

@@ -20,8 +20,8 @@ from omnitron.algebra.places import On
 from omnitron.algebra.printing import render
 from omnitron.algebra.program import compile_tree
 from omnitron.algebra.steps import Bound, Receiver, Sequence, Star, Step, entry_function, join
-from omnitron.algebra.walking import check_names, derived_meta, missing_capabilities
-from omnitron.code import clash, describe_annotation, input_annotation, output_annotation
+from omnitron.algebra.walking import check_names, clash_text, derived_meta, missing_capabilities
+from omnitron.code import clash, input_annotation, output_annotation
 from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta
 from omnitron.runtime import Context, passes_on
@@ -71,7 +71,7 @@ class OwnModule(str):
 
 
 class BaseFlow(Generic[P, R]):
-    __slots__ = ("__weakref__", "_node", "_run")
+    __slots__ = ("__qualname__", "__weakref__", "_node", "_run")
     _node: Node | None
     _run: Any
 
@@ -112,7 +112,9 @@ class BaseFlow(Generic[P, R]):
         node = self.node
         if isinstance(node, Step):
             return node.fn
-        raise AttributeError("fn")
+        raise AttributeError(
+            f"{self.name!r} is composed ({node.kind}) and has no single function; its parts stand in `walk(flow)`."
+        )
 
     @property
     def colour(self) -> str:
@@ -211,15 +213,6 @@ class BaseFlow(Generic[P, R]):
 
     __doc__ = OwnDoc("What flows of both colours have.")
     __module__ = OwnModule(__name__)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "__qualname__":
-            return getattr(single(self), "__qualname__", self.node.name)
-        if name == "fn":
-            raise AttributeError(
-                f"{self.name!r} is composed ({self.node.kind}) and has no single function; its parts stand in `walk(flow)`."
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def __code__(self) -> Any:
@@ -365,6 +358,8 @@ def from_node(node: Node) -> Any:
     made._run = uncompiled = Uncompiled(made)
     uncompiled.node = node
     uncompiled.run = None
+    if type(node) is Step:
+        made.__qualname__ = getattr(node.fn, "__qualname__", node.name)
     return made
 
 
@@ -402,17 +397,19 @@ def takes_one(fn: FunctionType) -> bool:
 
 def check_neighbours(left: Node, right: Node) -> None:
     """Refuse a pipe whose annotations say that it cannot work."""
-    giver, taker = last_function(left), first_function(right)
-    if type(taker) is FunctionType and not takes_one(taker):
-        known = ", ".join(taker.__code__.co_varnames[: taker.__code__.co_argcount + taker.__code__.co_kwonlyargcount])
+    taker = right.fn if type(right) is Step else first_function(right)
+    if type(taker) is not FunctionType:
+        return
+    code = taker.__code__
+    if (code.co_argcount != 1 or code.co_kwonlyargcount) and not takes_one(taker):
+        known = ", ".join(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
         raise DefinitionError(
             f"a step in a pipe takes the one value before it; {taker.__name__!r} takes ({known}). "
             "Fix the others by `.bind(...)`, spread a tuple by `.star(...)`, or give them defaults."
         )
-    if type(giver) is FunctionType and type(taker) is FunctionType:
-        given, wanted = output_annotation(giver), input_annotation(taker)
-        if given is not wanted and clash(given, wanted):
-            raise DefinitionError(
-                f"{giver.__name__!r} gives {describe_annotation(given)}, but the next step {taker.__name__!r} takes "
-                f"{describe_annotation(wanted)}. Put a step between them that turns one into the other, or mend an annotation."
-            )
+    if taker.__annotations__:
+        giver = last_function(left)
+        if type(giver) is FunctionType:
+            given, wanted = output_annotation(giver), input_annotation(taker)
+            if given is not wanted and clash(given, wanted):
+                raise DefinitionError(clash_text(giver, taker, given, wanted))

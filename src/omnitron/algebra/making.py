@@ -6,7 +6,7 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
-from omnitron.algebra.steps import Step
+from omnitron.algebra.steps import Step, plain_step
 from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta
 
@@ -42,6 +42,8 @@ def step_of(fn: Any, colour: str | None = None, label: str | None = None, meta: 
     if type(fn) is FunctionType:
         flags = fn.__code__.co_flags
         if not flags & (GENERATOR | ASYNC_GENERATOR) and colour is None:
+            if label is None and meta is None:
+                return plain_step(fn, is_async=bool(flags & (COROUTINE | ITERABLE_COROUTINE)))
             return Step(fn, is_async=bool(flags & (COROUTINE | ITERABLE_COROUTINE)), label=label, meta=meta)
     else:
         refuse_odd(fn)

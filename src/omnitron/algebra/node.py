@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from omnitron.algebra.writer import Args, Writer
     from omnitron.code import Parameters
 
-__all__ = ["MAX_DEPTH", "MAX_SIZE", "NOTHING", "Node", "alike", "checked_name", "likeness", "walk_nodes"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_SIZE",
+    "NOTHING",
+    "Node",
+    "alike",
+    "checked_name",
+    "likeness",
+    "remake",
+    "too_large",
+    "walk_nodes",
+]
 
 MAX_DEPTH = 200
 MAX_SIZE = 10_000_000
@@ -114,10 +125,7 @@ class Node:
                 "Compose flat: pipes do not count, and a flow called in a function's body starts anew."
             )
         if size > MAX_SIZE:
-            raise InvalidValue(
-                f"a flow has at most {MAX_SIZE:,} nodes, this {self.kind} would have {size:,}. "
-                "Loop with `.each` instead of writing the repetition out."
-            )
+            raise InvalidValue(too_large(self.kind, size))
 
     def check(self) -> None:
         """Refuse fields that do not fit together (a subclass may extend it; raises DefinitionError)."""
@@ -202,6 +210,14 @@ class Node:
         from omnitron.algebra.pickling import reduce_node
 
         return reduce_node(self)
+
+
+def too_large(kind: str, size: int) -> str:
+    """Say that a tree would have too many nodes, and what to do."""
+    return (
+        f"a flow has at most {MAX_SIZE:,} nodes, this {kind} would have {size:,}. "
+        "Loop with `.each` instead of writing the repetition out."
+    )
 
 
 def checked_name(name: object) -> str:

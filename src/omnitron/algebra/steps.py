@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from omnitron.algebra.node import NOTHING, Node, remake
+from omnitron.algebra.node import MAX_SIZE, NOTHING, Node, remake, too_large
 from omnitron.algebra.writer import Args
 from omnitron.code import Parameters, parameters_of
-from omnitron.errors import DefinitionError
+from omnitron.errors import DefinitionError, InvalidValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Bound", "Identity", "Receiver", "Sequence", "Star", "Step"]
 
 fill = object.__setattr__
+new = object.__new__
 CHUNK, WARM = 256, 64
 
 
@@ -86,6 +87,25 @@ class Step(Node):
             return name
         inner = getattr(fn, "func", None)
         return str(getattr(inner, "__name__", type(fn).__name__))
+
+
+class OpenStep(Step):
+    """A step that is being made. See Note [Open nodes]."""
+
+    __slots__ = ()
+    __setattr__ = object.__setattr__  # type: ignore[assignment]
+
+
+def plain_step(fn: FunctionType, *, is_async: bool) -> Step:
+    """Give the step of a plain function, quicker than the constructor."""
+    made = new(OpenStep)
+    made.fn = fn
+    made.is_async = is_async
+    made.label = made.meta = made._hash = None
+    made.binds = True
+    made.needs = NOTHING
+    made.__class__ = Step
+    return made
 
 
 class Identity(Node):
@@ -185,19 +205,33 @@ class Sequence(Node):
         return " → ".join(shown)
 
 
+class OpenSequence(Sequence):
+    """A pipe that is being made. See Note [Open nodes]."""
+
+    __slots__ = ()
+    __setattr__ = object.__setattr__  # type: ignore[assignment]
+
+
+# Note [Open nodes]
+# A node guards its attributes by `__setattr__`, which makes even its own filling slow. The two nodes that are made for
+# each step of a long pipe are filled as instances of a subclass without the guard, and become frozen by their class.
+
+
 def join(left: Node, right: Node) -> Sequence:
     """Give the pipe of two nodes in constant time."""
-    made = Sequence.__new__(Sequence)
-    fill(made, "_left", left)
-    fill(made, "_right", right)
-    fill(made, "_parts", None)
-    fill(made, "label", None)
-    fill(made, "meta", None)
-    fill(made, "_hash", None)
-    fill(made, "is_async", left.is_async or right.is_async)
-    fill(made, "needs", left.needs | right.needs if left.needs or right.needs else NOTHING)
-    fill(made, "depth", left.depth if left.depth >= right.depth else right.depth)
-    fill(made, "size", left.size + right.size + 1 - melts(left) - melts(right))
+    made = new(OpenSequence)
+    made._left = left
+    made._right = right
+    made._parts = made.label = made.meta = made._hash = None
+    made.is_async = left.is_async or right.is_async
+    needs, more = left.needs, right.needs
+    made.needs = needs | more if needs or more else NOTHING
+    depth, deep = left.depth, right.depth
+    made.depth = depth if depth >= deep else deep
+    made.size = left.size + right.size + 1 - melts(left) - (type(right) is not Step and melts(right))
+    made.__class__ = Sequence
+    if made.size > MAX_SIZE:
+        raise InvalidValue(too_large("pipe", made.size))
     return made
 
 

@@ -12,7 +12,7 @@ from omnitron.errors import DefinitionError, MissingCapability
 from omnitron.model import Effect, FlowMeta
 from omnitron.runtime import Context
 
-__all__ = ["check_names", "derived_meta", "missing_capabilities"]
+__all__ = ["check_names", "clash_text", "derived_meta", "missing_capabilities"]
 
 
 def derived_meta(root: Node) -> FlowMeta:
@@ -102,7 +102,12 @@ def check_pair(giver: FunctionType, taker: FunctionType) -> None:
     """Refuse two functions whose string annotations clash."""
     given, wanted = output_annotation(giver, names=True), input_annotation(taker, names=True)
     if clash(given, wanted):
-        raise DefinitionError(
-            f"{giver.__name__!r} gives {describe_annotation(given)}, but the next step {taker.__name__!r} takes "
-            f"{describe_annotation(wanted)}. Put a step between them that turns one into the other, or mend an annotation."
-        )
+        raise DefinitionError(clash_text(giver, taker, given, wanted))
+
+
+def clash_text(giver: FunctionType, taker: FunctionType, given: Any, wanted: Any) -> str:
+    """Say why two neighbours in a pipe cannot work."""
+    return (
+        f"{giver.__name__!r} gives {describe_annotation(given)}, but the next step {taker.__name__!r} takes "
+        f"{describe_annotation(wanted)}. Put a step between them that turns one into the other, or mend an annotation."
+    )

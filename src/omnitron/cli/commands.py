@@ -1,0 +1,254 @@
+"""The commands: what they take, and how their parts are put together.
+
+Each command ends by `Context.exit` with a code of `omnitron.cli.exits`. Finding flows, reading inputs, running and
+printing stand in modules of their own; the audit's printing is in `omnitron.cli.auditing`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import IO, Any, BinaryIO
+
+import click
+from rich.console import Console
+
+from omnitron.algebra import render, walk
+from omnitron.cli.auditing import audit_targets
+from omnitron.cli.exits import Exit, Misuse
+from omnitron.cli.inputs import NOTHING, as_json_or_text, read_arguments, read_pairs
+from omnitron.cli.progress import Progress, live
+from omnitron.cli.results import Described, json_bytes, render_result
+from omnitron.cli.running import Interruptions, result_stream, tell_failure
+from omnitron.cli.targets import AnyFlow, find_flow
+from omnitron.cli.trees import grow, lines_of
+from omnitron.errors import DefinitionError
+from omnitron.runtime import Context, context
+
+__all__ = ["cli", "run_command_line"]
+
+TARGET = "FILE_OR_MODULE:FLOW"
+
+
+def run_command_line(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit code; nothing leaves but what Python itself raises."""
+    try:
+        code = cli.main(None if arguments is None else list(arguments), prog_name="omnitron", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the result has gone; Python must not try to flush into it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return Exit.FAILED
+    return int(code or 0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("omnitron"), prog_name="omnitron")
+def cli() -> None:
+    """Run flows, look into them, and audit what code could reach.
+
+    Exit codes: 0 success, 1 the flow failed, 2 misuse (nothing ran), 3 partial outcomes, 130 interrupted.
+    """
+
+
+@cli.command(short_help="Run a flow.", context_settings={"ignore_unknown_options": True})
+@click.argument("target", metavar=TARGET)
+@click.argument("arguments", metavar="[NAME=VALUE]...", nargs=-1, type=click.UNPROCESSED)
+@click.option("--input", "input_text", metavar="JSON", help="Arguments by name, or the value of the one parameter.")
+@click.option("--input-file", type=click.File("rb"), help="The same from a file; - reads stdin.")
+@click.option(
+    "--capability",
+    "capabilities",
+    metavar="KIND:RESOURCE",
+    multiple=True,
+    help="Hold only the capabilities so named. May be repeated; left out, nothing is restricted.",
+)
+@click.option("--deadline", type=float, metavar="SECONDS", help="Let the run take no longer.")
+@click.option("--context", "values", metavar="KEY=VALUE", multiple=True, help="A value for the context (JSON or text).")
+@click.option("--trace", is_flag=True, help="Print the tree with calls and times on stderr.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON also to a terminal.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@click.option("--traceback", "show_traceback", is_flag=True, help="When something fails, print the whole traceback.")
+@click.pass_context
+def run(
+    click_context: click.Context,
+    target: str,
+    arguments: tuple[str, ...],
+    *,
+    input_text: str | None,
+    input_file: IO[bytes] | None,
+    capabilities: tuple[str, ...],
+    deadline: float | None,
+    values: tuple[str, ...],
+    trace: bool,
+    as_json: bool,
+    quiet: bool,
+    show_traceback: bool,
+) -> None:
+    """Run the flow FLOW of a file or module, with its arguments by name.
+
+    Each argument is checked against its annotation. The result is printed as JSON, to a terminal as a table.
+
+    \b
+    omnitron run orders.py:intake line=3,apple
+    omnitron run shop.orders:price --input '{"order": {"id": 7}, "region": "eu"}'
+    """
+    as_json = as_json or not sys.stdout.isatty()
+    with Interruptions() as signals, result_stream(alone=as_json) as stream:
+        words = read_pairs(arguments)
+        given = read_input(input_text, input_file)
+        flow = find_flow(target, show_traceback=show_traceback)
+        args, kwargs = read_arguments(flow, words, given)
+        shown = sys.stderr.isatty() and not quiet
+        progress = Progress() if trace or shown else None
+        ctx = make_context(values, capabilities, deadline, progress)
+        check_capabilities(flow, ctx)
+        try:
+            with live(flow, progress if shown else None):
+                result = signals.run(ctx, flow, args, kwargs)
+        except BaseException as error:
+            if signals.count:
+                click_context.exit(Exit.INTERRUPTED)
+            tell_failure(error, show_traceback=show_traceback)
+            click_context.exit(Exit.FAILED)
+        finally:
+            if trace and progress is not None:
+                click.echo("\n".join(lines_of(grow(flow, progress.counts), progress.counts)), err=True)
+        code = print_result(result, stream if as_json else None)
+    click_context.exit(Exit.INTERRUPTED if signals.count else code)
+
+
+def read_input(text: str | None, file: IO[bytes] | None) -> Any:
+    """Give what stands in `--input` or `--input-file`, or NOTHING."""
+    if text is not None and file is not None:
+        raise Misuse("--input and --input-file are two ways to give the same; use one.")
+    if text is None and file is None:
+        return NOTHING
+    where = "--input" if file is None else f"--input-file {file.name}"
+    try:
+        return json.loads(text if file is None else file.read())
+    except (ValueError, RecursionError) as error:
+        raise Misuse(f"{where} is not JSON: {error}.") from error
+
+
+def make_context(
+    values: Sequence[str], capabilities: Sequence[str], deadline: float | None, progress: Progress | None
+) -> Context:
+    """Make the root context of the run."""
+    pairs: Mapping[str, Any] = {name: as_json_or_text(text) for name, text in read_pairs(values).items()}
+    try:
+        return context(
+            pairs,
+            capabilities=set(capabilities) if capabilities else None,
+            deadline=deadline,
+            observers=[] if progress is None else [progress],
+        )
+    except DefinitionError as error:
+        raise Misuse(str(error)) from error
+
+
+def check_capabilities(flow: AnyFlow, ctx: Context) -> None:
+    """Refuse to run what requires capabilities that were not given."""
+    missing = sorted(name for name in flow.node.needs if not ctx.has_capability(name))
+    if not missing:
+        return
+    lines = [
+        f"  {name}, needed by {path}"
+        for name in missing
+        for path, node in walk(flow)
+        if node.meta is not None and name in node.meta.capabilities
+    ]
+    options = " ".join(f"--capability {name}" for name in missing)
+    raise Misuse("\n".join(["the run would lack capabilities.", *lines, f"Give them by: {options}"]))
+
+
+def print_result(result: Any, stream: BinaryIO | None) -> Exit:
+    """Print a result, as JSON to a stream or for a person; give the exit code that it stands for."""
+    described = Described(result)
+    if stream is not None:
+        stream.write(json_bytes(described.value))
+        stream.flush()
+    else:
+        render_result(described.value, Console())
+    return Exit.PARTIAL if described.failures else Exit.OK
+
+
+@cli.command(short_help="Show a flow's tree.")
+@click.argument("target", metavar=TARGET)
+@click.option("--traceback", "show_traceback", is_flag=True, help="When the import fails, print the whole traceback.")
+def show(target: str, *, show_traceback: bool) -> None:
+    """Show the tree of a flow, its signature, effects and capabilities. The flow does not run."""
+    with Interruptions(), result_stream(alone=not sys.stdout.isatty()) as stream:
+        text = described_flow(find_flow(target, show_traceback=show_traceback))
+        stream.write(f"{text}\n".encode())
+        stream.flush()
+
+
+def described_flow(flow: AnyFlow) -> str:
+    """Give what can be known of a flow without running it."""
+    meta = flow.meta
+    effects = "undeclared" if meta.effects is None else " | ".join(one.name or "" for one in meta.effects) or "NONE"
+    facts = {
+        "signature": f"{'async ' if flow.colour == 'async' else ''}{inspect.signature(flow)}",
+        "effects": effects,
+        "capabilities": ", ".join(sorted(meta.capabilities)) or "none",
+        "version": meta.version,
+        "about": meta.description,
+        "tags": ", ".join(sorted(meta.tags)),
+    }
+    lines = [f"{name + ':':<14}{text}" for name, text in facts.items() if text]
+    return "\n".join([render(flow.node, limit=50), "", *lines])
+
+
+@cli.command(short_help="List the imports that let code reach out.")
+@click.argument("targets", metavar="[PACKAGE_OR_FOLDER]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
+@click.option("--strict", is_flag=True, help="Exit with 3 when something could not be looked into.")
+@click.option("--compare", "comparing", is_flag=True, help="Measure the same work by a plain loop beside the flow.")
+@click.option("--limit", type=click.IntRange(min=6), default=30, show_default=True, help="The most lines of the table.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@click.option("--traceback", "show_traceback", is_flag=True, help="When something fails, print the whole traceback.")
+@click.pass_context
+def audit(
+    click_context: click.Context,
+    targets: tuple[str, ...],
+    *,
+    as_json: bool,
+    strict: bool,
+    comparing: bool,
+    limit: int,
+    quiet: bool,
+    show_traceback: bool,
+) -> None:
+    """List which packages could reach the network, processes, files, the environment, or unwritten code.
+
+    Reads source, and imports and runs none of it. Without arguments: the standard library and every installed package.
+    """
+    with Interruptions() as signals:
+        try:
+            code = audit_targets(
+                signals,
+                targets,
+                limit=limit,
+                as_json=as_json,
+                strict=strict,
+                comparing=comparing,
+                shown=sys.stderr.isatty() and not quiet,
+            )
+        except (click.ClickException, BrokenPipeError):
+            raise
+        except BaseException as error:
+            if signals.count:
+                click_context.exit(Exit.INTERRUPTED)
+            tell_failure(error, show_traceback=show_traceback)
+            click_context.exit(Exit.FAILED)
+    click_context.exit(code)
