@@ -242,21 +242,28 @@ def melts(node: Node) -> bool:
 
 def flatten(root: Sequence) -> tuple[Node, ...]:
     """Give the parts of a rope from left to right, without recursion."""
-    flat: list[Node] = []
+    backwards: list[Node] = []
     stack: list[Node] = [root]
+    pop, push, take = stack.pop, stack.append, backwards.append
     while stack:
-        node = stack.pop()
-        if node is root or melts(node):
+        node = pop()
+        if type(node) is Step:
+            take(node)
+        elif node is root or melts(node):
             assert isinstance(node, Sequence)
-            if node._parts is not None:
-                flat += node._parts
+            left, right = node._left, node._right
+            if left is None or right is None:
+                backwards += reversed(node.parts)
+                continue
+            push(left)
+            if type(right) is Step:
+                take(right)
             else:
-                assert node._left is not None
-                assert node._right is not None
-                stack += (node._right, node._left)
+                push(right)
         else:
-            flat.append(node)
-    return tuple(flat)
+            take(node)
+    backwards.reverse()
+    return tuple(backwards)
 
 
 def emit_parts(w: Writer, parts: tuple[Node, ...], args: Args, target: str) -> None:
@@ -265,6 +272,8 @@ def emit_parts(w: Writer, parts: tuple[Node, ...], args: Args, target: str) -> N
         if len(parts) >= WARM and not w.seen:
             w.warm_up()
         for part in parts:
+            if type(part) is Step and not part.is_async and args.call == target and w.quick(part.fn, target):
+                continue
             w.call(part, args, target)
             args = Args(target, target)
         return

@@ -92,7 +92,7 @@ class Build:
         paths: the path of every node in order of walking; needed when `seen` or `notes`.
     """
 
-    __slots__ = ("notes", "paths", "pieces", "program", "seen")
+    __slots__ = ("notes", "paths", "pieces", "program", "seen", "texts")
 
     def __init__(
         self,
@@ -107,6 +107,7 @@ class Build:
         self.notes = notes
         self.paths = paths or []
         self.pieces: list[Piece] = []
+        self.texts: dict[str, dict[int, tuple[str, str]]] = {}
 
     def add(self, piece: Piece) -> int:
         """Take one more piece to write; give its number."""
@@ -243,6 +244,21 @@ class Writer:
     def spot(self, index: int) -> Spot:
         """Give what tells the path of an error that a machine catches while it runs the node of a number."""
         return Spot(self.build.program, index)
+
+    def quick(self, fn: object, target: str) -> bool:
+        """Write a sync step that takes and leaves `target`, if nothing but its call is to be written; say whether."""
+        if self.seen or self.build.notes or self.nesting >= MAX_NESTING:
+            return False
+        number = len(self.namespace)
+        texts = self.build.texts.setdefault(self.pad + target, {})
+        found = texts.get(number)
+        if found is None:
+            found = texts[number] = (f"f{number}", f"{self.pad}{target} = f{number}({target})")
+        name, text = found
+        self.namespace[name] = fn
+        self.lines.append(text)
+        self.cursor += 1
+        return True
 
     def warm_up(self) -> None:
         """Write a loop that does nothing, which makes the interpreter specialise a long function at its first run.

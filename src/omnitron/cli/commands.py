@@ -6,7 +6,6 @@ printing stand in modules of their own; the audit's printing is in `omnitron.cli
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import sys
@@ -94,7 +93,7 @@ def run(
     quiet: bool,
     show_traceback: bool,
 ) -> None:
-    """Run the flow FLOW of a file or module, with its arguments by name.
+    r"""Run the flow FLOW of a file or module, with its arguments by name.
 
     Each argument is checked against its annotation. The result is printed as JSON, to a terminal as a table.
 
@@ -131,11 +130,11 @@ def read_input(text: str | None, file: IO[bytes] | None) -> Any:
     """Give what stands in `--input` or `--input-file`, or NOTHING."""
     if text is not None and file is not None:
         raise Misuse("--input and --input-file are two ways to give the same; use one.")
-    if text is None and file is None:
+    where, given = ("--input", text) if file is None else (f"--input-file {file.name}", file.read())
+    if given is None:
         return NOTHING
-    where = "--input" if file is None else f"--input-file {file.name}"
     try:
-        return json.loads(text if file is None else file.read())
+        return json.loads(given)
     except (ValueError, RecursionError) as error:
         raise Misuse(f"{where} is not JSON: {error}.") from error
 
@@ -198,7 +197,7 @@ def described_flow(flow: AnyFlow) -> str:
     meta = flow.meta
     effects = "undeclared" if meta.effects is None else " | ".join(one.name or "" for one in meta.effects) or "NONE"
     facts = {
-        "signature": f"{'async ' if flow.colour == 'async' else ''}{inspect.signature(flow)}",
+        "signature": f"{'async ' if flow.colour == 'async' else ''}{flow.__signature__}",
         "effects": effects,
         "capabilities": ", ".join(sorted(meta.capabilities)) or "none",
         "version": meta.version,

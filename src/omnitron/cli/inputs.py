@@ -18,6 +18,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
+from types import GenericAlias
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -48,7 +49,8 @@ def parameters_of(flow: AnyFlow) -> dict[str, inspect.Parameter]:
         Misuse: an annotation is a text that names nothing.
     """
     found: dict[str, inspect.Parameter] = {}
-    for place, parameter in enumerate(inspect.signature(flow).parameters.values()):
+    signature: inspect.Signature = flow.__signature__
+    for place, parameter in enumerate(signature.parameters.values()):
         annotation = annotation_at(flow.node, place, parameter.name)
         found[parameter.name] = parameter.replace(annotation=annotation)
     return found
@@ -60,7 +62,7 @@ def annotation_at(node: Node, place: int, name: str) -> Any:
         return step_annotation(node.fn, place, name)
     if isinstance(node, Each):
         item = annotation_at(node.body, 0, "")
-        return EMPTY if item is EMPTY else list[item]
+        return EMPTY if item is EMPTY else GenericAlias(list, item)
     if node.kind in ("star", "identity"):
         return EMPTY
     takers = node.children[:1] if isinstance(node, Sequence) or node.kind == "try_with" else node.children
@@ -105,7 +107,7 @@ def globals_of(fn: Any) -> dict[str, Any]:
     while isinstance(fn, functools.partial):
         fn = fn.func
     fn = inspect.unwrap(fn)
-    for part in (fn, getattr(fn, "__init__", None), getattr(type(fn), "__call__", None)):
+    for part in (fn, getattr(fn, "__init__", None), vars(type(fn)).get("__call__")):
         space = getattr(part, "__globals__", None)
         if isinstance(space, dict):
             return space
@@ -159,15 +161,15 @@ def read_arguments(
     more = next((one for one in parameters.values() if one.kind is one.VAR_KEYWORD), None)
     rest = next((one for one in parameters.values() if one.kind is one.VAR_POSITIONAL), None)
     known = {name: one for name, one in parameters.items() if one is not more}
-    unknown = [name for name in (*words, *values) if name not in known and more is None]
-    if unknown:
-        raise Misuse(f"there is no parameter {', '.join(map(repr, unknown))}. {takes(flow, parameters)}")
     read: dict[str, Any] = {}
     wrong: list[str] = []
     for name in (*words, *values):
+        if name not in known and more is None:
+            wrong.append(f"{name}: there is no such parameter")
+            continue
         annotation = known[name].annotation if name in known else getattr(more, "annotation", EMPTY)
         if rest is not None and name == rest.name and annotation is not EMPTY:
-            annotation = list[annotation]
+            annotation = GenericAlias(list, annotation)
         try:
             adapter = adapter_of(annotation, name)
             read[name] = (
@@ -195,12 +197,12 @@ def by_name(flow: AnyFlow, parameters: Mapping[str, inspect.Parameter], given: A
     required = [one for one in named if one.default is EMPTY]
     rest = next((one for one in parameters.values() if one.kind is one.VAR_POSITIONAL), None)
     single = named[0] if len(named) == 1 else required[0] if len(required) == 1 else None
-    if isinstance(given, dict) and (given or single is None):
-        if given.keys() <= parameters.keys() or any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+    if isinstance(given, dict):
+        names_only = given.keys() <= parameters.keys() or any(
+            one.kind is one.VAR_KEYWORD for one in parameters.values()
+        )
+        if single is None or (given and names_only):
             return given
-        if single is None:
-            strange = ", ".join(repr(name) for name in given if name not in parameters)
-            raise Misuse(f"there is no parameter {strange}. {takes(flow, parameters)}")
     if single is not None:
         return {single.name: given}
     if rest is not None and not named:
@@ -230,8 +232,7 @@ def arranged(
     ]
     while places and not by_place and places[-1] not in read:
         places.pop()
-    for name in places:
-        positional.append(read.pop(name, parameters[name].default))
+    positional += [read.pop(name, parameters[name].default) for name in places]
     for name, one in parameters.items():
         if one.kind is one.VAR_POSITIONAL:
             positional += read.pop(name, ())
@@ -246,7 +247,7 @@ def adapter_of(annotation: Any, name: str) -> TypeAdapter[Any]:
     if annotation is EMPTY:
         annotation = Any
     elif get_origin(annotation) in LISTS:
-        annotation = list[get_args(annotation)]  # type: ignore[misc]
+        annotation = GenericAlias(list, get_args(annotation))
     try:
         return TypeAdapter(annotation)
     except PydanticUndefinedAnnotation as error:

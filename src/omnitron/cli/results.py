@@ -89,7 +89,11 @@ def finite(data: Any) -> Any:
 
 def render_result(data: Any, console: Console) -> None:
     """Print plain data so that a person can read it: tables where it is a table."""
-    if isinstance(data, list) and data and all(isinstance(row, dict) and row.get("ok") in (True, False) for row in data):
+    if (
+        isinstance(data, list)
+        and data
+        and all(isinstance(row, dict) and row.get("ok") in (True, False) for row in data)
+    ):
         console.print(outcome_table(data))
     elif isinstance(data, list) and is_table(data):
         console.print(row_table(data))

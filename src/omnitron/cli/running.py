@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from types import FrameType, TracebackType
-from typing import Any, BinaryIO, NoReturn, cast
+from typing import Any, BinaryIO, NoReturn
 
 import click
 
@@ -74,18 +74,19 @@ class Interruptions:
         Raises:
             Interrupted: a signal came, and the flow has cleaned up.
         """
+        runnable: Any = flow
         if flow.colour == "sync":
-            return drained(ctx.run(flow, *args, **kwargs))
+            return drained(ctx.run(runnable, *args, **kwargs))
         try:
             with asyncio.Runner() as runner:
-                value = runner.run(self.as_task(ctx, flow, args, kwargs))
+                value = runner.run(self.as_task(ctx, runnable, args, kwargs))
         except asyncio.CancelledError as error:
             if self.count:
                 raise Interrupted("cancelled") from error
             raise
         return drained(value)
 
-    async def as_task(self, ctx: Context, flow: AnyFlow, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def as_task(self, ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Await an async flow in a task that a signal cancels."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
@@ -96,7 +97,7 @@ class Interruptions:
 
         self._cancel = cancel
         try:
-            return await ctx.run(cast(Any, flow), *args, **kwargs)
+            return await ctx.run(flow, *args, **kwargs)
         finally:
             self._cancel = None
 
@@ -108,9 +109,10 @@ def drained(value: Any) -> Any:
 
 def give_up() -> NoReturn:
     """End the process and its workers at once."""
-    processes = sys.modules.get("multiprocessing")
-    for child in processes.active_children() if processes is not None else ():
-        child.kill()
+    processes: Any = sys.modules.get("multiprocessing")
+    if processes is not None:
+        for child in processes.active_children():
+            child.kill()
     if os.isatty(2):
         os.write(2, SHOW_CURSOR)
     os._exit(Exit.INTERRUPTED)
@@ -186,4 +188,4 @@ def from_flow(found: TracebackType | None) -> TracebackType | None:
 def is_ours(frame: FrameType) -> bool:
     """Say whether a frame belongs to the command and not to the flow."""
     name = str(frame.f_globals.get("__name__"))
-    return name.startswith(("omnitron.cli", "omnitron.runtime", "asyncio"))
+    return name.startswith(("omnitron.", "asyncio")) and os.path.isfile(frame.f_code.co_filename)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from omnitron.algebra import AsyncFlow, Flow, flow
+from omnitron.algebra import AsyncFlow, Flow, flow, identity
 from omnitron.cli.exits import Misuse
 from omnitron.errors import OmnitronError
 
@@ -60,7 +60,8 @@ def as_flow(found: Callable[..., Any], target: str) -> AnyFlow:
 
 def offer(module: ModuleType) -> str:
     """Say which flows a module has."""
-    names = [name for name, value in vars(module).items() if isinstance(value, Flow | AsyncFlow) and name[0] != "_"]
+    names = [name for name, value in vars(module).items() if isinstance(value, Flow | AsyncFlow)]
+    names = [name for name in names if name[0] != "_" and getattr(module, name) is not identity]
     return f"It has {', '.join(sorted(names))}." if names else "It has no flow at its top level."
 
 

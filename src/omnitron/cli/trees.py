@@ -71,9 +71,7 @@ def grow(flow: AnyFlow, paths: Iterable[str]) -> Branch:
     return root
 
 
-def lines_of(
-    root: Branch, counts: Mapping[str, Count], *, running: bool = False, reached: bool = False
-) -> list[str]:
+def lines_of(root: Branch, counts: Mapping[str, Count], *, running: bool = False, reached: bool = False) -> list[str]:
     """Draw branches, one a line, with what their places did in a second column.
 
     Args:
