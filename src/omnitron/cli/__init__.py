@@ -29,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if find_spec(name) is None:
             print(f"omnitron: {MissingExtra('cli', name)}", file=sys.stderr)
             return 2
-    from omnitron.cli.commands import run_command_line
+    try:
+        from omnitron.cli.commands import run_command_line
 
-    return run_command_line(arguments)
+        return run_command_line(arguments)
+    except KeyboardInterrupt:
+        return 130

@@ -73,7 +73,7 @@ def print_json(report: Report, compared: Comparison | None, progress: Progress) 
     data = report.describe()
     data["comparison"] = None if compared is None else compared.describe()
     data["times"] = describe_counts(progress.counts)
-    stream = click.get_binary_stream("stdout")
+    stream = sys.stdout.buffer
     stream.write(json_bytes(data))
     stream.flush()
 

@@ -130,7 +130,7 @@ def read_input(text: str | None, file: IO[bytes] | None) -> Any:
     """Give what stands in `--input` or `--input-file`, or NOTHING."""
     if text is not None and file is not None:
         raise Misuse("--input and --input-file are two ways to give the same; use one.")
-    where, given = ("--input", text) if file is None else (f"--input-file {file.name}", file.read())
+    where, given = ("--input", text) if file is None else ("--input-file", file.read())
     if given is None:
         return NOTHING
     try:

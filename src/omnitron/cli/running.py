@@ -125,7 +125,7 @@ def result_stream(*, alone: bool) -> Iterator[BinaryIO]:
     That holds for what user code prints, and (where the streams are the process's own) for what its worker processes
     and other children print.
     """
-    stream = click.get_binary_stream("stdout")
+    stream = sys.stdout.buffer
     if not alone:
         yield stream
         return

@@ -9,13 +9,14 @@ used because it cannot end one job: see `docs/decisions/`. Read next: `omnitron.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator
 from multiprocessing import get_context
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from omnitron.errors import WorkerLost
 from omnitron.runtime.travel import Answer, pack, raise_remote, replay, unpack_answer, work
@@ -41,7 +42,7 @@ class Pool:
     """The workers of one event loop. Its state is guarded by one condition; only the loop's own thread adds jobs."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, size: int) -> None:
-        self.loop = loop
+        self.loop = ref(loop)
         self.size = size
         self.jobs: deque[Job] = deque()
         self.changed = threading.Condition()
@@ -86,10 +87,11 @@ class Pool:
 
     def settle(self, job: Job, answer: bytes | BaseException) -> None:
         """Give the answer to whoever awaits the job."""
-        try:
-            self.loop.call_soon_threadsafe(settle_future, job.future, answer)
-        except RuntimeError:
-            return  # the loop is closed: nobody waits any more
+        loop = self.loop()
+        if loop is None or loop.is_closed():
+            return
+        with contextlib.suppress(RuntimeError):  # it closed meanwhile: nobody waits any more
+            loop.call_soon_threadsafe(settle_future, job.future, answer)
 
     def close(self) -> None:
         """End every worker and wait for their threads."""
@@ -117,7 +119,9 @@ async def closes_with_loop(pool: Pool) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
-        pools.pop(pool.loop, None)
+        loop = pool.loop()
+        if loop is not None:
+            pools.pop(loop, None)
         await asyncio.to_thread(pool.close)
 
 
@@ -127,35 +131,60 @@ class Worker:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.process: Any = None
+        self.connection: Any = None
         self.thread = threading.Thread(target=self.serve, name="omnitron-worker", daemon=True)
 
     def serve(self) -> None:
         """Give jobs to the process until the pool closes; start another process when one ended."""
-        connection: Any = None
         while (job := self.pool.take()) is not None:
             try:
+                self.ready()
                 with self.pool.changed:
                     if job.cancelled or self.pool.closed:
                         continue
                     job.worker = self
-                    if connection is None:
-                        connection = self.start()
-                try:
-                    connection.send_bytes(job.payload)
-                    answer: bytes | BaseException = connection.recv_bytes()
-                except (EOFError, OSError):
-                    self.process.join()
-                    answer = WorkerLost(self.process.exitcode)
-                    connection.close()
-                    connection = None
+                answer: bytes | BaseException = self.exchange(job.payload)
             except BaseException as error:
                 answer = error
             with self.pool.changed:
                 job.worker = None
+                ended = job.cancelled
+            if ended:
+                self.drop()
             self.pool.settle(job, answer)
-        if connection is not None:
-            connection.close()
+        self.drop()
+
+    def ready(self) -> None:
+        """Start a process if none is running."""
+        if self.connection is not None and not self.process.is_alive():
+            self.drop()
+        if self.connection is None:
+            self.connection = self.start()
+
+    def exchange(self, payload: bytes) -> bytes:
+        """Send one job and wait for its answer.
+
+        Raises:
+            WorkerLost: the process ended first.
+        """
+        try:
+            self.connection.send_bytes(payload)
+            answer: bytes = self.connection.recv_bytes()
+        except (EOFError, OSError):
+            self.process.join()
+            code = self.process.exitcode
+            self.drop()
+            raise WorkerLost(code) from None
+        return answer
+
+    def drop(self) -> None:
+        """Close the pipe and see the process out."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
             self.process.join(timeout=5)
+            if self.process.is_alive():
+                self.process.kill()
 
     def start(self) -> Any:
         """Start the process; give the connection to it."""

@@ -1,0 +1,1 @@
+"""The command line: inputs, results, signals, terminals, the audit."""

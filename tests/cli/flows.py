@@ -1,0 +1,179 @@
+"""Flows that the tests of the command line run, in this process and in others."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import decimal
+import enum
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, NewType
+
+from omnitron import Effect, Ok, current_context, flow, gather, parallel, try_with, when
+
+UserId = NewType("UserId", int)
+NOT_A_FLOW = 3
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+@dataclass
+class Order:
+    id: int
+    items: list[str]
+
+
+@flow
+def double(x: int) -> int:
+    """Double a number."""
+    return 2 * x
+
+
+@flow
+async def later(x: int) -> int:
+    await asyncio.sleep(0)
+    return x
+
+
+@flow
+def total(order: Order, rate: float, *, note: str = "") -> dict[str, Any]:
+    return {"id": order.id, "total": len(order.items) * rate, "note": note}
+
+
+@flow
+def kinds(
+    day: datetime.date | None = None,
+    price: decimal.Decimal | None = None,
+    exact: decimal.Decimal = decimal.Decimal(0),
+    colour: Colour = Colour.RED,
+    level: Literal[1, 2] = 1,
+    names: Iterable[str] = (),
+    text: str = "",
+    user: UserId = UserId(0),
+    untyped=None,
+    flag: bool = False,
+) -> list[str]:
+    return [repr(value) for value in (day, exact, colour, level, names, text, user, untyped, flag)]
+
+
+@flow
+def places(a: int, /, b: int = 2, *rest: int, c: int = 4, **more: int) -> list[Any]:
+    return [a, b, list(rest), c, more]
+
+
+class Unreadable:
+    """A class that nothing outside can give."""
+
+
+@flow
+def strange(x: Unreadable) -> None:
+    return None
+
+
+def plain(x: int) -> int:
+    return x + 1
+
+
+@flow
+def refuse(x: int) -> int:
+    raise ValueError(f"cannot take {x}")
+
+
+@flow
+def leave(x: int) -> int:
+    sys.exit(0)
+
+
+@flow
+def chatty(x: int) -> int:
+    print("chatter")
+    return x
+
+
+def inverse(x: int) -> float:
+    return 1 / x
+
+
+@flow
+def odd_values() -> list[Any]:
+    return [float("nan"), b"\xff", "\x1b[31m", Ok({1: (2, 3)}), Unreadable]
+
+
+@flow
+def who() -> Any:
+    return current_context().get("tenant")
+
+
+@flow(effects=Effect.NETWORK, capabilities={"net:api"}, version="1.2.0", tags={"shop"})
+def fetch(x: int = 1) -> int:
+    """Fetch something."""
+    return x
+
+
+@flow
+def rows(n: int) -> list[dict[str, Any]]:
+    return [{"name": f"row {number}", "size": number} for number in range(n)]
+
+
+chain = double | refuse
+outcomes = flow(inverse).each(mode="collect")
+many = double.each()
+both = parallel(double, later)
+record = gather(dict, twice=double, same=flow(plain))
+choice = when(flow(plain), double, refuse)
+saved = try_with(refuse, catch=flow(str))
+fixed = total.bind(rate=2.5)
+remote = chatty.on("process")
+
+
+def started() -> None:
+    """Tell the test that the flow runs."""
+    print("started", file=sys.stderr, flush=True)
+
+
+@flow
+def hold(seconds: float) -> None:
+    try:
+        started()
+        time.sleep(seconds)
+    finally:
+        print("closed", file=sys.stderr, flush=True)
+
+
+@flow
+async def hold_async(seconds: float) -> None:
+    try:
+        started()
+        await asyncio.sleep(seconds)
+    finally:
+        await asyncio.sleep(0)
+        print("closed", file=sys.stderr, flush=True)
+
+
+@flow
+async def stubborn(seconds: float) -> None:
+    try:
+        started()
+        await asyncio.sleep(seconds)
+    finally:
+        print("closing", file=sys.stderr, flush=True)
+        await asyncio.sleep(seconds)
+
+
+@flow
+async def keeps(seconds: float) -> str:
+    try:
+        started()
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        return "half"
+    return "all"
+
+
+held = hold_async.each(concurrency=2)
+held_elsewhere = hold.on("process")

@@ -1,0 +1,78 @@
+"""`omnitron audit` prints its table, its comparison and its times, or all of it as JSON."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from omnitron.audit import COLUMNS, Row
+from omnitron.cli.auditing import table_lines
+
+from .calling import call, elsewhere
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """Forty packages of one file, and one file that is no Python."""
+    for number in range(40):
+        folder = tmp_path / f"p{number:02}"
+        folder.mkdir()
+        (folder / "__init__.py").write_text("import socket\n" + "def f(): pass\n" * number)
+    (tmp_path / "bad.py").write_text("def f(:\n")
+    return tmp_path
+
+
+def test_the_table_the_comparison_and_the_times(project):
+    """The table comes first, sorted, at most thirty lines; then one measured line; then the tree with times."""
+    folders = sorted(str(one) for one in project.iterdir())
+    done = elsewhere("audit", "--compare", *folders)
+    table, failures, comparison, times = done.stdout.split("\n\n")
+    lines = table.splitlines()
+    assert len(lines) == 30
+    assert lines[0].split() == ["package", "version", *COLUMNS]
+    assert (lines[2].split()[0], lines[-1].split()[0]) == ("p39", "all")
+    assert "1 could not be looked into" in failures
+    assert "bad.py: syntax" in failures
+    assert "plain loop" in comparison
+    assert "equal reports" in comparison
+    assert len(comparison.splitlines()) == 1
+    assert times.splitlines()[0].startswith("audit ")
+    assert any("inspect" in line and "41 ×" in line for line in times.splitlines())
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+def test_json_has_everything(project):
+    """The report as documented, with the times beside it."""
+    done = elsewhere("audit", "--json", "--strict", str(project))
+    data = json.loads(done.stdout)
+    assert (data["schema"], data["totals"]["files"], data["totals"]["failures"]) == (1, 41, 1)
+    assert data["comparison"] is None
+    assert {"path": "audit", "calls": 1, "failed": 0}.items() <= data["times"][0].items()
+    assert done.returncode == 3
+
+
+def test_a_target_that_is_nothing_is_misuse():
+    """The exit code is 2 and the message is a sentence."""
+    done = call("audit", "no-such-package-anywhere")
+    assert done.exit_code == 2
+    assert "no-such-package-anywhere" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_narrow_table_leaves_columns_out():
+    """Numbers are never cut, and what the table is sorted by stays."""
+    rows = [Row("package", "1.0", tuple(range(1000, 1000 + len(COLUMNS)))), Row("all", "", (9,) * len(COLUMNS))]
+    lines = table_lines(rows, 50)
+    assert max(map(len, lines)) <= 50
+    assert {"package", "reaching", "functions", "failures"} <= set(lines[0].split())
+
+
+def test_without_the_extra_the_command_says_how_to_get_it():
+    """No dependency, no traceback: the exit code is 2."""
+    source = str(Path(__file__).parent.parent.parent / "src")
+    code = f"import sys; sys.path.insert(0, {source!r}); from omnitron.cli import main; sys.exit(main(['--help']))"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("", 2)
+    assert "pip install 'omnitron[cli]'" in done.stderr

@@ -1,0 +1,73 @@
+"""A person sees tables, and progress when it takes long: a real terminal's other end."""
+
+import os
+import re
+import sys
+
+import pytest
+
+from .calling import COMMAND, FLOWS
+
+if sys.platform == "win32":
+    pytest.skip("pseudo-terminals are POSIX", allow_module_level=True)
+
+CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def seen(*words: str) -> tuple[str, int]:
+    """Run the command line on a terminal; give what it wrote there, without codes, and its exit code."""
+    import pty
+    import subprocess
+
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
+    env.pop("NO_COLOR", None)
+    process = subprocess.Popen([*COMMAND, *words], stdin=theirs, stdout=theirs, stderr=theirs, env=env)
+    os.close(theirs)
+    written = b""
+    while True:
+        try:
+            written += os.read(ours, 65536)
+        except OSError:
+            break
+    os.close(ours)
+    return CODES.sub("", written.decode().replace("\r", "")), process.wait(30)
+
+
+def test_rows_are_a_table():
+    """Names above, a row a line, and long tables are cut."""
+    text, code = seen("run", f"{FLOWS}:rows", "n=60")
+    lines = [line.split() for line in text.splitlines()]
+    assert (lines[0], lines[2], code) == (["name", "size"], ["row", "0", "0"], 0)
+    assert "… 10 more" in text
+
+
+def test_outcomes_are_a_table():
+    """Failures stand beside values, with their input and path."""
+    text, code = seen("run", f"{FLOWS}:outcomes", "--input", "[0, 2]")
+    assert re.search(r"0 +ZeroDivisionError: division by zero +0 +each/inverse", text)
+    assert code == 3
+
+
+def test_results_cannot_steer_the_terminal():
+    """Control characters are written out."""
+    assert r"\x1b[31m" in seen("run", f"{FLOWS}:odd_values")[0]
+
+
+def test_json_on_request():
+    """`--json` prints to a terminal what a pipe gets."""
+    assert seen("run", f"{FLOWS}:rows", "n=1", "--json")[0] == '[{"name": "row 0", "size": 0}]\n'
+
+
+def test_long_work_shows_its_tree():
+    """After half a second the tree appears, with how far it is."""
+    text, code = seen("run", f"{FLOWS}:held", "--input", "[0.4, 0.4, 0.4]")
+    assert "└── hold_async" in text
+    assert "item 3 of 3" in text
+    assert code == 0
+
+
+def test_short_or_quiet_work_shows_nothing():
+    """Only the result is there."""
+    assert seen("run", f"{FLOWS}:double", "x=4")[0] == "8\n"
+    assert "└──" not in seen("run", f"{FLOWS}:held", "--input", "[0.7]", "--quiet")[0]
