@@ -36,6 +36,7 @@ from omnitron.errors import (
     RemoteError,
     Unpicklable,
     WorkerLost,
+    WorkerStartFailed,
 )
 from omnitron.model import (
     Call,
@@ -103,6 +104,7 @@ __all__ = [
     "Tracing",
     "Unpicklable",
     "WorkerLost",
+    "WorkerStartFailed",
     "__version__",
     "context",
     "current_context",

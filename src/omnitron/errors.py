@@ -11,7 +11,8 @@ What a user's own function raises leaves a flow unchanged; only what the library
     ├── MissingExtra         an optional dependency is not installed (also an ImportError)
     ├── Unpicklable          a flow that cannot travel, and why (also a TypeError)
     ├── RemoteError          an error in a worker process that could not travel back itself
-    └── WorkerLost           a worker process ended in the middle of its work
+    ├── WorkerLost           a worker process ended in the middle of its work
+    └── WorkerStartFailed    a worker process ended before it could take any work
 
 Every error pickles, and carries what it knows as attributes besides its text. Read next: `omnitron.model`.
 """
@@ -31,6 +32,7 @@ __all__ = [
     "RemoteError",
     "Unpicklable",
     "WorkerLost",
+    "WorkerStartFailed",
 ]
 
 
@@ -164,4 +166,24 @@ class WorkerLost(OmnitronError):
         return (
             f"the worker process that ran {self.flow or 'a flow'} ended {how} before it gave an answer. "
             "The work may have been done in part. Look for a crash or for the system's out-of-memory log."
+        )
+
+
+class WorkerStartFailed(OmnitronError, RuntimeError):
+    """A worker process ended before it could take any work, so that none would.
+
+    Attributes:
+        exit_code: what the process left with.
+    """
+
+    def __init__(self, exit_code: int | None) -> None:
+        """Describe the end of the process."""
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        """Say what the usual reasons are."""
+        return (
+            f"a worker process ended with exit code {self.exit_code} while it started. It imports the main module of the "
+            'program anew: put what runs there under `if __name__ == "__main__":`, and start the program from a file.'
         )

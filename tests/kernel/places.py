@@ -67,3 +67,17 @@ def tenant(x):
 def boom(x):
     """Leave without clean-up."""
     os._exit(7)
+
+
+def hold(paths):
+    """Say that work began, wait to be ended, and say that the clean-up ran."""
+    import time
+
+    begun, ended = paths
+    try:
+        with open(begun, "w") as file:
+            file.write("begun")
+        time.sleep(60)
+    finally:
+        with open(ended, "w") as file:
+            file.write("ended")

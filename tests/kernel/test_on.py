@@ -1,6 +1,8 @@
 """Another place for the work: `on("thread")`, `on("process")`, and executors."""
 
 import asyncio
+import subprocess
+import sys
 import contextvars
 import os
 import threading
@@ -9,13 +11,16 @@ import pytest
 
 from omnitron import (
     AsyncFlow,
+    EventLog,
     OmnitronError,
     RemoteError,
+    Replace,
     Unpicklable,
     WorkerLost,
     context,
     current_context,
     flow,
+    walk,
 )
 
 from . import places
@@ -269,3 +274,58 @@ def test_a_process_step_stands_in_a_pipe():
     whole = flow(int) | flow(abs).on("process") | flow(str)
 
     assert asyncio.run(whole("-4")) == "4"
+
+
+def test_a_cancelled_process_runs_its_finally(tmp_path):
+    """The worker is asked to end, and cleans up."""
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+
+    async def main():
+        task = asyncio.create_task(flow(places.hold).on("process")((str(begun), str(ended))))
+        while not begun.exists():
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        for _ in range(500):
+            if ended.exists():
+                break
+            await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+
+    assert ended.read_text() == "ended"
+
+
+def test_workers_that_cannot_start_end_the_run():
+    """A program without a guard learns why, and nothing is tried again."""
+    program = (
+        "import asyncio\nfrom omnitron import flow\n"
+        "try:\n    asyncio.run(flow(len).on('process')('abc'))\n"
+        "except Exception as error:\n    print(type(error).__name__, '__main__' in str(error))\n"
+    )
+    done = subprocess.run([sys.executable, "-"], input=program, capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout.splitlines()[-1] == "WorkerStartFailed True"
+
+
+def test_guards_are_asked_before_work_leaves():
+    """A guard refuses or replaces what would run in a process."""
+
+    class Stop:
+        def check(self, call):
+            return Replace("kept here") if call.path == "pid_and" else None
+
+    kept = asyncio.run(context(guards=[Stop()]).run(flow(places.pid_and).on("process"), 1))
+
+    assert kept == "kept here"
+
+
+def test_a_refined_step_has_one_name():
+    """A place adds no segment, in the tree and in the run."""
+    log = EventLog()
+    away = flow(places.pid_and).on("thread")
+    asyncio.run(context(observers=[log]).run(away, 1))
+
+    assert [path for path, _ in walk(away)] == ["pid_and", "pid_and"]
+    assert [event.path for event in log.events] == ["pid_and", "pid_and"]

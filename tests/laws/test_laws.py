@@ -29,6 +29,7 @@ from .strategies import (
 small_trees = trees(size=3)
 laws = settings(deadline=None, max_examples=200)
 few = settings(deadline=None, max_examples=80)
+big = settings(deadline=None, max_examples=40)
 
 
 def becomes(call):
@@ -139,7 +140,7 @@ def test_compiled_equals_reference_for_any_call_later(recipe, call):
     assert becomes_later(lambda: context(observers=[EventLog()]).run(tree, *args, **kwargs)) == expected
 
 
-@few
+@big
 @given(tall_trees(SYNC, late=False))
 def test_compiled_equals_reference_when_tall(recipe):
     """Deep nesting and long pipes, which are compiled in pieces, change nothing; watched or not."""
@@ -150,7 +151,7 @@ def test_compiled_equals_reference_when_tall(recipe):
     assert becomes(lambda: context(observers=[EventLog()]).run(tree, "x")) == expected
 
 
-@settings(deadline=None, max_examples=50)
+@big
 @given(tall_trees((*SYNC, steps.calm, steps.slow), late=True).filter(lambda recipe: build(recipe).node.is_async))
 def test_compiled_equals_reference_when_tall_later(recipe):
     """The same for async flows."""

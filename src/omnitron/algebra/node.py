@@ -351,12 +351,21 @@ class Scope:
         return f"{self.path}/{name}" if number == 1 else f"{self.path}/{name}#{number}"
 
 
+def refines(node: Node) -> bool:
+    """Say whether a node changes how its one child is called, and has its name: it adds nothing to a path."""
+    return not node.segment and node.label is None and len(node.children) == 1 and node.kind != "sequence"
+
+
 def walk_nodes(root: Node) -> Iterator[tuple[str, Node]]:
     """Give every node with its path, each before its children, in the order in which they run."""
     stack: list[tuple[Node, Scope | None]] = [(root, None)]
     while stack:
         node, scope = stack.pop()
         if scope is None:
+            if refines(node):
+                yield node.name, node
+                stack.append((node.children[0], None))
+                continue
             scope = Scope(node.name)
         elif node.segment or node.label is not None:
             scope = Scope(scope.beneath(node.name))

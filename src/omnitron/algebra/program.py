@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from omnitron import runtime
-from omnitron.algebra.node import Node, walk_nodes
+from omnitron.algebra.node import Node, refines, walk_nodes
 from omnitron.algebra.notes import Loader, add_path, path_of
 from omnitron.algebra.walking import missing_capabilities
 from omnitron.algebra.writer import Args, Build, Piece, inputs
@@ -127,6 +127,10 @@ class Program:
         if node.needs:
             missing_capabilities(node, runtime.current_context())
         parent, path = runtime.frame_here(2, self.site.segment)
+        if refines(node):
+            frame = runtime.Frame(parent.run, path, parent.call, body=False, named=True)
+            inside = runtime.run_inside_async if node.is_async else runtime.run_inside
+            return (noting_async if node.is_async else noting)(inside, frame, self.seen_run, args, kwargs)
         frame = runtime.child_frame(parent, path, self.site, args, kwargs)
         run = runtime.run_seen_async if node.is_async else runtime.run_seen
         if not node.children:

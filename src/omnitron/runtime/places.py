@@ -13,6 +13,7 @@ from typing import Any
 
 from omnitron.errors import DefinitionError
 from omnitron.runtime.context import current_context
+from omnitron.runtime.watching import admitted
 
 __all__ = ["run_in_executor", "run_in_thread", "run_in_thread_loop"]
 
@@ -80,4 +81,5 @@ async def run_in_executor(place: str, flow: Callable[..., Any], /, *args: Any, *
             f"nothing here knows the place {place!r}: 'thread' and 'process' are built in, for any other the context "
             "carries an executor: `context(executor=...).run(flow, ...)`."
         )
-    return await executor.execute(place, flow, args, kwargs)
+    stand_in = admitted(flow, args, kwargs)
+    return await executor.execute(place, flow, args, kwargs) if stand_in is None else stand_in.value

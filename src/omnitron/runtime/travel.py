@@ -47,7 +47,7 @@ def pack(flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         packed = flows_packed[flow] = dumps(flow, f"the flow {flow.name!r}")
     arguments = dumps((args, kwargs), f"an argument of {flow.name!r}")
     frame = read_watch()
-    place = None if frame is None else (frame.run.id, frame.path, bool(frame.run.observers))
+    place = None if frame is None else (frame.run.id, frame.path, frame.named, bool(frame.run.observers))
     return dumps((packed, arguments, environment(current_context()), place), "the job")
 
 
@@ -80,9 +80,17 @@ def environment(ctx: Context) -> tuple[dict[Any, bytes | None], Any, float | Non
 
 
 def work(connection: Any) -> None:
-    """Answer jobs until the parent closes the pipe. An interrupt from the terminal is the parent's to handle."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Answer jobs until the parent closes the pipe.
+
+    An interrupt from the terminal is the parent's to handle. A request to end (SIGTERM) raises in the running job, so that
+    its `finally` clauses run.
+    """
+    signal.signal(signal.SIGINT, pass_by)
+    signal.signal(signal.SIGTERM, leave)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     loaded: dict[bytes, Any] = {}
+    connection.send_bytes(b"ready")
     while True:
         try:
             payload = connection.recv_bytes()
@@ -93,6 +101,15 @@ def work(connection: Any) -> None:
             connection.send_bytes(answer)
         except OSError:
             return
+
+
+def pass_by(number: int, frame: Any) -> None:
+    """Let a signal pass. Not SIG_IGN, which programs that the job starts would inherit."""
+
+
+def leave(number: int, frame: Any) -> None:
+    """End this process from where it stands."""
+    raise SystemExit(128 + number)
 
 
 def answer_to(payload: bytes, loaded: dict[bytes, Any]) -> bytes:
@@ -108,6 +125,10 @@ def answer_to(payload: bytes, loaded: dict[bytes, Any]) -> bytes:
             flow = loaded[packed] = pickle.loads(packed)
         args, kwargs = pickle.loads(arguments)
         value = run_job(flow, args, kwargs, env, place, events)
+    except SystemExit as error:
+        if error.code == 128 + signal.SIGTERM:
+            raise
+        return pack_answer(Answer(None, portable_error(error), "", events))
     except BaseException as error:
         path = "" if flow is None else flow._where(error).partition("/")[2]
         return pack_answer(Answer(None, portable_error(error), path, events))
@@ -132,9 +153,9 @@ def run_job(
     )
     frame = None
     if place is not None:
-        run_id, path, observed = place
+        run_id, path, named, observed = place
         run = Run(run_id, SYSTEM_CLOCK, (Collector(events),) if observed else (), (), deadline)
-        frame = Frame(run, path, None, body=False)
+        frame = Frame(run, path, None, body=False, named=named)
     current.set(ctx)
     watch.set(frame)
     if flow.node.is_async:

@@ -17,7 +17,21 @@ from typing import Any
 from omnitron.errors import DeadlineExceeded
 from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Clock, Event, Guard, Observer, Replace
 
-__all__ = ["Frame", "Run", "Site", "child_frame", "frame_here", "item_frame", "passes_on", "see", "see_async", "watch"]
+__all__ = [
+    "Frame",
+    "Run",
+    "Site",
+    "admitted",
+    "child_frame",
+    "frame_here",
+    "item_frame",
+    "passes_on",
+    "run_inside",
+    "run_inside_async",
+    "see",
+    "see_async",
+    "watch",
+]
 
 
 class Run:
@@ -73,16 +87,18 @@ class Frame:
     """Where in a watched run the running code is: the path so far and the call that is being made.
 
     `body` says that a user's function runs here, so that a flow called now is a call from its body and not a part of
-    the tree.
+    the tree. `named` says that the path is already that of the boundary which comes next: a refinement as the root of a
+    flow has the name of what it refines, and adds no segment.
     """
 
-    __slots__ = ("body", "call", "path", "run", "sites")
+    __slots__ = ("body", "call", "named", "path", "run", "sites")
 
-    def __init__(self, run: Run, path: str, call: Call | None, *, body: bool) -> None:
+    def __init__(self, run: Run, path: str, call: Call | None, *, body: bool, named: bool = False) -> None:
         self.run = run
         self.path = path
         self.call = call
         self.body = body
+        self.named = named
         self.sites: dict[Any, int] | None = None
 
 
@@ -134,6 +150,8 @@ def frame_here(depth: int, name: str) -> tuple[Frame, str]:
     assert frame is not None
     if not frame.path:
         return frame, name
+    if frame.named:
+        return frame, frame.path
     if not frame.body:
         return frame, f"{frame.path}/{name}"
     caller = sys._getframe(depth + 1)
@@ -186,6 +204,18 @@ def child_frame(parent: Frame, path: str, site: Site, args: tuple[Any, ...], kwa
     return Frame(run, path, call, body=site.body)
 
 
+def admitted(flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Replace | None:
+    """Ask the guards about a flow that is about to leave this process, where they cannot follow."""
+    parent = read_watch()
+    if parent is None or not parent.run.guards:
+        return None
+    path = parent.path if parent.named else f"{parent.path}/{flow.name}"
+    site = Site(flow.name, flow.name, flow.node, body=False, awaits=True)
+    frame = child_frame(parent, path, site, args, kwargs)
+    assert frame.call is not None
+    return parent.run.admit(frame.call)
+
+
 def item_frame(index: int) -> Any:
     """Enter item `index` of a loop: give the token that `reset_watch` takes."""
     frame = read_watch()
@@ -197,15 +227,38 @@ def see(site: Site, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any
     """Call `fn` as the boundary `site` beneath the running frame."""
     parent = read_watch()
     assert parent is not None
-    return run_seen(child_frame(parent, f"{parent.path}/{site.segment}", site, args, kwargs), fn, args, kwargs)
+    return run_seen(
+        child_frame(parent, parent.path if parent.named else f"{parent.path}/{site.segment}", site, args, kwargs),
+        fn,
+        args,
+        kwargs,
+    )
 
 
 async def see_async(site: Site, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Call and await `fn` as the boundary `site` beneath the running frame."""
     parent = read_watch()
     assert parent is not None
-    frame = child_frame(parent, f"{parent.path}/{site.segment}", site, args, kwargs)
+    frame = child_frame(parent, parent.path if parent.named else f"{parent.path}/{site.segment}", site, args, kwargs)
     return await run_seen_async(frame, fn, args, kwargs, awaits=site.awaits)
+
+
+def run_inside(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run a call inside a frame that is no boundary."""
+    token = set_watch(frame)
+    try:
+        return fn(*args, **kwargs)
+    finally:
+        reset_watch(token)
+
+
+async def run_inside_async(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run and await a call inside a frame that is no boundary."""
+    token = set_watch(frame)
+    try:
+        return await fn(*args, **kwargs)
+    finally:
+        reset_watch(token)
 
 
 def run_seen(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

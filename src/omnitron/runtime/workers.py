@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator
@@ -18,11 +19,13 @@ from multiprocessing import get_context
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
-from omnitron.errors import WorkerLost
+from omnitron.errors import WorkerLost, WorkerStartFailed
 from omnitron.runtime.travel import Answer, pack, raise_remote, replay, unpack_answer, work
+from omnitron.runtime.watching import admitted
 
 __all__ = ["run_in_process"]
 
+GRACE = 5.0
 pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
 
 
@@ -182,36 +185,65 @@ class Worker:
         if self.connection is not None:
             self.connection.close()
             self.connection = None
-            self.process.join(timeout=5)
-            if self.process.is_alive():
-                self.process.kill()
+            self.process.join(timeout=GRACE)
+            kill(self.process)
 
     def start(self) -> Any:
         """Start the process; give the connection to it."""
         spawn = get_context("spawn")
         mine, its = spawn.Pipe()
-        self.process = spawn.Process(target=work, args=(its,), name="omnitron-worker", daemon=True)
-        self.process.start()
+        process = spawn.Process(target=work, args=(its,), name="omnitron-worker", daemon=True)
+        before = (
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+        )
+        try:
+            process.start()
+        finally:
+            if before is not None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         its.close()
+        self.process = process
+        try:
+            mine.recv_bytes()
+        except (EOFError, OSError):
+            process.join()
+            mine.close()
+            raise WorkerStartFailed(process.exitcode) from None
         return mine
 
     def end(self) -> None:
         """End the process if it runs (the caller holds the pool's condition)."""
-        if self.process is not None and self.process.is_alive():
-            self.process.terminate()
+        process = self.process
+        if process is not None and process.is_alive():
+            process.terminate()
+            killer = threading.Timer(GRACE, kill, (process,))
+            killer.daemon = True
+            killer.start()
+
+
+def kill(process: Any) -> None:
+    """Kill a process that did not end when it was asked to."""
+    with contextlib.suppress(ValueError):  # it was seen out meanwhile
+        if process.is_alive():
+            process.kill()
 
 
 async def run_in_process(flow: Any, /, *args: Any, **kwargs: Any) -> Any:
     """Call `flow(*args, **kwargs)` in a worker process and give its result.
 
     The flow runs there in a context of the picklable values, the capabilities and the remaining deadline of this one;
-    what it is seen to do is told to this run's observers when the answer comes.
+    what it is seen to do is told to this run's observers when the answer comes. Guards are asked about it here, as a whole.
+    A cancellation asks the process to end (its `finally` clauses run) and kills it when it has not after five seconds.
 
     Raises:
         Unpicklable: the flow, an argument or the result cannot be pickled.
         WorkerLost: the process ended before it gave an answer.
+        WorkerStartFailed: a process ended before it could take any work.
     """
     loop = asyncio.get_running_loop()
+    stand_in = admitted(flow, args, kwargs)
+    if stand_in is not None:
+        return stand_in.value
     payload = pack(flow, args, kwargs)
     pool = pools.get(loop)
     if pool is None:
