@@ -18,6 +18,7 @@ class Key(Generic[T]):
     Keys compare by name; a plain string is the same key without the type. The type is checked where a value is given.
 
     Example:
+        >>> from omnitron.runtime import context
         >>> tenant = Key("tenant", str)
         >>> context({tenant: "acme"}).get(tenant)
         'acme'
