@@ -15,6 +15,7 @@ MAKEFLAGS += --no-builtin-rules
 
 VENV ?= .venv
 BENCH_VENV ?= $(VENV)-bench
+CORE_VENV ?= $(VENV)-core
 UV ?= $(shell command -v uv 2>/dev/null)
 ARGS ?=
 BIN := $(VENV)/bin
@@ -58,6 +59,12 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 $(BENCH_VENV)/.installed: pyproject.toml requirements-bench.lock
 	$(call install,$(BENCH_VENV),requirements-bench.lock)
 
+$(CORE_VENV)/.installed: requirements-core.lock
+	@set -euo pipefail; $(find_python); \
+	"$$python" -m venv --clear "$(CORE_VENV)"; \
+	"$(CORE_VENV)/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-core.lock; \
+	touch "$@"
+
 .PHONY: help
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -76,6 +83,10 @@ test: $(VENV)/.installed ## Run the fast tests and the examples in docstrings
 .PHONY: test-all
 test-all: $(VENV)/.installed ## Run every test, with branch coverage
 	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term $(ARGS)
+
+.PHONY: test-core
+test-core: $(CORE_VENV)/.installed ## Run the core's tests where nothing but pytest is installed, without network
+	PYTHONPATH=src OMNITRON_NO_NETWORK=1 $(CORE_VENV)/bin/python -m pytest -p no:cacheprovider tests/kernel $(ARGS)
 
 .PHONY: check
 check: lint types floors docs build ## Everything a machine can check without running the tests
@@ -122,10 +133,11 @@ LOCK = "$(UV)" pip compile --quiet --universal --generate-hashes --python-versio
 lock: ## Renew the lock files from pyproject.toml (needs uv: pip install uv)
 	@test -n "$(UV)" || { echo "make lock needs uv: python3 -m pip install uv, or https://docs.astral.sh/uv/" >&2; exit 1; }
 	$(LOCK) --extra cli --extra dev --output-file requirements.lock pyproject.toml $(ARGS)
+	$(LOCK) --group core --output-file requirements-core.lock $(ARGS)
 	$(LOCK) --extra bench --group build --output-file requirements-bench.lock pyproject.toml $(ARGS)
 
 .PHONY: clean
 clean: ## Remove the environments and everything that was made
-	rm -rf $(VENV) $(BENCH_VENV) build dist .coverage .coverage.* htmlcov
+	rm -rf $(VENV) $(BENCH_VENV) $(CORE_VENV) build dist .coverage .coverage.* htmlcov
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

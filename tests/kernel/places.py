@@ -81,3 +81,25 @@ def hold(paths):
     finally:
         with open(ended, "w") as file:
             file.write("ended")
+
+
+class Model:
+    """A callable object whose state changes."""
+
+    def __init__(self):
+        self.trained = 0
+
+    def __call__(self, x):
+        return self.trained, x
+
+
+def listed(x, into):
+    """Give a bound list as it is now."""
+    return list(into)
+
+
+async def again(x):
+    """Go from one process into another."""
+    from omnitron import flow
+
+    return await flow(pid_and).on("process")(x)

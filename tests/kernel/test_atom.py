@@ -1,12 +1,13 @@
 """The atom: what `flow` makes of one callable, and what it refuses."""
 
 import asyncio
+import copy
 import functools
 import inspect
 
 import pytest
 
-from omnitron import AsyncFlow, DefinitionError, Effect, Flow, flow
+from omnitron import AsyncFlow, DefinitionError, Effect, EventLog, Flow, context, flow, identity, parallel
 
 
 @flow
@@ -334,3 +335,41 @@ def test_a_flow_may_call_itself():
         return 1 if n == 0 else n * factorial(n - 1)
 
     assert factorial(10) == 3628800
+
+
+@pytest.mark.parametrize(
+    "name", ["v", "t1", "f0", "p0", "k0", "o_watch", "o_error", "args", "kwargs", "self", "fn", "site"]
+)
+@pytest.mark.parametrize(
+    "shape", [lambda f: f, lambda f: f | identity, lambda f: parallel(f, f)], ids=["lone", "pipe", "parallel"]
+)
+def test_parameters_may_have_any_name(name, shape):
+    """No name of a parameter collides with what the library writes, called, watched or awaited."""
+    space = {}
+    exec(f"def step(*, {name}): return {name}\nasync def late(*, {name}): return {name}", space)
+    step, late = shape(flow(space["step"])), shape(flow(space["late"]))
+    watched = context(observers=[EventLog()])
+
+    async def main():
+        return await late.acall(**{name: 5}), await watched.run(late, **{name: 5})
+
+    expected = step(**{name: 5})
+    assert watched.run(step, **{name: 5}) == expected
+    assert asyncio.run(main()) == (expected, expected)
+
+
+@pytest.mark.parametrize("name", ["self", "name", "fixed"])
+def test_any_parameter_can_be_bound(name):
+    """`bind` has no parameter of its own that stands in the way."""
+    space = {}
+    exec(f"def step({name}): return {name}", space)
+
+    assert flow(space["step"]).bind(**{name: 5})() == 5
+
+
+def test_a_flow_is_copied_as_its_function_is():
+    """A flow is immutable, so a copy is the flow itself, also over what does not pickle."""
+    whole = flow(lambda x: x) | add
+
+    assert copy.copy(whole) is whole
+    assert copy.deepcopy({"step": whole}) == {"step": whole}

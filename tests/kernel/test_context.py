@@ -441,3 +441,13 @@ def test_a_key_prints_its_name():
 def test_key_of_any_takes_anything():
     """A key without a narrower type takes every value."""
     assert context({Key("x", object): 3, Key("y"): None, Key("z", Any): 1})["x"] == 3
+
+
+def test_a_deadline_leaves_no_task():
+    """When a run is over, nothing that watched its time is left."""
+
+    async def main():
+        await context(deadline=1_000).run(late_tenant, 0)
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(main()) == set()

@@ -1,6 +1,7 @@
 """The one place to watch: observers, hooks, tracing, event log, guards."""
 
 import asyncio
+import contextvars
 import logging
 
 import pytest
@@ -489,3 +490,30 @@ def test_the_library_prints_nothing(capsys):
     context(observers=[EventLog()], tracer=Tracing()).run(double, 1)
 
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_call_that_is_cancelled_while_it_is_observed_is_seen_to_end():
+    """An observer that suspends does not lose the end of a call for others."""
+
+    class Slow:
+        async def observe(self, event):
+            await asyncio.sleep(0)
+
+    async def main(turn):
+        tracer = Tracing()
+        task = asyncio.ensure_future(context(observers=[tracer, Slow()]).run(late_double, 1))
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return [span.status for span in tracer.spans]
+
+    assert [asyncio.run(main(turn)) for turn in range(1, 4)] == [["cancelled"]] * 3
+
+
+def test_a_coroutine_that_is_dropped_elsewhere_ends_quietly():
+    """A watched coroutine may be closed in another context, as when a loop is thrown away."""
+    pending = context(observers=[EventLog()]).run(late_double | double, 1)
+    contextvars.copy_context().run(pending.send, None)
+
+    assert contextvars.copy_context().run(pending.close) is None

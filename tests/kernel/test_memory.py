@@ -110,7 +110,7 @@ def test_a_dropped_flow_is_collected_with_its_function():
     assert ref() is None
 
 
-def test_a_hundred_thousand_derived_contexts_leave_memory_flat():
+def test_a_million_derived_contexts_leave_memory_flat():
     """A parent holds no child."""
     parent = context(tenant="acme", big=list(range(10)))
 
@@ -118,7 +118,7 @@ def test_a_hundred_thousand_derived_contexts_leave_memory_flat():
         for n in range(100):
             parent.with_(n=n).run(up, n)
 
-    assert grown(work, 1_000) < 500
+    assert grown(work, 10_000) < 500
 
 
 def test_a_dropped_context_is_collected_with_its_values():

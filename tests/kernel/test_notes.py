@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from omnitron import flow, gather, parallel, sequence, try_with, when
+from omnitron import EventLog, context, flow, gather, parallel, sequence, try_with, when
 
 
 @flow
@@ -225,3 +225,14 @@ def test_stop_iteration_leaves_an_async_flow_as_python_lets_it():
 
     with pytest.raises(RuntimeError, match="StopIteration"):
         asyncio.run(main())
+
+
+def test_watching_does_not_change_where_a_body_failed():
+    """A composed flow that a body calls is in the note, watched or not."""
+    inner = (double | explode).named("inner")
+    outer = (double | flow(lambda x: inner(x)).named("body")).named("outer")
+    watched = context(observers=[EventLog()])
+
+    expected = ["raised in flow 'outer', at outer/body/inner/explode"]
+    assert notes_of(lambda: outer(1)) == expected
+    assert notes_of(lambda: watched.run(outer, 1)) == expected

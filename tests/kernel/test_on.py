@@ -329,3 +329,25 @@ def test_a_refined_step_has_one_name():
 
     assert [path for path, _ in walk(away)] == ["pid_and", "pid_and"]
     assert [event.path for event in log.events] == ["pid_and", "pid_and"]
+
+
+def test_state_that_changed_is_sent_again():
+    """A callable object and a bound list arrive in a process as they are at the call."""
+    model, into = places.Model(), [1]
+    trained, listed = flow(model).on("process"), flow(places.listed).bind(into=into).on("process")
+
+    async def main():
+        before = await trained(5), await listed(5)
+        model.trained = 7
+        into.append(2)
+        return before, (await trained(5), await listed(5))
+
+    assert asyncio.run(main()) == (((0, 5), [1]), ((7, 5), [1, 2]))
+
+
+def test_a_process_may_use_a_process():
+    """What runs in a process may go on to another."""
+    pid, value = asyncio.run(flow(places.again).on("process")(5))
+
+    assert pid != os.getpid()
+    assert value == 5

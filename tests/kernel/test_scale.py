@@ -2,10 +2,12 @@
 
 import asyncio
 import pickle
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
-from omnitron import AsyncFlow, flow, identity, rewrite, sequence, walk
+from omnitron import AsyncFlow, flow, identity, parallel, rewrite, sequence, walk
 
 STEPS = 100_000
 
@@ -105,3 +107,12 @@ def test_an_error_at_the_end_of_a_long_pipe_has_a_short_note(long):
 
     assert len(caught.value.__notes__) == 1
     assert len(caught.value.__notes__[0]) < 1000
+
+
+def test_a_first_call_from_many_threads_at_once():
+    """Threads that meet at a first call all get their results."""
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(100):
+            start, whole = Barrier(8), parallel(flow(lambda x: x + 1), up) | flow(sum)
+            results = pool.map(lambda n, start=start, whole=whole: (start.wait(10), whole(n))[1], range(8))
+            assert list(results) == [2 * n + 2 for n in range(8)]

@@ -6,10 +6,11 @@ import re
 from collections import Counter
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnitron import CallFailed, EventLog, context, flow, identity, rewrite, sequence, walk
+from omnitron import CallFailed, CallStarted, EventLog, context, flow, identity, rewrite, sequence, walk
 from omnitron.algebra import Step
 
 from . import reference, steps
@@ -62,14 +63,20 @@ def becomes_later(call, seed=0):
     return asyncio.run(main())
 
 
+async def rest():
+    """Let everything run that can, until the loop would wait."""
+    loop, busy = asyncio.get_running_loop(), True
+    while busy:
+        await asyncio.sleep(0)
+        busy = bool(loop._ready)
+
+
 async def driven(here, running, seed=0):
     """Await what runs, opening the gates of its world one at a time."""
-    chance, loop = Random(seed), asyncio.get_running_loop()
+    chance = Random(seed)
     task = asyncio.ensure_future(running)
     while not task.done():
-        await asyncio.sleep(0)
-        while loop._ready:  # what the loop has still to do before it would wait
-            await asyncio.sleep(0)
+        await rest()
         if here.gates:
             gate = chance.choice(here.gates)
             if not gate.done():
@@ -225,15 +232,20 @@ def test_every_start_has_one_end(recipe):
     else:
         becomes(lambda: ctx.run(tree, "x"))
 
+    assert still_running(log) == set()
+
+
+def still_running(log):
+    """Give the calls that have started and not ended; each ends once, and starts within its parent."""
     running = set()
     for event in log.events:
         call = event.call
-        if type(event).__name__ == "CallStarted":
+        if isinstance(event, CallStarted):
             assert call.parent is None or call.parent.call_id in running
             running.add(call.call_id)
         else:
             running.remove(call.call_id)
-    assert running == set()
+    return running
 
 
 @laws
@@ -374,28 +386,44 @@ def test_every_step_has_a_place_of_its_own(recipe):
     assert all(path.split("/")[0] == tree.name for path in paths)
 
 
-@few
-@given(async_trees.filter(lambda recipe: build(recipe).node.is_async))
-def test_cancelled_at_any_await_nothing_is_left(recipe):
-    """Cancelled at whichever suspension, a tree ends whole: no task left, every body that began is finished once."""
+@pytest.mark.parametrize("how", ["plain", "twice", "watched", "with a deadline"])
+@settings(deadline=None, max_examples=60)
+@given(recipe=async_trees.filter(lambda recipe: build(recipe).node.is_async))
+def test_cancelled_at_any_await_nothing_is_left(how, recipe):
+    """Cancelled at whichever suspension, a tree ends whole.
+
+    No task is left, every body that began is finished once, every call that was seen to start is seen to end.
+    """
     tree = build(recipe)
     turn, done = 0, False
     while not done:
-        done, log, left = asyncio.run(cancelled_at(tree, turn))
+        done, log, left, running = asyncio.run(cancelled_at(tree, turn, how))
         begun = Counter(value for word, value in log if word == "enter")
         finished = Counter(value for word, value in log if word == "finish")
-        assert (left, finished) == (set(), begun)
+        assert (left, finished, running) == (set(), begun, set())
         turn += 1
 
 
-async def cancelled_at(tree, turn):
+class Slow:
+    """An observer that suspends."""
+
+    async def observe(self, event):
+        await asyncio.sleep(0)
+
+
+async def cancelled_at(tree, turn, how):
     """Run a tree, cancel it at that turn of the loop; say whether it had ended before, what it did and left."""
-    here = steps.World()
+    here, log = steps.World(), EventLog()
     steps.world.set(here)
-    task = asyncio.ensure_future(tree("x"))
+    options = {"watched": {"observers": [log, Slow()]}, "with a deadline": {"deadline": 1_000}}
+    running = context(**options[how]).run(tree, "x") if how in options else tree("x")
+    task = asyncio.ensure_future(running)
     for _ in range(turn):
         await asyncio.sleep(0)
     ended = not task.cancel()
+    if how == "twice":
+        await asyncio.sleep(0)
+        task.cancel()
     (outcome,) = await asyncio.gather(task, return_exceptions=True)
     assert ended or isinstance(outcome, asyncio.CancelledError)
-    return ended, here.log, asyncio.all_tasks() - {asyncio.current_task()}
+    return ended, here.log, asyncio.all_tasks() - {asyncio.current_task()}, still_running(log)

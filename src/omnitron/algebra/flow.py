@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import FunctionType, MethodType
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, Self, TypeVar
 from weakref import ref
 
 from omnitron.algebra.loops import Each
 from omnitron.algebra.making import step_of
 from omnitron.algebra.node import Node, checked_name
 from omnitron.algebra.notes import path_of
-from omnitron.algebra.pickling import reduce_flow
+from omnitron.algebra.pickling import is_fixed, reduce_flow
 from omnitron.algebra.places import On
 from omnitron.algebra.printing import render
 from omnitron.algebra.program import compile_tree
@@ -127,7 +127,7 @@ class BaseFlow(Generic[P, R]):
         """Give this flow under a name, which stands in its paths. A named pipe is a segment of its own."""
         return from_node(self.node.labelled(checked_name(name)))
 
-    def with_meta(self, **changes: Any) -> Any:
+    def with_meta(self, /, **changes: Any) -> Any:
         """Give this flow with other metadata: the fields of `FlowMeta` by name. What is not named stays."""
         unknown = changes.keys() - set(FlowMeta.fields)
         if unknown:
@@ -135,7 +135,7 @@ class BaseFlow(Generic[P, R]):
         node = self.node
         return from_node(node.declaring((node.meta or FlowMeta()).replace(**changes)))
 
-    def bind(self, **fixed: Any) -> Any:
+    def bind(self, /, **fixed: Any) -> Any:
         """Give this flow with some parameters fixed by name; those after them are passed by keyword."""
         if not fixed:
             raise DefinitionError("bind takes the parameters to fix by name: `f.bind(region='eu')`.")
@@ -259,6 +259,10 @@ class BaseFlow(Generic[P, R]):
             missing_capabilities(node, ctx)
         return node.is_async
 
+    def _fixed(self) -> bool:
+        """Say whether the tree holds nothing that can change (asked before worker processes keep it)."""
+        return is_fixed(self.node)
+
     def _where(self, error: BaseException) -> str:
         """Give the path at which an error of this flow was raised (asked by worker processes)."""
         return path_of(error)
@@ -276,6 +280,12 @@ class BaseFlow(Generic[P, R]):
             return f"<{type(self).__name__} {self.name}{signature_text(self.node)}>"
         return f"<{type(self).__name__} {render(self.node, limit=50)}>"
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
         return reduce_flow(self)
 
@@ -289,7 +299,7 @@ class Flow(BaseFlow[P, R]):
 
     __slots__ = ()
 
-    async def acall(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def acall(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call it in a coroutine, for callers that take either colour. It runs in the caller's own task and blocks it."""
         return self._run(*args, **kwargs)  # type: ignore[no-any-return]
 
@@ -300,7 +310,7 @@ class AsyncFlow(BaseFlow[P, R]):
 
     __slots__ = ()
 
-    def acall(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def acall(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Call it: the same as calling the flow."""
         return self._run(*args, **kwargs)
 

@@ -86,7 +86,7 @@ class Each(Node):
             "fold": self.fold,
             "start": self.start,
             "enter": runtime.item_frame if w.seen else None,
-            "leave": runtime.reset_watch if w.seen else None,
+            "leave": runtime.leave_frame if w.seen else None,
         }
         run = w.bind(runtime.each_async if self.body.is_async else runtime.each_threads)
         bound = self.threads or self.concurrency or DEFAULT_CONCURRENCY

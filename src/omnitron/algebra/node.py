@@ -206,6 +206,12 @@ class Node:
 
         return render(self, limit=50)
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
         from omnitron.algebra.pickling import reduce_node
 

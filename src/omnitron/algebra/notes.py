@@ -63,6 +63,7 @@ def path_of(error: BaseException, program: Program | None = None, place: int | N
     parts: list[str] = []
     best = None if program is None or place is None else program.known_paths()[place][0]
     started = set() if program is None else {id(program)}
+    roots: set[tuple[int, bool]] = set()
     for loader, line in own_frames(error.__traceback__):
         if isinstance(loader, str):
             return "/".join([*parts, *([best] if best else []), loader])
@@ -79,8 +80,10 @@ def path_of(error: BaseException, program: Program | None = None, place: int | N
                 parts.append(best)
             program, best = here, None
             started.add(id(here))
-        elif loader.piece == 0:
-            break
+        if loader.piece == 0:
+            if (id(here), loader.seen) in roots:
+                break
+            roots.add((id(here), loader.seen))
         place = here.place(loader.piece, line, seen=loader.seen)
         best = best if place is None else here.known_paths()[place][0]
     if best is not None:

@@ -6,13 +6,13 @@ A flat list, children before parents, so that neither a long pipe nor a deep tre
 from __future__ import annotations
 
 import sys
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from omnitron.algebra.node import Node, fill
 from omnitron.errors import Unpicklable
 
-__all__ = ["find_name", "reduce_flow", "reduce_node"]
+__all__ = ["find_name", "is_fixed", "reduce_flow", "reduce_node"]
 
 
 def find_name(module: Any, qualname: Any) -> Any:
@@ -124,6 +124,25 @@ def load_node(rows: tuple[tuple[Any, ...], ...]) -> Node:
         node._setup(fields, label, meta)
         made.append(node)
     return made[-1]
+
+
+FIXED = (str, bytes, int, float, bool, type(None), type, FunctionType, BuiltinFunctionType)
+
+
+def is_fixed(root: Node) -> bool:
+    """Say whether a tree holds only functions and constants, so that it is the same whenever it is pickled."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        stack += node.children
+        values = [getattr(node, name) for name in node.fields]
+        while values:
+            value = values.pop()
+            if isinstance(value, tuple):
+                values += value
+            elif not isinstance(value, (*FIXED, Node)):
+                return False
+    return True
 
 
 def reduce_flow(flow: Any) -> tuple[Any, ...]:

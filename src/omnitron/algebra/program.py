@@ -117,7 +117,7 @@ class Program:
 
     # What happens when something watches
 
-    def watched(self, *args: Any, **kwargs: Any) -> Any:
+    def watched(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the flow as a call that is seen; for an async flow give the coroutine."""
         node = self.node
         if self.seen_run is None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
@@ -19,7 +20,7 @@ from omnitron.model import Capability, covers
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
 from omnitron.runtime.options import PLAIN, Runtime, read_options
-from omnitron.runtime.watching import Frame, Run, watch
+from omnitron.runtime.watching import Frame, Run, leave_frame, watch
 
 __all__ = ["Context", "Key", "Runtime", "context", "current_context", "enter_run"]
 
@@ -174,6 +175,12 @@ class Context:
             else f"context({inside}{', ' if inside else ''}capabilities={set(held) or 'set()'})"
         )
 
+    def __copy__(self) -> Context:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Context:
+        return self
+
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             "a context cannot be pickled: it carries what belongs to this process. Send the values you need."
@@ -278,8 +285,9 @@ async def run_async(ctx: Context, frame: Frame | None, flow: Any, args: tuple[An
 
         return await before_deadline(ctx.runtime.deadline, ctx.runtime.clock, flow, args, kwargs)
     finally:
-        watch.reset(watch_token)
-        current.reset(context_token)
+        leave_frame(watch_token)
+        with suppress(ValueError):
+            current.reset(context_token)
 
 
 def check_observers(runtime: Runtime, flow: Any, *, is_async: bool) -> None:

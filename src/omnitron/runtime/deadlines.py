@@ -8,6 +8,7 @@ from typing import Any
 
 from omnitron.errors import DeadlineExceeded
 from omnitron.model import Clock
+from omnitron.runtime.clock import SYSTEM_CLOCK
 
 __all__ = ["before_deadline"]
 
@@ -29,14 +30,19 @@ async def before_deadline(
     assert task is not None
     passed = False
 
-    async def alarm() -> None:
+    def ring() -> None:
         nonlocal passed
-        while (rest := deadline - clock.monotonic()) > 0:
-            await clock.sleep(rest)
         passed = True
         task.cancel()
 
-    watcher = asyncio.ensure_future(alarm())
+    async def alarm() -> None:
+        while (rest := deadline - clock.monotonic()) > 0:
+            await clock.sleep(rest)
+        ring()
+
+    watcher: asyncio.TimerHandle | asyncio.Task[None]
+    loop = asyncio.get_running_loop()
+    watcher = loop.call_later(left, ring) if clock is SYSTEM_CLOCK else loop.create_task(alarm())
     try:
         result = await fn(*args, **kwargs)
     except asyncio.CancelledError as error:
@@ -51,6 +57,8 @@ async def before_deadline(
         raise
     finally:
         watcher.cancel()
+        if isinstance(watcher, asyncio.Task):
+            await asyncio.wait({watcher})
     if passed:
         await swallow_own_cancel(task)
     return result

@@ -41,7 +41,9 @@ async def in_thread(fn: Callable[..., Any], call: Callable[[], Any]) -> Any:
     except asyncio.CancelledError:
         import logging
 
-        logging.getLogger("omnitron").warning("a cancelled flow goes on in its thread, which cannot be stopped: %r", fn)
+        logging.getLogger("omnitron").warning(
+            "a cancelled flow goes on in its thread, which cannot be stopped: %s", name_of(fn)
+        )
         raise
     if error is not None:
         try:
@@ -49,6 +51,11 @@ async def in_thread(fn: Callable[..., Any], call: Callable[[], Any]) -> Any:
         finally:
             del error
     return value
+
+
+def name_of(fn: Any) -> str:
+    """Give the name that a reader knows a function by."""
+    return str(getattr(fn, "__qualname__", None) or fn)
 
 
 def settle(context: Any, call: Callable[[], Any]) -> tuple[BaseException | None, Any]:

@@ -21,7 +21,7 @@ from omnitron.runtime.watching import Frame, Run, read_watch, watch
 
 __all__ = ["Answer", "pack", "raise_remote", "replay", "unpack_answer", "work"]
 
-flows_packed: WeakKeyDictionary[Any, bytes] = WeakKeyDictionary()
+flows_packed: WeakKeyDictionary[Any, tuple[bytes, bool]] = WeakKeyDictionary()
 
 
 class Answer:
@@ -42,13 +42,15 @@ def pack(flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
     Raises:
         Unpicklable: says which part cannot, and why.
     """
-    packed = flows_packed.get(flow)
+    packed, fixed = flows_packed.get(flow, (None, False))
     if packed is None:
-        packed = flows_packed[flow] = dumps(flow, f"the flow {flow.name!r}")
+        packed, fixed = dumps(flow, f"the flow {flow.name!r}"), flow._fixed()
+        if fixed:
+            flows_packed[flow] = packed, fixed
     arguments = dumps((args, kwargs), f"an argument of {flow.name!r}")
     frame = read_watch()
     place = None if frame is None else (frame.run.id, frame.path, frame.named, bool(frame.run.observers))
-    return dumps((packed, arguments, environment(current_context()), place), "the job")
+    return dumps((packed, fixed, arguments, environment(current_context()), place), "the job")
 
 
 def dumps(value: Any, what: str) -> bytes:
@@ -117,12 +119,14 @@ def answer_to(payload: bytes, loaded: dict[bytes, Any]) -> bytes:
     events: list[Event] = []
     flow: Any = None
     try:
-        packed, arguments, env, place = pickle.loads(payload)
+        packed, fixed, arguments, env, place = pickle.loads(payload)
         flow = loaded.get(packed)
         if flow is None:
-            if len(loaded) >= 64:
-                loaded.clear()
-            flow = loaded[packed] = pickle.loads(packed)
+            flow = pickle.loads(packed)
+            if fixed:
+                if len(loaded) >= 64:
+                    loaded.clear()
+                loaded[packed] = flow
         args, kwargs = pickle.loads(arguments)
         value = run_job(flow, args, kwargs, env, place, events)
     except SystemExit as error:

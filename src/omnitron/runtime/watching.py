@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+from contextlib import suppress
+from contextvars import ContextVar, Token
 from itertools import count
 from types import CodeType, FunctionType
 from typing import Any
@@ -73,7 +74,8 @@ class Run:
                 report(observer, event, error)
 
     async def notify_async(self, event: Event) -> None:
-        """Tell every observer in order, awaiting those that are asynchronous."""
+        """Tell every observer in order, awaiting those that are asynchronous; all are told before a cancellation leaves."""
+        interrupted: BaseException | None = None
         for observer in self.observers:
             try:
                 later = observer.observe(event)
@@ -81,6 +83,10 @@ class Run:
                     await later
             except Exception as error:
                 report(observer, event, error)
+            except BaseException as error:
+                interrupted = error
+        if interrupted is not None:
+            raise interrupted
 
 
 class Frame:
@@ -223,6 +229,12 @@ def item_frame(index: int) -> Any:
     return set_watch(Frame(frame.run, f"{frame.path}[{index}]", frame.call, body=False))
 
 
+def leave_frame(token: Token[Frame | None]) -> None:
+    """Leave a frame inside a coroutine, which may be closed in another context than it ran in: then there is nothing to do."""
+    with suppress(ValueError):
+        reset_watch(token)
+
+
 def see(site: Site, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Call `fn` as the boundary `site` beneath the running frame."""
     parent = read_watch()
@@ -258,7 +270,7 @@ async def run_inside_async(frame: Frame, fn: Callable[..., Any], args: tuple[Any
     try:
         return await fn(*args, **kwargs)
     finally:
-        reset_watch(token)
+        leave_frame(token)
 
 
 def run_seen(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -294,10 +306,11 @@ async def run_seen_async(
     run, call = frame.run, frame.call
     assert call is not None
     stand_in = run.admit(call)
-    if run.observers:
-        await run.notify_async(CallStarted(call))
-    started = run.clock.monotonic()
+    started = call.started_s
     try:
+        if run.observers:
+            await run.notify_async(CallStarted(call))
+            started = run.clock.monotonic()
         if stand_in is None:
             token = set_watch(frame)
             try:
@@ -305,7 +318,7 @@ async def run_seen_async(
                 if awaits:
                     output = await output
             finally:
-                reset_watch(token)
+                leave_frame(token)
         else:
             output = stand_in.value
     except BaseException as error:

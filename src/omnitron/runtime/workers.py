@@ -9,6 +9,7 @@ used because it cannot end one job: see `docs/decisions/`. Read next: `omnitron.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
 import signal
@@ -55,6 +56,7 @@ class Pool:
 
     async def open(self) -> None:
         """Tie the pool's end to the end of its loop."""
+        atexit.register(self.close)
         self.keeper = closes_with_loop(self)
         await anext(self.keeper)
 
@@ -98,6 +100,7 @@ class Pool:
 
     def close(self) -> None:
         """End every worker and wait for their threads."""
+        atexit.unregister(self.close)
         with self.changed:
             self.closed = True
             for worker in self.workers:
@@ -192,7 +195,7 @@ class Worker:
         """Start the process; give the connection to it."""
         spawn = get_context("spawn")
         mine, its = spawn.Pipe()
-        process = spawn.Process(target=work, args=(its,), name="omnitron-worker", daemon=True)
+        process = spawn.Process(target=work, args=(its,), name="omnitron-worker")
         before = (
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
         )
