@@ -230,7 +230,7 @@ def item_frame(index: int) -> Any:
 
 
 def leave_frame(token: Token[Frame | None]) -> None:
-    """Leave a frame inside a coroutine, which may be closed in another context than it ran in: then there is nothing to do."""
+    """Leave a frame inside a coroutine; one that is closed in another context than it ran in leaves nothing behind."""
     with suppress(ValueError):
         reset_watch(token)
 
