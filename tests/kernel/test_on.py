@@ -1,10 +1,10 @@
 """Another place for the work: `on("thread")`, `on("process")`, and executors."""
 
 import asyncio
-import subprocess
-import sys
 import contextvars
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -282,7 +282,7 @@ def test_a_cancelled_process_runs_its_finally(tmp_path):
 
     async def main():
         task = asyncio.create_task(flow(places.hold).on("process")((str(begun), str(ended))))
-        while not begun.exists():
+        while not begun.exists():  # noqa: ASYNC110 - the other process tells by a file
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

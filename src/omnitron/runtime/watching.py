@@ -109,16 +109,21 @@ class Frame:
 
 
 class Site:
-    """A boundary of the tree, known before anything runs: its last path segment and its node."""
+    """A boundary of the tree, known before anything runs: its last path segment and its node.
 
-    __slots__ = ("awaits", "body", "flow", "node", "segment")
+    `body` says that it runs a user's function, `awaits` that it is a coroutine function, `urgent` that it belongs to a
+    `finally`: a cancellation that arrives while observers are told of its start does not keep it from running.
+    """
 
-    def __init__(self, segment: str, flow: str, node: Any, *, body: bool, awaits: bool) -> None:
+    __slots__ = ("awaits", "body", "flow", "node", "segment", "urgent")
+
+    def __init__(self, segment: str, flow: str, node: Any, *, body: bool, awaits: bool, urgent: bool = False) -> None:
         self.segment = segment
         self.flow = flow
         self.node = node
         self.body = body
         self.awaits = awaits
+        self.urgent = urgent
 
 
 watch: ContextVar[Frame | None] = ContextVar("omnitron_watch", default=None)
@@ -252,7 +257,7 @@ async def see_async(site: Site, fn: Callable[..., Any], /, *args: Any, **kwargs:
     parent = read_watch()
     assert parent is not None
     frame = child_frame(parent, parent.path if parent.named else f"{parent.path}/{site.segment}", site, args, kwargs)
-    return await run_seen_async(frame, fn, args, kwargs, awaits=site.awaits)
+    return await run_seen_async(frame, fn, args, kwargs, awaits=site.awaits, urgent=site.urgent)
 
 
 def run_inside(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -300,16 +305,28 @@ def run_seen(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs
 
 
 async def run_seen_async(
-    frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, awaits: bool = True
+    frame: Frame,
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    awaits: bool = True,
+    urgent: bool = False,
 ) -> Any:
     """Run one call of an async run inside its frame, with its events; `awaits` says whether `fn` is asynchronous."""
     run, call = frame.run, frame.call
     assert call is not None
     stand_in = run.admit(call)
     started = call.started_s
+    interrupted: BaseException | None = None
     try:
         if run.observers:
-            await run.notify_async(CallStarted(call))
+            try:
+                await run.notify_async(CallStarted(call))
+            except BaseException as error:
+                if not urgent:
+                    raise
+                interrupted = error
             started = run.clock.monotonic()
         if stand_in is None:
             token = set_watch(frame)
@@ -321,6 +338,8 @@ async def run_seen_async(
                 leave_frame(token)
         else:
             output = stand_in.value
+        if interrupted is not None:
+            raise interrupted
     except BaseException as error:
         if run.observers:
             await run.notify_async(CallFailed(call, error, run.clock.monotonic() - started))
