@@ -55,6 +55,7 @@ from omnitron.model import (
     Inputs,
     Observer,
     Ok,
+    Outcome,
     Random,
     Replace,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "Observer",
     "Ok",
     "OmnitronError",
+    "Outcome",
     "Random",
     "RemoteError",
     "Replace",

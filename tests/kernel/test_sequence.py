@@ -193,3 +193,12 @@ def test_types_that_cannot_meet_are_refused_at_composition():
 
     with pytest.raises(DefinitionError, match="listed"):
         listed | parse
+
+
+@pytest.mark.parametrize("wrong", [lambda a, b: a, lambda: 1, lambda a, *, k: a], ids=["two", "none", "keyword"])
+def test_a_later_step_takes_one_value(wrong):
+    """A step that cannot be called with the one value before it is refused at composition, on either way of piping."""
+    with pytest.raises(DefinitionError):
+        parse | wrong
+    with pytest.raises(DefinitionError):
+        sequence(parse, flow(wrong))

@@ -5,8 +5,9 @@ A new combinator is a subclass of `Node` with slots and `emit`; `from_node` make
 """
 
 from omnitron.algebra.branching import Gather, Parallel, TryWith, When
-from omnitron.algebra.combinators import gather, identity, parallel, rewrite, sequence, try_with, walk, when
+from omnitron.algebra.combinators import gather, identity, rewrite, sequence, try_with, walk, when
 from omnitron.algebra.factory import flow
+from omnitron.algebra.fanout import parallel
 from omnitron.algebra.flow import AsyncFlow, Flow, from_node
 from omnitron.algebra.loops import Each
 from omnitron.algebra.node import Node

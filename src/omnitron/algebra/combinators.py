@@ -3,30 +3,183 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, overload
 
-from omnitron.algebra.branching import Gather, Parallel, TryWith, When
-from omnitron.algebra.flow import BaseFlow, as_step, check_neighbours, from_node
+from omnitron.algebra.branching import Gather, TryWith, When
+from omnitron.algebra.fanout import flow_node
+from omnitron.algebra.flow import BaseFlow, as_step, from_node
+from omnitron.algebra.neighbours import check_neighbours
 from omnitron.algebra.node import Node, walk_nodes
 from omnitron.algebra.steps import Identity, Sequence
 from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta
 
-__all__ = ["gather", "identity", "parallel", "rewrite", "sequence", "try_with", "walk", "when"]
+if TYPE_CHECKING:
+    from typing import Concatenate, TypeVar
 
-identity: Any = from_node(Identity(meta=FlowMeta(description="Give the one value that comes in.")))
+    from omnitron.algebra.flow import AsyncFlow, Flow
+    from omnitron.algebra.signatures import (
+        R1,
+        R2,
+        R3,
+        R4,
+        R5,
+        R6,
+        R7,
+        R8,
+        A,
+        AnyCall,
+        AnyStep,
+        AsyncCall,
+        AsyncStep,
+        B,
+        Caught,
+        IdentityFlow,
+        Later,
+        P,
+        SyncCall,
+        SyncStep,
+        T,
+    )
+    from omnitron.model import Failure, Inputs
+
+    F = TypeVar("F", bound=BaseFlow[..., Any])
+
+__all__ = ["gather", "identity", "rewrite", "sequence", "try_with", "walk", "when"]
+
+identity: IdentityFlow = from_node(Identity(meta=FlowMeta(description="Give the one value that comes in.")))
 
 
-def flow_node(value: Any, where: str) -> Node:
-    """Give the node of a flow; refuse anything else."""
-    if isinstance(value, BaseFlow):
-        return value.node
-    shown = getattr(value, "__name__", None) or repr(value)
-    hint = f"Write `flow({shown})`." if callable(value) else "Make one by `flow`."
-    raise DefinitionError(f"{where} takes flows, got {shown}, a {type(value).__name__}. {hint}")
-
-
-def sequence(*flows: Callable[..., Any]) -> Any:
+@overload
+def sequence(f1: SyncCall[P, R1], /) -> Flow[P, R1]: ...
+@overload
+def sequence(f1: AsyncCall[P, R1], /) -> AsyncFlow[P, R1]: ...
+@overload
+def sequence(f1: SyncCall[P, R1], f2: SyncStep[R1, R2], /) -> Flow[P, R2]: ...
+@overload
+def sequence(f1: AsyncCall[P, R1], f2: AnyStep[R1, R2], /) -> AsyncFlow[P, R2]: ...
+@overload
+def sequence(f1: AnyCall[P, R1], f2: AsyncStep[R1, R2], /) -> AsyncFlow[P, R2]: ...
+@overload
+def sequence(f1: SyncCall[P, R1], f2: SyncStep[R1, R2], f3: SyncStep[R2, R3], /) -> Flow[P, R3]: ...
+@overload
+def sequence(f1: AsyncCall[P, R1], f2: AnyStep[R1, R2], f3: AnyStep[R2, R3], /) -> AsyncFlow[P, R3]: ...
+@overload
+def sequence(f1: AnyCall[P, R1], f2: AsyncStep[R1, R2], f3: AnyStep[R2, R3], /) -> AsyncFlow[P, R3]: ...
+@overload
+def sequence(f1: AnyCall[P, R1], f2: AnyStep[R1, R2], f3: AsyncStep[R2, R3], /) -> AsyncFlow[P, R3]: ...
+@overload
+def sequence(
+    f1: SyncCall[P, R1], f2: SyncStep[R1, R2], f3: SyncStep[R2, R3], f4: SyncStep[R3, R4], /
+) -> Flow[P, R4]: ...
+@overload
+def sequence(
+    f1: AnyCall[P, R1], f2: AnyStep[R1, R2], f3: AnyStep[R2, R3], f4: AnyStep[R3, R4], /
+) -> AsyncFlow[P, R4]: ...
+@overload
+def sequence(
+    f1: SyncCall[P, R1], f2: SyncStep[R1, R2], f3: SyncStep[R2, R3], f4: SyncStep[R3, R4], f5: SyncStep[R4, R5], /
+) -> Flow[P, R5]: ...
+@overload
+def sequence(
+    f1: AnyCall[P, R1], f2: AnyStep[R1, R2], f3: AnyStep[R2, R3], f4: AnyStep[R3, R4], f5: AnyStep[R4, R5], /
+) -> AsyncFlow[P, R5]: ...
+@overload
+def sequence(
+    f1: SyncCall[P, R1],
+    f2: SyncStep[R1, R2],
+    f3: SyncStep[R2, R3],
+    f4: SyncStep[R3, R4],
+    f5: SyncStep[R4, R5],
+    f6: SyncStep[R5, R6],
+    /,
+) -> Flow[P, R6]: ...
+@overload
+def sequence(
+    f1: AnyCall[P, R1],
+    f2: AnyStep[R1, R2],
+    f3: AnyStep[R2, R3],
+    f4: AnyStep[R3, R4],
+    f5: AnyStep[R4, R5],
+    f6: AnyStep[R5, R6],
+    /,
+) -> AsyncFlow[P, R6]: ...
+@overload
+def sequence(
+    f1: SyncCall[P, R1],
+    f2: SyncStep[R1, R2],
+    f3: SyncStep[R2, R3],
+    f4: SyncStep[R3, R4],
+    f5: SyncStep[R4, R5],
+    f6: SyncStep[R5, R6],
+    f7: SyncStep[R6, R7],
+    /,
+) -> Flow[P, R7]: ...
+@overload
+def sequence(
+    f1: AnyCall[P, R1],
+    f2: AnyStep[R1, R2],
+    f3: AnyStep[R2, R3],
+    f4: AnyStep[R3, R4],
+    f5: AnyStep[R4, R5],
+    f6: AnyStep[R5, R6],
+    f7: AnyStep[R6, R7],
+    /,
+) -> AsyncFlow[P, R7]: ...
+@overload
+def sequence(
+    f1: SyncCall[P, R1],
+    f2: SyncStep[R1, R2],
+    f3: SyncStep[R2, R3],
+    f4: SyncStep[R3, R4],
+    f5: SyncStep[R4, R5],
+    f6: SyncStep[R5, R6],
+    f7: SyncStep[R6, R7],
+    f8: SyncStep[R7, R8],
+    /,
+) -> Flow[P, R8]: ...
+@overload
+def sequence(
+    f1: AnyCall[P, R1],
+    f2: AnyStep[R1, R2],
+    f3: AnyStep[R2, R3],
+    f4: AnyStep[R3, R4],
+    f5: AnyStep[R4, R5],
+    f6: AnyStep[R5, R6],
+    f7: AnyStep[R6, R7],
+    f8: AnyStep[R7, R8],
+    /,
+) -> AsyncFlow[P, R8]: ...
+@overload
+def sequence(
+    f1: SyncCall[P, R1],
+    f2: SyncStep[R1, R2],
+    f3: SyncStep[R2, R3],
+    f4: SyncStep[R3, R4],
+    f5: SyncStep[R4, R5],
+    f6: SyncStep[R5, R6],
+    f7: SyncStep[R6, R7],
+    f8: SyncStep[R7, R8],
+    f9: SyncStep[R8, Any],
+    /,
+    *rest: SyncCall[..., Any],
+) -> Flow[P, Any]: ...
+@overload
+def sequence(
+    f1: AnyCall[P, R1],
+    f2: AnyStep[R1, R2],
+    f3: AnyStep[R2, R3],
+    f4: AnyStep[R3, R4],
+    f5: AnyStep[R4, R5],
+    f6: AnyStep[R5, R6],
+    f7: AnyStep[R6, R7],
+    f8: AnyStep[R7, R8],
+    f9: AnyStep[R8, Any],
+    /,
+    *rest: AnyCall[..., Any],
+) -> AsyncFlow[P, Any]: ...
+def sequence(*flows: Any) -> Any:
     """Run flows one after the other, each with the result of the one before it; the same as `a | b | c`.
 
     Laws:
@@ -37,25 +190,27 @@ def sequence(*flows: Callable[..., Any]) -> Any:
     nodes = [as_step(flow) for flow in flows]
     if len(nodes) == 1:
         return from_node(nodes[0])
-    for left, right in zip(nodes, nodes[1:], strict=False):
+    for left, right in pairwise(nodes):
         check_neighbours(left, right)
     return from_node(Sequence(tuple(nodes)))
 
 
-def parallel(*flows: Any, mode: str = "raise", threads: int | None = None) -> Any:
-    """Run flows with the same arguments; give a tuple of their results in order.
-
-    Async flows run at once: the first error cancels the others, which are awaited, then it leaves with a note that lists
-    what else was raised. Sync flows run one after the other unless `threads` are given; then running ones are awaited.
-
-    Args:
-        *flows: at least one.
-        mode: "raise", or "collect" for a tuple of `Ok(value)` and `Failure(error, input, path)`.
-        threads: on how many threads to run sync flows.
-    """
-    return from_node(Parallel(tuple(flow_node(flow, "parallel") for flow in flows), mode, threads))
-
-
+@overload
+def gather(
+    record: Callable[..., T], /, *, threads: int | None = None, **flows: SyncStep[A, object]
+) -> Flow[[A], T]: ...
+@overload
+def gather(
+    record: Callable[..., T], /, *, threads: int | None = None, **flows: AnyStep[A, object]
+) -> AsyncFlow[[A], T]: ...
+@overload
+def gather(
+    record: Callable[..., T], /, *, threads: int | None = None, **flows: SyncCall[Concatenate[A, B, P], object]
+) -> Flow[Concatenate[A, B, P], T]: ...
+@overload
+def gather(
+    record: Callable[..., T], /, *, threads: int | None = None, **flows: AnyCall[Concatenate[A, B, P], object]
+) -> AsyncFlow[Concatenate[A, B, P], T]: ...
 def gather(record: Any, /, *, threads: int | None = None, **flows: Any) -> Any:
     """Run flows with the same arguments; fill a record with their results by name.
 
@@ -79,7 +234,45 @@ def gather(record: Any, /, *, threads: int | None = None, **flows: Any) -> Any:
     return from_node(Gather(record, tuple(nodes), tuple(nodes.values()), threads))
 
 
-def when(test: Callable[..., Any], then: Any, else_: Any = None) -> Any:
+@overload
+def when(test: Callable[[A], bool], then: SyncStep[A, A], else_: None = None) -> Flow[[A], A]: ...
+@overload
+def when(test: Callable[[A], bool], then: AsyncStep[A, A], else_: None = None) -> AsyncFlow[[A], A]: ...
+@overload
+def when(test: Callable[[A], Later[bool]], then: AnyStep[A, A], else_: None = None) -> AsyncFlow[[A], A]: ...
+@overload
+def when(test: Callable[[A], bool], then: SyncStep[A, R1], else_: SyncStep[A, R2]) -> Flow[[A], R1 | R2]: ...
+@overload
+def when(test: Callable[[A], bool], then: AsyncStep[A, R1], else_: AnyStep[A, R2]) -> AsyncFlow[[A], R1 | R2]: ...
+@overload
+def when(test: Callable[[A], bool], then: AnyStep[A, R1], else_: AsyncStep[A, R2]) -> AsyncFlow[[A], R1 | R2]: ...
+@overload
+def when(test: Callable[[A], Later[bool]], then: AnyStep[A, R1], else_: AnyStep[A, R2]) -> AsyncFlow[[A], R1 | R2]: ...
+@overload
+def when(
+    test: Callable[Concatenate[A, B, P], bool],
+    then: SyncCall[Concatenate[A, B, P], R1],
+    else_: SyncCall[Concatenate[A, B, P], R2],
+) -> Flow[Concatenate[A, B, P], R1 | R2]: ...
+@overload
+def when(
+    test: Callable[Concatenate[A, B, P], bool],
+    then: AsyncCall[Concatenate[A, B, P], R1],
+    else_: AnyCall[Concatenate[A, B, P], R2],
+) -> AsyncFlow[Concatenate[A, B, P], R1 | R2]: ...
+@overload
+def when(
+    test: Callable[Concatenate[A, B, P], bool],
+    then: AnyCall[Concatenate[A, B, P], R1],
+    else_: AsyncCall[Concatenate[A, B, P], R2],
+) -> AsyncFlow[Concatenate[A, B, P], R1 | R2]: ...
+@overload
+def when(
+    test: Callable[Concatenate[A, B, P], Later[bool]],
+    then: AnyCall[Concatenate[A, B, P], R1],
+    else_: AnyCall[Concatenate[A, B, P], R2],
+) -> AsyncFlow[Concatenate[A, B, P], R1 | R2]: ...
+def when(test: Any, then: Any, else_: Any = None) -> Any:
     """Run `then` where `test` is true of the arguments, else `else_`; without it the input itself is the result.
 
     Args:
@@ -98,6 +291,78 @@ def when(test: Callable[..., Any], then: Any, else_: Any = None) -> Any:
     return from_node(When(test_node, then_node, None if else_ is None else flow_node(else_, "when")))
 
 
+@overload
+def try_with(
+    body: SyncCall[P, R1], catch: SyncStep[Failure, R2], finally_: None = None, *, on: Caught = Exception
+) -> Flow[P, R1 | R2]: ...
+@overload
+def try_with(
+    body: AsyncCall[P, R1], catch: AnyStep[Failure, R2], finally_: None = None, *, on: Caught = Exception
+) -> AsyncFlow[P, R1 | R2]: ...
+@overload
+def try_with(
+    body: AnyCall[P, R1], catch: AsyncStep[Failure, R2], finally_: None = None, *, on: Caught = Exception
+) -> AsyncFlow[P, R1 | R2]: ...
+@overload
+def try_with(
+    body: SyncStep[A, R1], catch: None = None, *, finally_: SyncStep[A, object], on: Caught = Exception
+) -> Flow[[A], R1]: ...
+@overload
+def try_with(
+    body: AsyncStep[A, R1], catch: None = None, *, finally_: AnyStep[A, object], on: Caught = Exception
+) -> AsyncFlow[[A], R1]: ...
+@overload
+def try_with(
+    body: AnyStep[A, R1], catch: None = None, *, finally_: AsyncStep[A, object], on: Caught = Exception
+) -> AsyncFlow[[A], R1]: ...
+@overload
+def try_with(
+    body: SyncStep[A, R1], catch: SyncStep[Failure, R2], finally_: SyncStep[A, object], *, on: Caught = Exception
+) -> Flow[[A], R1 | R2]: ...
+@overload
+def try_with(
+    body: AsyncStep[A, R1], catch: AnyStep[Failure, R2], finally_: AnyStep[A, object], *, on: Caught = Exception
+) -> AsyncFlow[[A], R1 | R2]: ...
+@overload
+def try_with(
+    body: AnyStep[A, R1], catch: AsyncStep[Failure, R2], finally_: AnyStep[A, object], *, on: Caught = Exception
+) -> AsyncFlow[[A], R1 | R2]: ...
+@overload
+def try_with(
+    body: AnyStep[A, R1], catch: AnyStep[Failure, R2], finally_: AsyncStep[A, object], *, on: Caught = Exception
+) -> AsyncFlow[[A], R1 | R2]: ...
+@overload
+def try_with(
+    body: SyncCall[Concatenate[A, B, P], R1],
+    catch: None = None,
+    *,
+    finally_: SyncStep[Inputs, object],
+    on: Caught = Exception,
+) -> Flow[Concatenate[A, B, P], R1]: ...
+@overload
+def try_with(
+    body: AnyCall[Concatenate[A, B, P], R1],
+    catch: None = None,
+    *,
+    finally_: AnyStep[Inputs, object],
+    on: Caught = Exception,
+) -> AsyncFlow[Concatenate[A, B, P], R1]: ...
+@overload
+def try_with(
+    body: SyncCall[Concatenate[A, B, P], R1],
+    catch: SyncStep[Failure, R2],
+    finally_: SyncStep[Inputs, object],
+    *,
+    on: Caught = Exception,
+) -> Flow[Concatenate[A, B, P], R1 | R2]: ...
+@overload
+def try_with(
+    body: AnyCall[Concatenate[A, B, P], R1],
+    catch: AnyStep[Failure, R2],
+    finally_: AnyStep[Inputs, object],
+    *,
+    on: Caught = Exception,
+) -> AsyncFlow[Concatenate[A, B, P], R1 | R2]: ...
 def try_with(body: Any, catch: Any = None, finally_: Any = None, *, on: Any = Exception) -> Any:
     """Run `body`; when it raises give what `catch` makes of the `Failure`; in any case run `finally_`.
 
@@ -115,7 +380,7 @@ def try_with(body: Any, catch: Any = None, finally_: Any = None, *, on: Any = Ex
     return from_node(TryWith(flow_node(body, "try_with"), catch_node, final_node, on))
 
 
-def walk(flow: Any) -> Iterator[tuple[str, Node]]:
+def walk(flow: BaseFlow[..., Any] | Node) -> Iterator[tuple[str, Node]]:
     """Give every node of a flow with its path, each before its children, in the order in which they run.
 
     Example:
@@ -126,7 +391,7 @@ def walk(flow: Any) -> Iterator[tuple[str, Node]]:
     return walk_nodes(flow if isinstance(flow, Node) else flow_node(flow, "walk"))
 
 
-def rewrite(flow: Any, change: Callable[[Node], Any]) -> Any:
+def rewrite(flow: F, change: Callable[[Node], Node | BaseFlow[..., Any]]) -> F:
     """Give the flow in which `change` was applied to every node, children first.
 
     Names and metadata of nodes stay where `change` gives a node without any of its own.
@@ -151,13 +416,13 @@ def rewrite(flow: Any, change: Callable[[Node], Any]) -> Any:
         same = all(a is b for a, b in zip(new, children, strict=True))
         before = node if same else node.rebuild(new)
         done[id(node)] = keep_names(change(before), before)
-    return from_node(done[id(root)])
+    rewritten: F = from_node(done[id(root)])
+    return rewritten
 
 
-def keep_names(after: Any, before: Node) -> Node:
+def keep_names(change: Any, before: Node) -> Node:
     """Give a rewritten node the name and metadata of the one before, unless it has its own."""
-    if isinstance(after, BaseFlow):
-        after = after.node
+    after = change.node if isinstance(change, BaseFlow) else change
     if not isinstance(after, Node):
         raise DefinitionError(
             f"rewrite: the function gives a node or a flow for each node, got {after!r} for {before.name!r}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from omnitron.algebra.flow import BaseFlow, from_node
 from omnitron.algebra.making import step_of
@@ -12,11 +12,39 @@ from omnitron.errors import DefinitionError
 from omnitron.model import Capability, Effect, FlowExample, FlowMeta
 from omnitron.runtime import adopt_factory
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Literal, Unpack
+
+    from omnitron.algebra.flow import AsyncFlow, Flow
+    from omnitron.algebra.signatures import AsyncDecorator, Decorator, Later, Options, P, R, SyncDecorator, Untyped
+
 __all__ = ["flow"]
 
 MISSING: Any = object()
 
 
+# See Note [Later first] for the overlapping overloads.
+
+
+@overload
+def flow(fn: Callable[P, Untyped], /, *, colour: None = None, **options: Unpack[Options]) -> Flow[P, Any]: ...
+@overload
+def flow(fn: Callable[P, Later[R]], /, *, colour: None = None, **options: Unpack[Options]) -> AsyncFlow[P, R]: ...  # type: ignore[overload-overlap]
+@overload
+def flow(fn: Callable[P, R], /, *, colour: None = None, **options: Unpack[Options]) -> Flow[P, R]: ...
+@overload
+def flow(fn: Callable[P, R], /, *, colour: Literal["sync"], **options: Unpack[Options]) -> Flow[P, R]: ...
+@overload
+def flow(
+    fn: Callable[P, Awaitable[R]], /, *, colour: Literal["async"], **options: Unpack[Options]
+) -> AsyncFlow[P, R]: ...
+@overload
+def flow(*, colour: None = None, **options: Unpack[Options]) -> Decorator: ...
+@overload
+def flow(*, colour: Literal["sync"], **options: Unpack[Options]) -> SyncDecorator: ...
+@overload
+def flow(*, colour: Literal["async"], **options: Unpack[Options]) -> AsyncDecorator: ...
 def flow(
     fn: Any = MISSING,
     /,
@@ -70,19 +98,23 @@ def flow(
     if name is not None:
         checked_name(name)
 
-    def make(function: Any) -> Any:
-        if isinstance(function, BaseFlow):
-            if meta is None and name is None and colour is None:
-                return function
-            if colour is not None and (colour == "async") != function.node.is_async:
-                raise DefinitionError(
-                    f"{function.name!r} is a flow of the other colour already; `colour` is for plain callables."
-                )
-            node = function.node if meta is None else function.node.declaring(meta)
-            return from_node(node if name is None else node.labelled(name))
-        return from_node(step_of(function, colour, name, meta))
+    if fn is MISSING:
+        return lambda function: made_of(function, name, meta, colour)
+    return made_of(fn, name, meta, colour)
 
-    return make if fn is MISSING else make(fn)
+
+def made_of(function: Any, name: str | None, meta: FlowMeta | None, colour: str | None) -> Any:
+    """Give the flow of a function, or a flow with what is declared beside it."""
+    if not isinstance(function, BaseFlow):
+        return from_node(step_of(function, colour, name, meta))
+    if meta is None and name is None and colour is None:
+        return function
+    if colour is not None and (colour == "async") != function.node.is_async:
+        raise DefinitionError(
+            f"{function.name!r} is a flow of the other colour already; `colour` is for plain callables."
+        )
+    node = function.node if meta is None else function.node.declaring(meta)
+    return from_node(node if name is None else node.labelled(name))
 
 
 adopt_factory(flow)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any
 
-from omnitron.algebra.flow import first_function, last_function
+from omnitron.algebra.neighbours import first_function, last_function
 from omnitron.algebra.node import Node
 from omnitron.code import clash, describe_annotation, input_annotation, output_annotation
 from omnitron.errors import DefinitionError

@@ -7,71 +7,41 @@ ours stands between. Everything else here refines one flow or reads it. Read nex
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType, MethodType
-from typing import Any, Generic, ParamSpec, Self, TypeVar
-from weakref import ref
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar
 
 from omnitron.algebra.loops import Each
 from omnitron.algebra.making import step_of
+from omnitron.algebra.neighbours import check_neighbours
 from omnitron.algebra.node import Node, checked_name
 from omnitron.algebra.notes import path_of
 from omnitron.algebra.pickling import is_fixed, reduce_flow
 from omnitron.algebra.places import On
 from omnitron.algebra.printing import render
-from omnitron.algebra.program import compile_tree
-from omnitron.algebra.steps import Bound, Receiver, Sequence, Star, Step, entry_function, join
-from omnitron.algebra.walking import check_names, clash_text, derived_meta, missing_capabilities
-from omnitron.code import clash, input_annotation, output_annotation
+from omnitron.algebra.standing import OwnDoc, OwnModule, anything, anything_async, entry, single
+from omnitron.algebra.steps import Bound, Receiver, Star, Step, join
+from omnitron.algebra.uncompiled import Uncompiled, node_behind
+from omnitron.algebra.walking import derived_meta, missing_capabilities
 from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta
 from omnitron.runtime import Context, passes_on
 
-__all__ = ["AsyncFlow", "Flow", "as_step", "from_node"]
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
+    from typing import Concatenate, Literal, Unpack, overload
+
+    from omnitron.algebra.signatures import A, Collect, Declared, Items, Later, Q, Raise, S, T, Ts, U, Untyped
+    from omnitron.model import Outcome
+
+__all__ = ["AsyncFlow", "BaseFlow", "Flow", "as_step", "from_node"]
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 
-class Uncompiled(ref["BaseFlow[Any, Any]"]):
-    """Stands in a flow until its first call, which compiles it: a weak reference, so that it does not keep the flow."""
-
-    __slots__ = ("node", "run")
-    node: Node
-    run: Callable[..., Any] | None
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        run = self.run
-        if run is None:
-            check_names(self.node)
-            run = self.run = compile_tree(self.node)
-            flow = ref.__call__(self)
-            if flow is not None:
-                flow._run = run
-        return run(*args, **kwargs)
-
-
-class OwnDoc(str):
-    """The docstring of a class whose instances show that of their function."""
-
-    __slots__ = ()
-
-    def __get__(self, owner: Any, kind: Any = None) -> Any:
-        if owner is None:
-            return str(self)
-        return getattr(single(owner), "__doc__", None) or owner.meta.description or None
-
-
-class OwnModule(str):
-    """The module of a class whose instances show that of their function."""
-
-    __slots__ = ()
-
-    def __get__(self, owner: Any, kind: Any = None) -> Any:
-        return str(self) if owner is None else getattr(entry(owner), "__module__", str(self))
-
-
-class BaseFlow(Generic[P, R]):
+class BaseFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
     __slots__ = ("__qualname__", "__weakref__", "_node", "_run")
+    __qualname__: str
     _node: Node | None
     _run: Any
 
@@ -123,17 +93,19 @@ class BaseFlow(Generic[P, R]):
 
     # Refining
 
-    def named(self, name: str) -> Any:
+    def named(self, name: str) -> Self:
         """Give this flow under a name, which stands in its paths. A named pipe is a segment of its own."""
-        return from_node(self.node.labelled(checked_name(name)))
+        named: Self = from_node(self.node.labelled(checked_name(name)))
+        return named
 
-    def with_meta(self, /, **changes: Any) -> Any:
+    def with_meta(self, /, **changes: Unpack[Declared]) -> Self:
         """Give this flow with other metadata: the fields of `FlowMeta` by name. What is not named stays."""
         unknown = changes.keys() - set(FlowMeta.fields)
         if unknown:
             raise DefinitionError(f"FlowMeta has no field {sorted(unknown)[0]!r}; it has {', '.join(FlowMeta.fields)}.")
         node = self.node
-        return from_node(node.declaring((node.meta or FlowMeta()).replace(**changes)))
+        declaring: Self = from_node(node.declaring((node.meta or FlowMeta()).replace(**changes)))
+        return declaring
 
     def bind(self, /, **fixed: Any) -> Any:
         """Give this flow with some parameters fixed by name; those after them are passed by keyword."""
@@ -141,28 +113,42 @@ class BaseFlow(Generic[P, R]):
             raise DefinitionError("bind takes the parameters to fix by name: `f.bind(region='eu')`.")
         return from_node(Bound(self.node, tuple(fixed.items())))
 
-    def star(self, next: Callable[..., Any]) -> Any:
+    def star(self, next: Any) -> Any:
         """Give this flow followed by `next`, called with the members of this flow's tuple as its arguments."""
         return from_node(join(self.node, Star(as_step(next))))
 
-    def pipe(self, next: Callable[..., Any]) -> Any:
+    def pipe(self, next: Any) -> Any:
         """Give this flow followed by `next`, which takes its result. The same as `self | next`."""
         right = as_step(next)
         left = self.node
         check_neighbours(left, right)
         return from_node(join(left, right))
 
-    def __or__(self, other: Any) -> Any:
-        if not callable(other):
-            return NotImplemented
-        return BaseFlow.pipe(self, other)
+    if not TYPE_CHECKING:  # the checkers see those of each colour
 
-    def __ror__(self, other: Any) -> Any:
-        if not callable(other):
-            return NotImplemented
-        left, right = as_step(other), self.node
-        check_neighbours(left, right)
-        return from_node(join(left, right))
+        def __or__(self, other: Any) -> Any:
+            if not callable(other):
+                return NotImplemented
+            return BaseFlow.pipe(self, other)
+
+        def __ror__(self, other: Any) -> Any:
+            if not callable(other):
+                return NotImplemented
+            left, right = as_step(other), self.node
+            check_neighbours(left, right)
+            return from_node(join(left, right))
+
+    else:
+
+        def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+            """Run it."""
+
+        # See Note [Takes one].
+        @overload
+        def _takes_one(self: Callable[[Any], object]) -> None: ...
+        @overload
+        def _takes_one(self: Callable[[Any], object], other: None) -> None: ...
+        def _takes_one(self: Any, other: None = None) -> None: ...
 
     def each(
         self,
@@ -190,14 +176,15 @@ class BaseFlow(Generic[P, R]):
         """
         return from_node(Each(self.node, concurrency, unordered, mode, fold, start, threads))
 
-    def on(self, place: str) -> Any:
+    def on(self, place: str) -> AsyncFlow[P, R]:
         """Give the async flow that runs this one in another place.
 
         Args:
             place: "thread"; "process" (a worker process of the library: the flow, its arguments and its result are
                 pickled); any other name is given to the executor that the context carries.
         """
-        return from_node(On(self.node, place))
+        moved: AsyncFlow[P, R] = from_node(On(self.node, place))
+        return moved
 
     # Standing in for the function
 
@@ -231,7 +218,7 @@ class BaseFlow(Generic[P, R]):
         return getattr(entry(self), "__kwdefaults__", None)
 
     @property
-    def __annotations__(self) -> dict[str, Any]:
+    def __annotations__(self) -> dict[str, Any]:  # type: ignore[override] # read from the function each time
         return getattr(single(self), "__annotations__", None) or {}
 
     @property
@@ -293,7 +280,7 @@ class BaseFlow(Generic[P, R]):
 new = object.__new__
 
 
-class Flow(BaseFlow[P, R]):
+class Flow(BaseFlow[P, R]):  # noqa: D101 - `OwnDoc`
     __doc__ = OwnDoc("A flow whose functions are all sync: calling it gives the result.")
     __module__ = OwnModule(__name__)
 
@@ -301,58 +288,196 @@ class Flow(BaseFlow[P, R]):
 
     async def acall(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call it in a coroutine, for callers that take either colour. It runs in the caller's own task and blocks it."""
-        return self._run(*args, **kwargs)  # type: ignore[no-any-return]
+        return self._run(*args, **kwargs)  # type: ignore[no-any-return] # the slot is of either colour
+
+    if TYPE_CHECKING:
+        # What the checkers see of `BaseFlow` here: a sync flow stays sync unless an async step joins it.
+        # See Note [Later first] for the overlapping overloads.
+
+        def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            """Run it."""
+
+        @property
+        def colour(self) -> Literal["sync"]:
+            """The colour."""
+
+        @property
+        def fn(self) -> Callable[P, R]:
+            """The function behind a single step."""
+
+        def bind(self, /, **fixed: Any) -> Flow[..., R]:
+            """Give this flow with some parameters fixed by name; those after them are passed by keyword."""
+
+        @overload
+        def __get__(self, owner: None, kind: type | None = None, /) -> Self: ...
+        @overload
+        def __get__(self: Callable[Concatenate[S, Q], T], owner: S, kind: type | None = None, /) -> Flow[Q, T]: ...
+        @overload
+        def __get__(self, owner: object, kind: type | None = None, /) -> Self: ...
+        def __get__(self, owner: Any, kind: Any = None, /) -> Any: ...
+
+        @overload
+        def pipe(self, next: Callable[[R], Untyped], /) -> Flow[P, Any]: ...
+        @overload
+        def pipe(self, next: Callable[[R], Later[U]], /) -> AsyncFlow[P, U]: ...  # type: ignore[overload-overlap]
+        @overload
+        def pipe(self, next: Callable[[R], U], /) -> Flow[P, U]: ...
+        def pipe(self, next: Any, /) -> Any:
+            """Give this flow followed by `next`, which takes its result. The same as `self | next`."""
+
+        __or__ = pipe
+
+        @overload
+        def __ror__(self: Callable[[A], T], other: Callable[Q, Untyped], /) -> Flow[Q, T]: ...
+        @overload
+        def __ror__(self: Callable[[A], T], other: Callable[Q, Later[A]], /) -> AsyncFlow[Q, T]: ...  # type: ignore[overload-overlap]
+        @overload
+        def __ror__(self: Callable[[A], T], other: Callable[Q, A], /) -> Flow[Q, T]: ...
+        def __ror__(self, other: Any, /) -> Any: ...
+
+        @overload
+        def star(self: Flow[Q, tuple[*Ts]], next: Callable[[*Ts], Untyped], /) -> Flow[Q, Any]: ...
+        @overload
+        def star(self: Flow[Q, tuple[*Ts]], next: Callable[[*Ts], Later[U]], /) -> AsyncFlow[Q, U]: ...  # type: ignore[overload-overlap]
+        @overload
+        def star(self: Flow[Q, tuple[*Ts]], next: Callable[[*Ts], U], /) -> Flow[Q, U]: ...
+        def star(self, next: Any, /) -> Any:
+            """Give this flow followed by `next`, called with the members of this flow's tuple as its arguments."""
+
+        @overload  # type: ignore[override] # a sync loop takes threads, an async one a bound
+        def each(
+            self: Callable[[A], T], *, unordered: bool = False, mode: Raise = "raise", threads: int | None = None
+        ) -> Flow[[Iterable[A]], list[T]]: ...
+        @overload
+        def each(
+            self: Callable[[A], T], *, unordered: bool = False, mode: Collect, threads: int | None = None
+        ) -> Flow[[Iterable[A]], list[Outcome[T]]]: ...
+        @overload
+        def each(
+            self: Callable[[A], T],
+            *,
+            fold: Callable[[U, T], U],
+            start: Callable[[], U],
+            unordered: bool = False,
+            mode: Raise = "raise",
+            threads: int | None = None,
+        ) -> Flow[[Iterable[A]], U]: ...
+        @overload
+        def each(
+            self: Callable[[A], T],
+            *,
+            fold: Callable[[U, Outcome[T]], U],
+            start: Callable[[], U],
+            unordered: bool = False,
+            mode: Collect,
+            threads: int | None = None,
+        ) -> Flow[[Iterable[A]], U]: ...
+        def each(self, **options: Any) -> Any:
+            """Give the flow that runs this one for every item of an iterable."""
+
+    else:
+        __call__ = BaseFlow.__dict__["_run"]
 
 
-class AsyncFlow(BaseFlow[P, R]):
+passes_on(Flow.acall.__code__)
+
+
+class AsyncFlow(BaseFlow[P, R]):  # noqa: D101 - `OwnDoc`
     __doc__ = OwnDoc("A flow with an async part: calling it gives a coroutine.")
     __module__ = OwnModule(__name__)
 
     __slots__ = ()
 
-    def acall(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def acall(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Call it: the same as calling the flow."""
-        return self._run(*args, **kwargs)
+        return self._run(*args, **kwargs)  # type: ignore[no-any-return] # the slot is of either colour
 
+    if TYPE_CHECKING:
+        # What the checkers see of `BaseFlow` here: whatever joins an async flow, the whole stays async.
 
-for kind in (Flow, AsyncFlow):
-    kind.__call__ = BaseFlow.__dict__["_run"]  # type: ignore[attr-defined]
+        def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+            """Give the coroutine that runs it."""
 
+        @property
+        def colour(self) -> Literal["async"]:
+            """The colour."""
 
-def node_behind(run: Any) -> Node:
-    """Give the tree that a flow's function was, or will be, compiled from."""
-    if isinstance(run, Uncompiled):
-        return run.node
-    if isinstance(run, MethodType):
-        return Receiver(node_behind(run.__func__), run.__self__)
-    program = run.__globals__["__loader__"].program()
-    return program.node  # type: ignore[no-any-return]
+        @property
+        def fn(self) -> Callable[P, Coroutine[Any, Any, R]]:
+            """The function behind a single step."""
 
+        def bind(self, /, **fixed: Any) -> AsyncFlow[..., R]:
+            """Give this flow with some parameters fixed by name; those after them are passed by keyword."""
 
-def anything(*args: Any, **kwargs: Any) -> Any:
-    """Stand for the code of a flow whose function has none."""
+        @overload
+        def __get__(self, owner: None, kind: type | None = None, /) -> Self: ...
+        @overload
+        def __get__(
+            self: Callable[Concatenate[S, Q], Later[T]], owner: S, kind: type | None = None, /
+        ) -> AsyncFlow[Q, T]: ...
+        @overload
+        def __get__(self, owner: object, kind: type | None = None, /) -> Self: ...
+        def __get__(self, owner: Any, kind: Any = None, /) -> Any: ...
 
+        @overload
+        def pipe(self, next: Callable[[R], Later[U]], /) -> AsyncFlow[P, U]: ...
+        @overload
+        def pipe(self, next: Callable[[R], U], /) -> AsyncFlow[P, U]: ...
+        def pipe(self, next: Any, /) -> Any:
+            """Give this flow followed by `next`, which takes its result. The same as `self | next`."""
 
-async def anything_async(*args: Any, **kwargs: Any) -> Any:
-    """Stand for the code of an async flow whose function has none or is sync."""
+        __or__ = pipe
 
+        @overload
+        def __ror__(self: Callable[[A], Later[T]], other: Callable[Q, Later[A]], /) -> AsyncFlow[Q, T]: ...
+        @overload
+        def __ror__(self: Callable[[A], Later[T]], other: Callable[Q, A], /) -> AsyncFlow[Q, T]: ...
+        def __ror__(self, other: Any, /) -> Any: ...
 
-for passing in (Uncompiled.__call__, Flow.acall):
-    passes_on(passing)
+        @overload
+        def star(self: AsyncFlow[Q, tuple[*Ts]], next: Callable[[*Ts], Later[U]], /) -> AsyncFlow[Q, U]: ...
+        @overload
+        def star(self: AsyncFlow[Q, tuple[*Ts]], next: Callable[[*Ts], U], /) -> AsyncFlow[Q, U]: ...
+        def star(self, next: Any, /) -> Any:
+            """Give this flow followed by `next`, called with the members of this flow's tuple as its arguments."""
 
+        @overload  # type: ignore[override] # a sync loop takes threads, an async one a bound
+        def each(
+            self: Callable[[A], Later[T]],
+            *,
+            concurrency: int | None = None,
+            unordered: bool = False,
+            mode: Raise = "raise",
+        ) -> AsyncFlow[[Items[A]], list[T]]: ...
+        @overload
+        def each(
+            self: Callable[[A], Later[T]], *, concurrency: int | None = None, unordered: bool = False, mode: Collect
+        ) -> AsyncFlow[[Items[A]], list[Outcome[T]]]: ...
+        @overload
+        def each(
+            self: Callable[[A], Later[T]],
+            *,
+            fold: Callable[[U, T], U],
+            start: Callable[[], U],
+            concurrency: int | None = None,
+            unordered: bool = False,
+            mode: Raise = "raise",
+        ) -> AsyncFlow[[Items[A]], U]: ...
+        @overload
+        def each(
+            self: Callable[[A], Later[T]],
+            *,
+            fold: Callable[[U, Outcome[T]], U],
+            start: Callable[[], U],
+            concurrency: int | None = None,
+            unordered: bool = False,
+            mode: Collect,
+        ) -> AsyncFlow[[Items[A]], U]: ...
+        def each(self, **options: Any) -> Any:
+            """Give the flow that runs this one for every item of an iterable."""
 
-def entry(flow: BaseFlow[Any, Any]) -> Any:
-    """Give the function that takes the arguments as they come, or None."""
-    node = flow.node
-    return None if isinstance(node, (Bound, Receiver)) else entry_function(node)
-
-
-def single(flow: BaseFlow[Any, Any]) -> Any:
-    """Give the function of a single step, also behind refinements, or None."""
-    node = flow.node
-    while isinstance(node, (Bound, Receiver, On)):
-        node = node.body
-    return node.fn if isinstance(node, Step) else None
+    else:
+        __call__ = BaseFlow.__dict__["_run"]
 
 
 def from_node(node: Node) -> Any:
@@ -378,48 +503,3 @@ def as_step(value: Any) -> Node:
     if isinstance(value, BaseFlow):
         return value.node
     return step_of(value)
-
-
-def last_function(node: Node) -> Any:
-    """Give the function whose result leaves the tree, as far as that is one."""
-    while isinstance(node, Sequence):
-        right = node._right
-        node = right if right is not None else node.parts[-1]
-    return node.fn if isinstance(node, Step) else None
-
-
-def first_function(node: Node) -> Any:
-    """Give the function that takes the value that enters the tree, as far as that is one."""
-    while isinstance(node, Sequence):
-        left = node._left
-        node = left if left is not None else node.parts[0]
-    return node.fn if isinstance(node, Step) else None
-
-
-def takes_one(fn: FunctionType) -> bool:
-    """Say whether a function can be called with one positional value."""
-    code = fn.__code__
-    required = code.co_argcount - len(fn.__defaults__ or ())
-    if required > 1 or (code.co_argcount == 0 and not code.co_flags & 0x04):
-        return False
-    return not code.co_kwonlyargcount or code.co_kwonlyargcount == len(fn.__kwdefaults__ or ())
-
-
-def check_neighbours(left: Node, right: Node) -> None:
-    """Refuse a pipe whose annotations say that it cannot work."""
-    taker = right.fn if type(right) is Step else first_function(right)
-    if type(taker) is not FunctionType:
-        return
-    code = taker.__code__
-    if (code.co_argcount != 1 or code.co_kwonlyargcount) and not takes_one(taker):
-        known = ", ".join(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-        raise DefinitionError(
-            f"a step in a pipe takes the one value before it; {taker.__name__!r} takes ({known}). "
-            "Fix the others by `.bind(...)`, spread a tuple by `.star(...)`, or give them defaults."
-        )
-    if taker.__annotations__:
-        giver = last_function(left)
-        if type(giver) is FunctionType:
-            given, wanted = output_annotation(giver), input_annotation(taker)
-            if given is not wanted and clash(given, wanted):
-                raise DefinitionError(clash_text(giver, taker, given, wanted))

@@ -62,6 +62,7 @@ class Node:
     """
 
     __slots__ = ("_hash", "children", "depth", "is_async", "label", "meta", "needs", "size")
+    _hash: int | None
     children: tuple[Node, ...]
     depth: int
     is_async: bool
@@ -198,7 +199,7 @@ class Node:
         return hash(self) == hash(other) and equal_trees(self, other)
 
     def __hash__(self) -> int:
-        found: int | None = self._hash
+        found = self._hash
         return found if found is not None else hash_tree(self)
 
     def __repr__(self) -> str:
@@ -328,7 +329,7 @@ def equal_trees(one: Node, other: Node) -> bool:
 
 def hash_tree(root: Node) -> int:
     """Hash a tree without recursion; every node keeps its hash."""
-    stack = [root]
+    stack, found = [root], 0
     while stack:
         node = stack[-1]
         missing = [child for child in node.children if child._hash is None]
@@ -337,8 +338,8 @@ def hash_tree(root: Node) -> int:
             continue
         stack.pop()
         inside = tuple(child._hash for child in node.children)
-        fill(node, "_hash", hash((type(node), node.label, likeness(node.own()), inside)))
-    found: int = root._hash
+        found = hash((type(node), node.label, likeness(node.own()), inside))
+        fill(node, "_hash", found)
     return found
 
 

@@ -66,7 +66,8 @@ def portable(fn: Any) -> Any:
     found = find_name(fn.__module__, fn.__qualname__)
     if found is fn:
         return fn
-    if getattr(found, "node", None) is not None and getattr(found.node, "fn", None) is fn:
+    held: Any = getattr(getattr(found, "node", None), "fn", None)
+    if held is fn:
         return Reference(fn.__module__, fn.__qualname__)
     if "<lambda>" in fn.__qualname__:
         why = "a lambda has no name to be found by; write a function at the top of a module"
@@ -97,7 +98,7 @@ def reduce_node(root: Node) -> tuple[Any, ...]:
 
 def row_of(node: Node, order: dict[int, int]) -> tuple[Any, ...]:
     """Give one node as class, label, metadata, colour, fields; children as numbers in marked lists."""
-    values = []
+    values: list[tuple[int, Any]] = []
     for name in node.fields:
         value = getattr(node, name)
         if isinstance(value, Node):

@@ -104,7 +104,7 @@ def plain_step(fn: FunctionType, *, is_async: bool) -> Step:
     made.label = made.meta = made._hash = None
     made.binds = True
     made.needs = NOTHING
-    made.__class__ = Step
+    made.__class__ = Step  # type: ignore[assignment] # see Note [Open nodes]
     return made
 
 
@@ -229,7 +229,7 @@ def join(left: Node, right: Node) -> Sequence:
     depth, deep = left.depth, right.depth
     made.depth = depth if depth >= deep else deep
     made.size = left.size + right.size + 1 - melts(left) - (type(right) is not Step and melts(right))
-    made.__class__ = Sequence
+    made.__class__ = Sequence  # type: ignore[assignment] # see Note [Open nodes]
     if made.size > MAX_SIZE:
         raise InvalidValue(too_large("pipe", made.size))
     return made

@@ -29,6 +29,7 @@ class Parameters:
         "declared", "defaults", "keyword_only", "kwdefaults", "more", "names",
         "passed", "positional", "positional_only", "rest", "value",
     )  # fmt: skip
+    value: str | None
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class Parameters:
         self.names = (*positional, *keyword_only, *((rest,) if rest else ()), *((more,) if more else ()))
         self.declared = ", ".join(declared)
         self.passed = ", ".join(passed)
-        self.value: str | None = positional[0] if len(self.names) == 1 and positional else None
+        self.value = positional[0] if len(self.names) == 1 and positional else None
 
     def same(self, other: Parameters | None) -> bool:
         """Say whether both declare the same parameters with the very same defaults."""

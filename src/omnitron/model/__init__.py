@@ -5,7 +5,7 @@ Nothing here runs anything. Read next: `omnitron.runtime` (what a run carries) a
 
 from omnitron.model.events import Call, CallFailed, CallFinished, CallStarted, Event, Replace
 from omnitron.model.facts import Capability, Effect, FlowExample, FlowMeta, capability_names, covers
-from omnitron.model.outcome import Failure, Inputs, Ok, one_input
+from omnitron.model.outcome import Failure, Inputs, Ok, Outcome, one_input
 from omnitron.model.protocols import Clock, Executor, Guard, Observer, Random
 from omnitron.model.record import Record
 
@@ -26,6 +26,7 @@ __all__ = [
     "Inputs",
     "Observer",
     "Ok",
+    "Outcome",
     "Random",
     "Record",
     "Replace",

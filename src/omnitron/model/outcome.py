@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Generic, Literal, NoReturn, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar
 
 from omnitron.model.record import Record
 
-__all__ = ["Failure", "Inputs", "Ok", "one_input"]
+__all__ = ["Failure", "Inputs", "Ok", "Outcome", "one_input"]
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
 
 
 class Ok(Record, Generic[T]):
@@ -23,7 +23,7 @@ class Ok(Record, Generic[T]):
     __slots__ = ("value",)
     __match_args__ = ("value",)
     value: T
-    ok: Literal[True] = True
+    ok: ClassVar[Literal[True]] = True
 
     def __init__(self, value: T) -> None:
         self._fill(value=value)
@@ -47,7 +47,7 @@ class Failure(Record):
     error: Exception
     input: Any
     path: str
-    ok: Literal[False] = False
+    ok: ClassVar[Literal[False]] = False
 
     def __init__(self, error: Exception, input: Any = None, path: str = "") -> None:
         self._fill(error=error, input=input, path=path)
@@ -55,6 +55,10 @@ class Failure(Record):
     def unwrap(self) -> NoReturn:
         """Raise the error."""
         raise self.error
+
+
+Outcome: TypeAlias = Ok[T] | Failure
+"""What one of several collected calls gave: `Outcome[int]` is `Ok[int] | Failure`."""
 
 
 class Inputs(Record):

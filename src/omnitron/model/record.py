@@ -6,13 +6,14 @@ one `__init__` that fills them, and everything else (equality, hash, repr, pickl
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self, dataclass_transform
 
 __all__ = ["Record"]
 
 fill = object.__setattr__
 
 
+@dataclass_transform(frozen_default=True)
 class Record:
     """A frozen value whose public slots are its fields, in the order of the slots.
 

@@ -149,7 +149,8 @@ class Context:
             MissingCapability: names what is missing and who needs it.
             DeadlineExceeded: the context's deadline passed.
         """
-        return enter_run(self, flow, args, kwargs)
+        result: R = enter_run(self, flow, args, kwargs)
+        return result
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a context is immutable: derive one by `.with_({name}=...)`")

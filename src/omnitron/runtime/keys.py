@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias, TypeVar, overload
 
 from omnitron.errors import DefinitionError, Unpicklable
 
 __all__ = ["Key", "LeftBehind", "checked_values", "key_name"]
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    # In the class `type` is its field.
+    Kind: TypeAlias = type[T]
 
 
 class Key(Generic[T]):
@@ -28,7 +32,11 @@ class Key(Generic[T]):
     name: str
     type: Any
 
-    def __init__(self, name: str, type: type[T] | Any = object) -> None:
+    @overload
+    def __init__(self, name: str, type: Kind[T]) -> None: ...
+    @overload
+    def __init__(self: Key[Any], name: str, type: object = ...) -> None: ...
+    def __init__(self, name: str, type: Any = object) -> None:
         if not isinstance(name, str) or not name:
             raise DefinitionError(f"the name of a Key is a string that is not empty, got {name!r}.")
         object.__setattr__(self, "name", name)

@@ -244,8 +244,9 @@ def unpack_answer(packed: bytes) -> Answer:
     """Load what a worker gave back."""
     try:
         value, error, path, events = pickle.loads(packed)
-    except Exception as error:
-        raise Unpicklable(f"the answer of a process cannot be loaded here: {type(error).__name__}: {error}") from error
+    except Exception as broken:
+        text = f"the answer of a process cannot be loaded here: {type(broken).__name__}: {broken}"
+        raise Unpicklable(text) from broken
     if isinstance(error, Travelled):
         travelled = error
         error = travelled.error

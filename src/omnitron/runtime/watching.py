@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from itertools import count
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import Any
 
 from omnitron.errors import DeadlineExceeded
@@ -183,9 +183,9 @@ OWN_CODE: set[CodeType] = set()
 ordinals: dict[Any, dict[int, int]] = {}
 
 
-def passes_on(fn: FunctionType) -> None:
-    """Say that a function only passes calls on, so that its frame is no call site."""
-    OWN_CODE.add(fn.__code__)
+def passes_on(code: CodeType) -> None:
+    """Say that the function of this code only passes calls on, so that its frame is no call site."""
+    OWN_CODE.add(code)
 
 
 def call_ordinal(code: Any, offset: int) -> int:

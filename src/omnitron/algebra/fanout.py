@@ -1,0 +1,467 @@
+"""`parallel`: the function that gives the same arguments to several flows, with a type for each number of them.
+
+The other combinators stand in `omnitron.algebra.combinators`; how the branches run, in `omnitron.algebra.branching`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, overload
+
+from omnitron.algebra.branching import Parallel
+from omnitron.algebra.flow import BaseFlow, from_node
+from omnitron.algebra.node import Node
+from omnitron.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from typing import Concatenate
+
+    from omnitron.algebra.flow import AsyncFlow, Flow
+    from omnitron.algebra.signatures import (
+        R1,
+        R2,
+        R3,
+        R4,
+        R5,
+        R6,
+        R7,
+        R8,
+        A,
+        AnyCall,
+        AnyStep,
+        AsyncStep,
+        B,
+        Collect,
+        P,
+        R,
+        Raise,
+        SyncCall,
+        SyncStep,
+    )
+    from omnitron.model import Outcome
+
+__all__ = ["flow_node", "parallel"]
+
+
+def flow_node(value: Any, where: str) -> Node:
+    """Give the node of a flow; refuse anything else."""
+    if isinstance(value, BaseFlow):
+        return value.node
+    shown = getattr(value, "__name__", None) or repr(value)
+    hint = f"Write `flow({shown})`." if callable(value) else "Make one by `flow`."
+    raise DefinitionError(f"{where} takes flows, got {shown}, a {type(value).__name__}. {hint}")
+
+
+@overload
+def parallel(f1: SyncStep[A, R1], /, *, mode: Raise = "raise", threads: int | None = None) -> Flow[[A], tuple[R1]]: ...
+@overload
+def parallel(f1: AsyncStep[A, R1], /, *, mode: Raise = "raise") -> AsyncFlow[[A], tuple[R1]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1], f2: SyncStep[A, R2], /, *, mode: Raise = "raise", threads: int | None = None
+) -> Flow[[A], tuple[R1, R2]]: ...
+@overload
+def parallel(
+    f1: AsyncStep[A, R1], f2: AnyStep[A, R2], /, *, mode: Raise = "raise"
+) -> AsyncFlow[[A], tuple[R1, R2]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1], f2: AsyncStep[A, R2], /, *, mode: Raise = "raise"
+) -> AsyncFlow[[A], tuple[R1, R2]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1],
+    f2: SyncStep[A, R2],
+    f3: SyncStep[A, R3],
+    /,
+    *,
+    mode: Raise = "raise",
+    threads: int | None = None,
+) -> Flow[[A], tuple[R1, R2, R3]]: ...
+@overload
+def parallel(
+    f1: AsyncStep[A, R1], f2: AnyStep[A, R2], f3: AnyStep[A, R3], /, *, mode: Raise = "raise"
+) -> AsyncFlow[[A], tuple[R1, R2, R3]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1], f2: AsyncStep[A, R2], f3: AnyStep[A, R3], /, *, mode: Raise = "raise"
+) -> AsyncFlow[[A], tuple[R1, R2, R3]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1], f2: AnyStep[A, R2], f3: AsyncStep[A, R3], /, *, mode: Raise = "raise"
+) -> AsyncFlow[[A], tuple[R1, R2, R3]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1],
+    f2: SyncStep[A, R2],
+    f3: SyncStep[A, R3],
+    f4: SyncStep[A, R4],
+    /,
+    *,
+    mode: Raise = "raise",
+    threads: int | None = None,
+) -> Flow[[A], tuple[R1, R2, R3, R4]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1], f2: AnyStep[A, R2], f3: AnyStep[A, R3], f4: AnyStep[A, R4], /, *, mode: Raise = "raise"
+) -> AsyncFlow[[A], tuple[R1, R2, R3, R4]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1],
+    f2: SyncStep[A, R2],
+    f3: SyncStep[A, R3],
+    f4: SyncStep[A, R4],
+    f5: SyncStep[A, R5],
+    /,
+    *,
+    mode: Raise = "raise",
+    threads: int | None = None,
+) -> Flow[[A], tuple[R1, R2, R3, R4, R5]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1],
+    f2: AnyStep[A, R2],
+    f3: AnyStep[A, R3],
+    f4: AnyStep[A, R4],
+    f5: AnyStep[A, R5],
+    /,
+    *,
+    mode: Raise = "raise",
+) -> AsyncFlow[[A], tuple[R1, R2, R3, R4, R5]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1],
+    f2: SyncStep[A, R2],
+    f3: SyncStep[A, R3],
+    f4: SyncStep[A, R4],
+    f5: SyncStep[A, R5],
+    f6: SyncStep[A, R6],
+    /,
+    *,
+    mode: Raise = "raise",
+    threads: int | None = None,
+) -> Flow[[A], tuple[R1, R2, R3, R4, R5, R6]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1],
+    f2: AnyStep[A, R2],
+    f3: AnyStep[A, R3],
+    f4: AnyStep[A, R4],
+    f5: AnyStep[A, R5],
+    f6: AnyStep[A, R6],
+    /,
+    *,
+    mode: Raise = "raise",
+) -> AsyncFlow[[A], tuple[R1, R2, R3, R4, R5, R6]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1],
+    f2: SyncStep[A, R2],
+    f3: SyncStep[A, R3],
+    f4: SyncStep[A, R4],
+    f5: SyncStep[A, R5],
+    f6: SyncStep[A, R6],
+    f7: SyncStep[A, R7],
+    /,
+    *,
+    mode: Raise = "raise",
+    threads: int | None = None,
+) -> Flow[[A], tuple[R1, R2, R3, R4, R5, R6, R7]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1],
+    f2: AnyStep[A, R2],
+    f3: AnyStep[A, R3],
+    f4: AnyStep[A, R4],
+    f5: AnyStep[A, R5],
+    f6: AnyStep[A, R6],
+    f7: AnyStep[A, R7],
+    /,
+    *,
+    mode: Raise = "raise",
+) -> AsyncFlow[[A], tuple[R1, R2, R3, R4, R5, R6, R7]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1],
+    f2: SyncStep[A, R2],
+    f3: SyncStep[A, R3],
+    f4: SyncStep[A, R4],
+    f5: SyncStep[A, R5],
+    f6: SyncStep[A, R6],
+    f7: SyncStep[A, R7],
+    f8: SyncStep[A, R8],
+    /,
+    *,
+    mode: Raise = "raise",
+    threads: int | None = None,
+) -> Flow[[A], tuple[R1, R2, R3, R4, R5, R6, R7, R8]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1],
+    f2: AnyStep[A, R2],
+    f3: AnyStep[A, R3],
+    f4: AnyStep[A, R4],
+    f5: AnyStep[A, R5],
+    f6: AnyStep[A, R6],
+    f7: AnyStep[A, R7],
+    f8: AnyStep[A, R8],
+    /,
+    *,
+    mode: Raise = "raise",
+) -> AsyncFlow[[A], tuple[R1, R2, R3, R4, R5, R6, R7, R8]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R],
+    f2: SyncStep[A, R],
+    f3: SyncStep[A, R],
+    f4: SyncStep[A, R],
+    f5: SyncStep[A, R],
+    f6: SyncStep[A, R],
+    f7: SyncStep[A, R],
+    f8: SyncStep[A, R],
+    f9: SyncStep[A, R],
+    /,
+    *rest: SyncStep[A, R],
+    mode: Raise = "raise",
+    threads: int | None = None,
+) -> Flow[[A], tuple[R, ...]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R],
+    f2: AnyStep[A, R],
+    f3: AnyStep[A, R],
+    f4: AnyStep[A, R],
+    f5: AnyStep[A, R],
+    f6: AnyStep[A, R],
+    f7: AnyStep[A, R],
+    f8: AnyStep[A, R],
+    f9: AnyStep[A, R],
+    /,
+    *rest: AnyStep[A, R],
+    mode: Raise = "raise",
+) -> AsyncFlow[[A], tuple[R, ...]]: ...
+@overload
+def parallel(
+    f1: SyncCall[Concatenate[A, B, P], R1],
+    f2: SyncCall[Concatenate[A, B, P], R2],
+    /,
+    *,
+    mode: Raise = "raise",
+    threads: int | None = None,
+) -> Flow[Concatenate[A, B, P], tuple[R1, R2]]: ...
+@overload
+def parallel(
+    f1: AnyCall[Concatenate[A, B, P], R1], f2: AnyCall[Concatenate[A, B, P], R2], /, *, mode: Raise = "raise"
+) -> AsyncFlow[Concatenate[A, B, P], tuple[R1, R2]]: ...
+@overload
+def parallel(f1: SyncStep[A, R1], /, *, mode: Collect, threads: int | None = None) -> Flow[[A], tuple[Outcome[R1]]]: ...
+@overload
+def parallel(f1: AsyncStep[A, R1], /, *, mode: Collect) -> AsyncFlow[[A], tuple[Outcome[R1]]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1], f2: SyncStep[A, R2], /, *, mode: Collect, threads: int | None = None
+) -> Flow[[A], tuple[Outcome[R1], Outcome[R2]]]: ...
+@overload
+def parallel(
+    f1: AsyncStep[A, R1], f2: AnyStep[A, R2], /, *, mode: Collect
+) -> AsyncFlow[[A], tuple[Outcome[R1], Outcome[R2]]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1], f2: AsyncStep[A, R2], /, *, mode: Collect
+) -> AsyncFlow[[A], tuple[Outcome[R1], Outcome[R2]]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1], f2: SyncStep[A, R2], f3: SyncStep[A, R3], /, *, mode: Collect, threads: int | None = None
+) -> Flow[[A], tuple[Outcome[R1], Outcome[R2], Outcome[R3]]]: ...
+@overload
+def parallel(
+    f1: AsyncStep[A, R1], f2: AnyStep[A, R2], f3: AnyStep[A, R3], /, *, mode: Collect
+) -> AsyncFlow[[A], tuple[Outcome[R1], Outcome[R2], Outcome[R3]]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1], f2: AsyncStep[A, R2], f3: AnyStep[A, R3], /, *, mode: Collect
+) -> AsyncFlow[[A], tuple[Outcome[R1], Outcome[R2], Outcome[R3]]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1], f2: AnyStep[A, R2], f3: AsyncStep[A, R3], /, *, mode: Collect
+) -> AsyncFlow[[A], tuple[Outcome[R1], Outcome[R2], Outcome[R3]]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1],
+    f2: SyncStep[A, R2],
+    f3: SyncStep[A, R3],
+    f4: SyncStep[A, R4],
+    /,
+    *,
+    mode: Collect,
+    threads: int | None = None,
+) -> Flow[[A], tuple[Outcome[R1], Outcome[R2], Outcome[R3], Outcome[R4]]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1], f2: AnyStep[A, R2], f3: AnyStep[A, R3], f4: AnyStep[A, R4], /, *, mode: Collect
+) -> AsyncFlow[[A], tuple[Outcome[R1], Outcome[R2], Outcome[R3], Outcome[R4]]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1],
+    f2: SyncStep[A, R2],
+    f3: SyncStep[A, R3],
+    f4: SyncStep[A, R4],
+    f5: SyncStep[A, R5],
+    /,
+    *,
+    mode: Collect,
+    threads: int | None = None,
+) -> Flow[[A], tuple[Outcome[R1], Outcome[R2], Outcome[R3], Outcome[R4], Outcome[R5]]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1],
+    f2: AnyStep[A, R2],
+    f3: AnyStep[A, R3],
+    f4: AnyStep[A, R4],
+    f5: AnyStep[A, R5],
+    /,
+    *,
+    mode: Collect,
+) -> AsyncFlow[[A], tuple[Outcome[R1], Outcome[R2], Outcome[R3], Outcome[R4], Outcome[R5]]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1],
+    f2: SyncStep[A, R2],
+    f3: SyncStep[A, R3],
+    f4: SyncStep[A, R4],
+    f5: SyncStep[A, R5],
+    f6: SyncStep[A, R6],
+    /,
+    *,
+    mode: Collect,
+    threads: int | None = None,
+) -> Flow[[A], tuple[Outcome[R1], Outcome[R2], Outcome[R3], Outcome[R4], Outcome[R5], Outcome[R6]]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1],
+    f2: AnyStep[A, R2],
+    f3: AnyStep[A, R3],
+    f4: AnyStep[A, R4],
+    f5: AnyStep[A, R5],
+    f6: AnyStep[A, R6],
+    /,
+    *,
+    mode: Collect,
+) -> AsyncFlow[[A], tuple[Outcome[R1], Outcome[R2], Outcome[R3], Outcome[R4], Outcome[R5], Outcome[R6]]]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1],
+    f2: SyncStep[A, R2],
+    f3: SyncStep[A, R3],
+    f4: SyncStep[A, R4],
+    f5: SyncStep[A, R5],
+    f6: SyncStep[A, R6],
+    f7: SyncStep[A, R7],
+    /,
+    *,
+    mode: Collect,
+    threads: int | None = None,
+) -> Flow[[A], tuple[Outcome[R1], Outcome[R2], Outcome[R3], Outcome[R4], Outcome[R5], Outcome[R6], Outcome[R7]]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1],
+    f2: AnyStep[A, R2],
+    f3: AnyStep[A, R3],
+    f4: AnyStep[A, R4],
+    f5: AnyStep[A, R5],
+    f6: AnyStep[A, R6],
+    f7: AnyStep[A, R7],
+    /,
+    *,
+    mode: Collect,
+) -> AsyncFlow[
+    [A], tuple[Outcome[R1], Outcome[R2], Outcome[R3], Outcome[R4], Outcome[R5], Outcome[R6], Outcome[R7]]
+]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R1],
+    f2: SyncStep[A, R2],
+    f3: SyncStep[A, R3],
+    f4: SyncStep[A, R4],
+    f5: SyncStep[A, R5],
+    f6: SyncStep[A, R6],
+    f7: SyncStep[A, R7],
+    f8: SyncStep[A, R8],
+    /,
+    *,
+    mode: Collect,
+    threads: int | None = None,
+) -> Flow[
+    [A], tuple[Outcome[R1], Outcome[R2], Outcome[R3], Outcome[R4], Outcome[R5], Outcome[R6], Outcome[R7], Outcome[R8]]
+]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R1],
+    f2: AnyStep[A, R2],
+    f3: AnyStep[A, R3],
+    f4: AnyStep[A, R4],
+    f5: AnyStep[A, R5],
+    f6: AnyStep[A, R6],
+    f7: AnyStep[A, R7],
+    f8: AnyStep[A, R8],
+    /,
+    *,
+    mode: Collect,
+) -> AsyncFlow[
+    [A], tuple[Outcome[R1], Outcome[R2], Outcome[R3], Outcome[R4], Outcome[R5], Outcome[R6], Outcome[R7], Outcome[R8]]
+]: ...
+@overload
+def parallel(
+    f1: SyncStep[A, R],
+    f2: SyncStep[A, R],
+    f3: SyncStep[A, R],
+    f4: SyncStep[A, R],
+    f5: SyncStep[A, R],
+    f6: SyncStep[A, R],
+    f7: SyncStep[A, R],
+    f8: SyncStep[A, R],
+    f9: SyncStep[A, R],
+    /,
+    *rest: SyncStep[A, R],
+    mode: Collect,
+    threads: int | None = None,
+) -> Flow[[A], tuple[Outcome[R], ...]]: ...
+@overload
+def parallel(
+    f1: AnyStep[A, R],
+    f2: AnyStep[A, R],
+    f3: AnyStep[A, R],
+    f4: AnyStep[A, R],
+    f5: AnyStep[A, R],
+    f6: AnyStep[A, R],
+    f7: AnyStep[A, R],
+    f8: AnyStep[A, R],
+    f9: AnyStep[A, R],
+    /,
+    *rest: AnyStep[A, R],
+    mode: Collect,
+) -> AsyncFlow[[A], tuple[Outcome[R], ...]]: ...
+@overload
+def parallel(
+    f1: SyncCall[Concatenate[A, B, P], R1],
+    f2: SyncCall[Concatenate[A, B, P], R2],
+    /,
+    *,
+    mode: Collect,
+    threads: int | None = None,
+) -> Flow[Concatenate[A, B, P], tuple[Outcome[R1], Outcome[R2]]]: ...
+@overload
+def parallel(
+    f1: AnyCall[Concatenate[A, B, P], R1], f2: AnyCall[Concatenate[A, B, P], R2], /, *, mode: Collect
+) -> AsyncFlow[Concatenate[A, B, P], tuple[Outcome[R1], Outcome[R2]]]: ...
+def parallel(*flows: Any, mode: str = "raise", threads: int | None = None) -> Any:
+    """Run flows with the same arguments; give a tuple of their results in order.
+
+    Async flows run at once: the first error cancels the others, which are awaited, then it leaves with a note that lists
+    what else was raised. Sync flows run one after the other unless `threads` are given; then running ones are awaited.
+
+    Args:
+        *flows: at least one.
+        mode: "raise", or "collect" for a tuple of `Ok(value)` and `Failure(error, input, path)`.
+        threads: on how many threads to run sync flows.
+    """
+    return from_node(Parallel(tuple(flow_node(flow, "parallel") for flow in flows), mode, threads))

@@ -1,0 +1,55 @@
+"""How a flow stands in for its function: which docstring, module, code and defaults it shows to those who look.
+
+`Flow` asks here, in its properties of those names. What a flow is called with stands in `omnitron.algebra.signature`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omnitron.algebra.places import On
+from omnitron.algebra.steps import Bound, Receiver, Step, entry_function
+
+__all__ = ["OwnDoc", "OwnModule", "anything", "anything_async", "entry", "single"]
+
+
+class OwnDoc(str):
+    """The docstring of a class whose instances show that of their function."""
+
+    __slots__ = ()
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        if owner is None:
+            return str(self)
+        return getattr(single(owner), "__doc__", None) or owner.meta.description or None
+
+
+class OwnModule(str):
+    """The module of a class whose instances show that of their function."""
+
+    __slots__ = ()
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        return str(self) if owner is None else getattr(entry(owner), "__module__", str(self))
+
+
+def entry(flow: Any) -> Any:
+    """Give the function that takes the arguments as they come, or None."""
+    node = flow.node
+    return None if isinstance(node, (Bound, Receiver)) else entry_function(node)
+
+
+def single(flow: Any) -> Any:
+    """Give the function of a single step, also behind refinements, or None."""
+    node = flow.node
+    while isinstance(node, (Bound, Receiver, On)):
+        node = node.body
+    return node.fn if isinstance(node, Step) else None
+
+
+def anything(*args: Any, **kwargs: Any) -> Any:
+    """Stand for the code of a flow whose function has none."""
+
+
+async def anything_async(*args: Any, **kwargs: Any) -> Any:
+    """Stand for the code of an async flow whose function has none or is sync."""

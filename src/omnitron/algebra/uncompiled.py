@@ -1,0 +1,48 @@
+"""What stands in a flow for the function that its tree is compiled to, until the first call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MethodType
+from typing import Any
+from weakref import ref
+
+from omnitron.algebra.node import Node
+from omnitron.algebra.program import compile_tree
+from omnitron.algebra.steps import Receiver
+from omnitron.algebra.walking import check_names
+from omnitron.runtime import passes_on
+
+__all__ = ["Uncompiled", "node_behind"]
+
+
+class Uncompiled(ref[Any]):
+    """Stands in a flow until its first call, which compiles it: a weak reference, so that it does not keep the flow."""
+
+    __slots__ = ("node", "run")
+    node: Node
+    run: Callable[..., Any] | None
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Compile the tree, leave its function in the flow, and call it."""
+        run = self.run
+        if run is None:
+            check_names(self.node)
+            run = self.run = compile_tree(self.node)
+            flow = ref.__call__(self)
+            if flow is not None:
+                flow._run = run
+        return run(*args, **kwargs)
+
+
+passes_on(Uncompiled.__call__.__code__)
+
+
+def node_behind(run: Any) -> Node:
+    """Give the tree that a flow's function was, or will be, compiled from."""
+    if isinstance(run, Uncompiled):
+        return run.node
+    if isinstance(run, MethodType):
+        return Receiver(node_behind(run.__func__), run.__self__)
+    program = run.__globals__["__loader__"].program()
+    return program.node  # type: ignore[no-any-return]
