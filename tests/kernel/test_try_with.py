@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from omnitron import AsyncFlow, DefinitionError, Failure, Flow, flow, try_with
+from omnitron import AsyncFlow, DefinitionError, Failure, Flow, Inputs, flow, parallel, try_with
 
 
 class Broken(Exception):
@@ -240,3 +240,16 @@ def test_a_plain_function_is_refused_as_a_part():
     """Combinators take flows."""
     with pytest.raises(DefinitionError):
         try_with(fail, len)
+
+
+def test_the_input_is_what_was_given():
+    """A default that was left out is no part of the input."""
+    seen = []
+    body = flow(lambda a, b=1, *, c=2: 1 / 0)
+    tree = try_with(body, flow(lambda failure: failure.input), flow(seen.append))
+
+    assert tree(5) == 5
+    assert tree(5, 6) == Inputs((5, 6))
+    assert tree(5, c=7) == Inputs((5,), {"c": 7})
+    assert seen == [5, Inputs((5, 6)), Inputs((5,), {"c": 7})]
+    assert parallel(body, mode="collect")(5)[0].input == 5

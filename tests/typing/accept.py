@@ -151,6 +151,22 @@ async def aplain_any(order: Order) -> Any:
     return order
 
 
+@flow
+def area(width: float, height: float) -> float:
+    """Give the area."""
+    return width * height
+
+
+@flow
+def label(width: float, height: float) -> str:
+    """Give the text."""
+    return f"{width} by {height}"
+
+
+# The first comparison that a checker makes must not decide those that follow.
+FIRST = parallel(area, label)
+
+
 async def calls() -> None:
     """Calling keeps the signature."""
     assert_type(parse("a,1"), Order)
@@ -329,18 +345,6 @@ async def parallels() -> None:
     assert_type(parallel(add, add)(1), tuple[int, int])
     assert_type(parallel(json, price), Flow[[Order], tuple[dict[str, Any], float]])
     assert_type(await parallel(json, stock, ajson)(order), tuple[dict[str, Any], int, dict[str, Any]])
-
-
-@flow
-def area(width: float, height: float) -> float:
-    """Give the area."""
-    return width * height
-
-
-@flow
-def label(width: float, height: float) -> str:
-    """Give the text."""
-    return f"{width} by {height}"
 
 
 @flow

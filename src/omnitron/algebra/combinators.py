@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from omnitron.algebra.branching import Gather, TryWith, When
 from omnitron.algebra.fanout import flow_node
-from omnitron.algebra.flow import BaseFlow, as_step, from_node
+from omnitron.algebra.flows import BaseFlow, as_step, from_node
 from omnitron.algebra.neighbours import check_neighbours
 from omnitron.algebra.node import Node, walk_nodes
 from omnitron.algebra.steps import Identity, Sequence
@@ -18,7 +18,7 @@ from omnitron.model import FlowMeta
 if TYPE_CHECKING:
     from typing import Concatenate, TypeVar
 
-    from omnitron.algebra.flow import AsyncFlow, Flow
+    from omnitron.algebra.flows import AsyncFlow, Flow
     from omnitron.algebra.signatures import (
         R1,
         R2,

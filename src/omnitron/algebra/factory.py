@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, overload
 
-from omnitron.algebra.flow import BaseFlow, from_node
+from omnitron.algebra.flows import BaseFlow, from_node
 from omnitron.algebra.making import step_of
 from omnitron.algebra.node import checked_name
 from omnitron.errors import DefinitionError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Literal, Unpack
 
-    from omnitron.algebra.flow import AsyncFlow, Flow
+    from omnitron.algebra.flows import AsyncFlow, Flow
     from omnitron.algebra.signatures import AsyncDecorator, Decorator, Later, Options, P, R, SyncDecorator, Untyped
 
 __all__ = ["flow"]

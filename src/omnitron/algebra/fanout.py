@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from omnitron.algebra.branching import Parallel
-from omnitron.algebra.flow import BaseFlow, from_node
+from omnitron.algebra.flows import BaseFlow, from_node
 from omnitron.algebra.node import Node
 from omnitron.errors import DefinitionError
 
 if TYPE_CHECKING:
     from typing import Concatenate
 
-    from omnitron.algebra.flow import AsyncFlow, Flow
+    from omnitron.algebra.flows import AsyncFlow, Flow
     from omnitron.algebra.signatures import (
         R1,
         R2,

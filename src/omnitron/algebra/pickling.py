@@ -157,6 +157,6 @@ def reduce_flow(flow: Any) -> tuple[Any, ...]:
 
 def load_flow(node: Node) -> Any:
     """Make a flow of its tree."""
-    from omnitron.algebra.flow import from_node
+    from omnitron.algebra.flows import from_node
 
     return from_node(node)

@@ -46,7 +46,7 @@ class On(Node):
             body = w.function(self.body, args, awaits=self.body.is_async)
             w.mark(f"{target} = await {run}({body}, {args.call})", place)
             return
-        from omnitron.algebra.flow import from_node
+        from omnitron.algebra.flows import from_node
 
         flow = w.bind(from_node(self.body))
         if self.place == "process":

@@ -238,7 +238,15 @@ def reserved(name: str) -> bool:
 def entry_parameters(node: Node) -> Parameters | None:
     """Give the parameters to copy literally, or None for any."""
     known = node.parameters()
-    return None if known is None or any(reserved(name) for name in known.names) else known
+    if known is None or any(reserved(name) for name in known.names):
+        return None
+    if (
+        known.value is None
+        and (known.defaults or known.kwdefaults)
+        and any(one.needs_value for _, one in walk_nodes(node))
+    ):
+        return None  # with defaults filled in nobody could tell what the input was
+    return known
 
 
 def root_piece(node: Node) -> Piece | tuple[Callable[..., Any], Parameters | None]:

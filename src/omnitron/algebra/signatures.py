@@ -5,7 +5,7 @@ the protocols below, which a flow of any parameter names meets. `SyncStep` and `
 ``colour``, `AnyStep` needs ``acall`` only, which both colours have; none contains another, so overloads over them
 neither overlap nor need suppressing.
 
-What a flow is stands in `omnitron.algebra.flow`; which overloads use these shapes, in the combinators.
+What a flow is stands in `omnitron.algebra.flows`; which overloads use these shapes, in the combinators.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import (
     overload,
 )
 
-from omnitron.algebra.flow import AsyncFlow, Flow
+from omnitron.algebra.flows import AsyncFlow, Flow
 
 if TYPE_CHECKING:
     from omnitron.model import Capability, Effect, FlowExample

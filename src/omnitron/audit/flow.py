@@ -147,12 +147,14 @@ def audit_flow(*, processes: int | None = None, opener: Opener = open_binary) ->
             f"`processes` is a whole number from 0 up, got {workers!r}. Leave it out for all processors."
         )
     chunk = file_flow(opener).each().on("process" if workers else "thread")
-    alone = chunk.each(concurrency=1, mode="collect", fold=gathered, start=list)
+    alone = chunk.each(concurrency=1, mode="collect", fold=gathered, start=list[FileReport])
     again = (one_by_one | alone).named("again")
     careful = try_with(chunk, catch=again, on=WorkerLost).named("chunk")
     files = careful.each(concurrency=workers or 1, unordered=True, mode="collect", fold=gathered, start=Totals)
     find = flow(locate).each(fold=merge, start=Inventory).named("find")
-    found = find | parallel(plan | files, troubles).named("look")
+    found: AsyncFlow[[Targets], tuple[Totals, tuple[FileReport, ...]]] = find | parallel(plan | files, troubles).named(
+        "look"
+    )
     return parallel(identity, found).star(conclude).named("audit")
 
 

@@ -7,7 +7,7 @@ ask for them by `omnitron.runtime.joining` and so on. Read next: `omnitron.algeb
 from typing import TYPE_CHECKING, Any
 
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
-from omnitron.runtime.context import Context, adopt_factory, context, current_context
+from omnitron.runtime.contexts import Context, adopt_factory, context, current_context
 from omnitron.runtime.keys import Key
 from omnitron.runtime.options import Runtime
 from omnitron.runtime.watching import (

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from omnitron.errors import DefinitionError
-from omnitron.runtime.context import current_context
+from omnitron.runtime.contexts import current_context
 from omnitron.runtime.watching import admitted
 
 __all__ = ["run_in_executor", "run_in_thread", "run_in_thread_loop"]

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from omnitron.errors import RemoteError, Unpicklable
 from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Event
 from omnitron.runtime.clock import SYSTEM_CLOCK
-from omnitron.runtime.context import Context, current, current_context, make
+from omnitron.runtime.contexts import Context, current, current_context, make
 from omnitron.runtime.keys import LeftBehind
 from omnitron.runtime.options import Runtime
 from omnitron.runtime.watching import Frame, Run, read_watch, watch

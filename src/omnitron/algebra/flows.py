@@ -27,14 +27,14 @@ from omnitron.model import FlowMeta
 from omnitron.runtime import Context, passes_on
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
-    from typing import Concatenate, Literal, Unpack, overload
+    from collections.abc import Coroutine
+    from typing import Unpack
 
-    from omnitron.algebra.signatures import A, Collect, Declared, Items, Later, Q, Raise, S, T, Ts, U, Untyped
-    from omnitron.model import Outcome
+    from omnitron.algebra.signatures import Declared
 
 __all__ = ["AsyncFlow", "BaseFlow", "Flow", "as_step", "from_node"]
 
+MODULE = __name__
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
@@ -124,7 +124,7 @@ class BaseFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
         check_neighbours(left, right)
         return from_node(join(left, right))
 
-    if not TYPE_CHECKING:  # the checkers see those of each colour
+    if not TYPE_CHECKING:  # the checkers see those of each colour, in `omnitron.algebra.views`
 
         def __or__(self, other: Any) -> Any:
             if not callable(other):
@@ -137,18 +137,6 @@ class BaseFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
             left, right = as_step(other), self.node
             check_neighbours(left, right)
             return from_node(join(left, right))
-
-    else:
-
-        def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-            """Run it."""
-
-        # See Note [Takes one].
-        @overload
-        def _takes_one(self: Callable[[Any], object]) -> None: ...
-        @overload
-        def _takes_one(self: Callable[[Any], object], other: None) -> None: ...
-        def _takes_one(self: Any, other: None = None) -> None: ...
 
     def each(
         self,
@@ -199,7 +187,7 @@ class BaseFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
         return self.node.name
 
     __doc__ = OwnDoc("What flows of both colours have.")
-    __module__ = OwnModule(__name__)
+    __module__ = OwnModule(MODULE)
 
     @property
     def __code__(self) -> Any:
@@ -279,10 +267,15 @@ class BaseFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
 
 new = object.__new__
 
+if TYPE_CHECKING:  # where the methods of each colour have types of their own
+    from omnitron.algebra.views import AsyncView, SyncView
+else:
+    SyncView = AsyncView = BaseFlow
 
-class Flow(BaseFlow[P, R]):  # noqa: D101 - `OwnDoc`
+
+class Flow(SyncView[P, R]):  # noqa: D101 - `OwnDoc`
     __doc__ = OwnDoc("A flow whose functions are all sync: calling it gives the result.")
-    __module__ = OwnModule(__name__)
+    __module__ = OwnModule(MODULE)
 
     __slots__ = ()
 
@@ -290,101 +283,16 @@ class Flow(BaseFlow[P, R]):  # noqa: D101 - `OwnDoc`
         """Call it in a coroutine, for callers that take either colour. It runs in the caller's own task and blocks it."""
         return self._run(*args, **kwargs)  # type: ignore[no-any-return] # the slot is of either colour
 
-    if TYPE_CHECKING:
-        # What the checkers see of `BaseFlow` here: a sync flow stays sync unless an async step joins it.
-        # See Note [Later first] for the overlapping overloads.
-
-        def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            """Run it."""
-
-        @property
-        def colour(self) -> Literal["sync"]:
-            """The colour."""
-
-        @property
-        def fn(self) -> Callable[P, R]:
-            """The function behind a single step."""
-
-        def bind(self, /, **fixed: Any) -> Flow[..., R]:
-            """Give this flow with some parameters fixed by name; those after them are passed by keyword."""
-
-        @overload
-        def __get__(self, owner: None, kind: type | None = None, /) -> Self: ...
-        @overload
-        def __get__(self: Callable[Concatenate[S, Q], T], owner: S, kind: type | None = None, /) -> Flow[Q, T]: ...
-        @overload
-        def __get__(self, owner: object, kind: type | None = None, /) -> Self: ...
-        def __get__(self, owner: Any, kind: Any = None, /) -> Any: ...
-
-        @overload
-        def pipe(self, next: Callable[[R], Untyped], /) -> Flow[P, Any]: ...
-        @overload
-        def pipe(self, next: Callable[[R], Later[U]], /) -> AsyncFlow[P, U]: ...  # type: ignore[overload-overlap]
-        @overload
-        def pipe(self, next: Callable[[R], U], /) -> Flow[P, U]: ...
-        def pipe(self, next: Any, /) -> Any:
-            """Give this flow followed by `next`, which takes its result. The same as `self | next`."""
-
-        __or__ = pipe
-
-        @overload
-        def __ror__(self: Callable[[A], T], other: Callable[Q, Untyped], /) -> Flow[Q, T]: ...
-        @overload
-        def __ror__(self: Callable[[A], T], other: Callable[Q, Later[A]], /) -> AsyncFlow[Q, T]: ...  # type: ignore[overload-overlap]
-        @overload
-        def __ror__(self: Callable[[A], T], other: Callable[Q, A], /) -> Flow[Q, T]: ...
-        def __ror__(self, other: Any, /) -> Any: ...
-
-        @overload
-        def star(self: Flow[Q, tuple[*Ts]], next: Callable[[*Ts], Untyped], /) -> Flow[Q, Any]: ...
-        @overload
-        def star(self: Flow[Q, tuple[*Ts]], next: Callable[[*Ts], Later[U]], /) -> AsyncFlow[Q, U]: ...  # type: ignore[overload-overlap]
-        @overload
-        def star(self: Flow[Q, tuple[*Ts]], next: Callable[[*Ts], U], /) -> Flow[Q, U]: ...
-        def star(self, next: Any, /) -> Any:
-            """Give this flow followed by `next`, called with the members of this flow's tuple as its arguments."""
-
-        @overload  # type: ignore[override] # a sync loop takes threads, an async one a bound
-        def each(
-            self: Callable[[A], T], *, unordered: bool = False, mode: Raise = "raise", threads: int | None = None
-        ) -> Flow[[Iterable[A]], list[T]]: ...
-        @overload
-        def each(
-            self: Callable[[A], T], *, unordered: bool = False, mode: Collect, threads: int | None = None
-        ) -> Flow[[Iterable[A]], list[Outcome[T]]]: ...
-        @overload
-        def each(
-            self: Callable[[A], T],
-            *,
-            fold: Callable[[U, T], U],
-            start: Callable[[], U],
-            unordered: bool = False,
-            mode: Raise = "raise",
-            threads: int | None = None,
-        ) -> Flow[[Iterable[A]], U]: ...
-        @overload
-        def each(
-            self: Callable[[A], T],
-            *,
-            fold: Callable[[U, Outcome[T]], U],
-            start: Callable[[], U],
-            unordered: bool = False,
-            mode: Collect,
-            threads: int | None = None,
-        ) -> Flow[[Iterable[A]], U]: ...
-        def each(self, **options: Any) -> Any:
-            """Give the flow that runs this one for every item of an iterable."""
-
-    else:
+    if not TYPE_CHECKING:
         __call__ = BaseFlow.__dict__["_run"]
 
 
 passes_on(Flow.acall.__code__)
 
 
-class AsyncFlow(BaseFlow[P, R]):  # noqa: D101 - `OwnDoc`
+class AsyncFlow(AsyncView[P, R]):  # noqa: D101 - `OwnDoc`
     __doc__ = OwnDoc("A flow with an async part: calling it gives a coroutine.")
-    __module__ = OwnModule(__name__)
+    __module__ = OwnModule(MODULE)
 
     __slots__ = ()
 
@@ -392,91 +300,7 @@ class AsyncFlow(BaseFlow[P, R]):  # noqa: D101 - `OwnDoc`
         """Call it: the same as calling the flow."""
         return self._run(*args, **kwargs)  # type: ignore[no-any-return] # the slot is of either colour
 
-    if TYPE_CHECKING:
-        # What the checkers see of `BaseFlow` here: whatever joins an async flow, the whole stays async.
-
-        def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
-            """Give the coroutine that runs it."""
-
-        @property
-        def colour(self) -> Literal["async"]:
-            """The colour."""
-
-        @property
-        def fn(self) -> Callable[P, Coroutine[Any, Any, R]]:
-            """The function behind a single step."""
-
-        def bind(self, /, **fixed: Any) -> AsyncFlow[..., R]:
-            """Give this flow with some parameters fixed by name; those after them are passed by keyword."""
-
-        @overload
-        def __get__(self, owner: None, kind: type | None = None, /) -> Self: ...
-        @overload
-        def __get__(
-            self: Callable[Concatenate[S, Q], Later[T]], owner: S, kind: type | None = None, /
-        ) -> AsyncFlow[Q, T]: ...
-        @overload
-        def __get__(self, owner: object, kind: type | None = None, /) -> Self: ...
-        def __get__(self, owner: Any, kind: Any = None, /) -> Any: ...
-
-        @overload
-        def pipe(self, next: Callable[[R], Later[U]], /) -> AsyncFlow[P, U]: ...
-        @overload
-        def pipe(self, next: Callable[[R], U], /) -> AsyncFlow[P, U]: ...
-        def pipe(self, next: Any, /) -> Any:
-            """Give this flow followed by `next`, which takes its result. The same as `self | next`."""
-
-        __or__ = pipe
-
-        @overload
-        def __ror__(self: Callable[[A], Later[T]], other: Callable[Q, Later[A]], /) -> AsyncFlow[Q, T]: ...
-        @overload
-        def __ror__(self: Callable[[A], Later[T]], other: Callable[Q, A], /) -> AsyncFlow[Q, T]: ...
-        def __ror__(self, other: Any, /) -> Any: ...
-
-        @overload
-        def star(self: AsyncFlow[Q, tuple[*Ts]], next: Callable[[*Ts], Later[U]], /) -> AsyncFlow[Q, U]: ...
-        @overload
-        def star(self: AsyncFlow[Q, tuple[*Ts]], next: Callable[[*Ts], U], /) -> AsyncFlow[Q, U]: ...
-        def star(self, next: Any, /) -> Any:
-            """Give this flow followed by `next`, called with the members of this flow's tuple as its arguments."""
-
-        @overload  # type: ignore[override] # a sync loop takes threads, an async one a bound
-        def each(
-            self: Callable[[A], Later[T]],
-            *,
-            concurrency: int | None = None,
-            unordered: bool = False,
-            mode: Raise = "raise",
-        ) -> AsyncFlow[[Items[A]], list[T]]: ...
-        @overload
-        def each(
-            self: Callable[[A], Later[T]], *, concurrency: int | None = None, unordered: bool = False, mode: Collect
-        ) -> AsyncFlow[[Items[A]], list[Outcome[T]]]: ...
-        @overload
-        def each(
-            self: Callable[[A], Later[T]],
-            *,
-            fold: Callable[[U, T], U],
-            start: Callable[[], U],
-            concurrency: int | None = None,
-            unordered: bool = False,
-            mode: Raise = "raise",
-        ) -> AsyncFlow[[Items[A]], U]: ...
-        @overload
-        def each(
-            self: Callable[[A], Later[T]],
-            *,
-            fold: Callable[[U, Outcome[T]], U],
-            start: Callable[[], U],
-            concurrency: int | None = None,
-            unordered: bool = False,
-            mode: Collect,
-        ) -> AsyncFlow[[Items[A]], U]: ...
-        def each(self, **options: Any) -> Any:
-            """Give the flow that runs this one for every item of an iterable."""
-
-    else:
+    if not TYPE_CHECKING:
         __call__ = BaseFlow.__dict__["_run"]
 
 
