@@ -18,11 +18,9 @@ from omnitron.model import Inputs
 def call(flow, *args, **kwargs):
     """Run a flow of either colour by definition; an async one gives a coroutine.
 
-    What was left to its default is part of the input, as the signature says.
+    What was left to its default is no part of the input, and neither is a default that was given.
     """
-    given = inspect.signature(flow).bind(*args, **kwargs)
-    given.apply_defaults()
-    running = meaning(flow.node, given.args, given.kwargs)
+    running = meaning(flow.node, *without_defaults(inspect.signature(flow), args, kwargs))
     if flow.node.is_async:
         return running
     try:
@@ -185,6 +183,20 @@ async def all_ended(tasks):
             interrupted = error
     if interrupted is not None:
         raise interrupted
+
+
+def without_defaults(signature, args, kwargs):
+    """Give a call's arguments as the signature orders them, without those at the end that are their defaults."""
+    given = signature.bind(*args, **kwargs)
+    given.apply_defaults()
+    kept, known = list(given.args), list(signature.parameters.values())
+    while len(kept) > 1 and len(kept) <= len(known) and kept[-1] is known[len(kept) - 1].default:
+        kept.pop()
+    return tuple(kept), {
+        name: value
+        for name, value in given.kwargs.items()
+        if name not in signature.parameters or value is not signature.parameters[name].default
+    }
 
 
 def one_input(args, kwargs):

@@ -127,11 +127,6 @@ class Parallel(Node):
     threads: int | None
     kind = "parallel"
 
-    @property
-    def needs_value(self) -> bool:  # type: ignore[override]
-        """Whether failures are kept, with their input."""
-        return self.mode == "collect"
-
     def check(self) -> None:
         """Refuse no branches, a mode that does not exist, a number that is not positive."""
         check_mode(self.mode)
@@ -258,7 +253,6 @@ class TryWith(Node):
     final: Node | None
     on: Any
     kind = "try_with"
-    needs_value = True
 
     def check(self) -> None:
         """Refuse what would catch cancellation, and a try without a purpose."""

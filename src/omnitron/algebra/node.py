@@ -49,7 +49,6 @@ class Node:
         kind: the word for this operation in pictures and paths.
         segment: whether it stands in paths even without a label.
         binds: whether a flow of it, made in a class body, binds like a method.
-        needs_value: whether its code asks for the input as one value, as it was given.
         label: the name that a user gave by `.named`, or None.
         meta: what a user declared about this node itself, or None.
         children: the nodes in its fields, in order.
@@ -75,7 +74,6 @@ class Node:
     kind: ClassVar[str] = "node"
     segment: ClassVar[bool] = True
     binds = False
-    needs_value = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

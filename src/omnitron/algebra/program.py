@@ -18,7 +18,7 @@ from omnitron import runtime
 from omnitron.algebra.node import Node, refines, walk_nodes
 from omnitron.algebra.notes import Loader, add_path, path_of
 from omnitron.algebra.walking import missing_capabilities
-from omnitron.algebra.writer import Args, Build, Piece, inputs
+from omnitron.algebra.writer import GIVEN, Args, Build, Given, Piece, inputs
 from omnitron.model import Failure, Ok
 
 if TYPE_CHECKING:
@@ -84,10 +84,12 @@ class Program:
     def link(self, pieces: list[Piece], *, seen: bool, parameters: Parameters | None = None) -> Callable[..., Any]:
         """Make the functions of all pieces and give each the names of the others."""
         made: list[Callable[..., Any]] = []
+        given = Given(self.node.parameters())
         for number, piece in enumerate(pieces):
             text = text_of(piece)
             space = piece.namespace
             space.update(PRELUDE)
+            space[GIVEN] = given
             space["o_see"] = runtime.see_async if piece.awaits else runtime.see
             if number == 0 and not seen:
                 space["o_watch"] = runtime.read_watch
@@ -161,16 +163,7 @@ class Program:
         if pieces is None:
             build = Build(ref(self), seen=seen, notes=True, paths=self.known_paths())
             if seen:
-                build.add(
-                    Piece(
-                        self.node,
-                        self.node.emit,
-                        Args("*args, **kwargs"),
-                        "*args, **kwargs",
-                        awaits=self.node.is_async,
-                        cursor=1,
-                    )
-                )
+                build.add(seen_root(self.node))
             else:
                 root = root_piece(self.node)
                 assert isinstance(root, Piece)
@@ -238,15 +231,7 @@ def reserved(name: str) -> bool:
 def entry_parameters(node: Node) -> Parameters | None:
     """Give the parameters to copy literally, or None for any."""
     known = node.parameters()
-    if known is None or any(reserved(name) for name in known.names):
-        return None
-    if (
-        known.value is None
-        and (known.defaults or known.kwdefaults)
-        and any(one.needs_value for _, one in walk_nodes(node))
-    ):
-        return None  # with defaults filled in nobody could tell what the input was
-    return known
+    return None if known is None or any(reserved(name) for name in known.names) else known
 
 
 def root_piece(node: Node) -> Piece | tuple[Callable[..., Any], Parameters | None]:
@@ -255,14 +240,16 @@ def root_piece(node: Node) -> Piece | tuple[Callable[..., Any], Parameters | Non
     fn = getattr(node, "fn", None)
     if fn is not None and not node.children:
         return fn, known
-    args = Args("*args, **kwargs") if known is None else Args(known.passed, known.value)
+    args = Args("*args, **kwargs", maker=GIVEN) if known is None else Args(known.passed, known.value, GIVEN)
     declared = "*args, **kwargs" if known is None else known.declared
     return Piece(node, node.emit, args, declared, awaits=node.is_async, cursor=1)
 
 
 def seen_root(node: Node) -> Piece:
     """Give the piece of the whole tree in the watched program, where `Program.watched` is what a call reaches."""
-    return Piece(node, node.emit, Args("*args, **kwargs"), "*args, **kwargs", awaits=node.is_async, cursor=1)
+    return Piece(
+        node, node.emit, Args("*args, **kwargs", maker=GIVEN), "*args, **kwargs", awaits=node.is_async, cursor=1
+    )
 
 
 def noting(run: Callable[..., Any], *rest: Any) -> Any:

@@ -14,20 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
 from omnitron.algebra.notes import Spot
-from omnitron.model import Inputs
+from omnitron.model import one_input
 
 if TYPE_CHECKING:
     from weakref import ref
 
     from omnitron.algebra.node import Node
     from omnitron.algebra.program import Program
+    from omnitron.code import Parameters
 
-__all__ = ["Args", "Build", "Piece", "Writer"]
+__all__ = ["GIVEN", "Args", "Build", "Given", "Piece", "Writer", "inputs"]
 
 MAX_NESTING = 12
 MAX_LINES = 256
 
 Body = Any
+
+
+GIVEN = "o_given"
 
 
 class Args:
@@ -36,13 +40,15 @@ class Args:
     Attributes:
         call: the text between the parentheses of a call that passes them.
         value: the text of an expression for the input as one value.
+        maker: what makes one value of several arguments there.
     """
 
-    __slots__ = ("call", "value")
+    __slots__ = ("call", "maker", "value")
 
-    def __init__(self, call: str, value: str | None = None) -> None:
+    def __init__(self, call: str, value: str | None = None, maker: str = "o_inputs") -> None:
         self.call = call
-        self.value = value if value is not None else f"o_inputs({call})"
+        self.maker = maker
+        self.value = value if value is not None else f"{maker}({call})"
 
     @property
     def single(self) -> bool:
@@ -50,9 +56,24 @@ class Args:
         return self.call == self.value
 
 
+class Given:
+    """Makes one value of the arguments of the whole flow, leaving out those that are their defaults."""
+
+    __slots__ = ("known",)
+
+    def __init__(self, known: Parameters | None) -> None:
+        self.known = known
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Give the only positional argument that was given, else `Inputs`."""
+        if self.known is not None:
+            args, kwargs = self.known.given(args, kwargs)
+        return one_input(args, kwargs)
+
+
 def inputs(*args: Any, **kwargs: Any) -> Any:
     """Give the arguments of a call as one value."""
-    return args[0] if len(args) == 1 and not kwargs else Inputs(args, kwargs)
+    return one_input(args, kwargs)
 
 
 class Piece:
@@ -366,7 +387,7 @@ def taking(args: Args | None) -> tuple[Args, str]:
     """Give the arguments inside, and the declaration, of a function that will be called with `args`."""
     if args is not None and args.single:
         return Args("v", "v"), "v"
-    return Args("*args, **kwargs"), "*args, **kwargs"
+    return Args("*args, **kwargs", maker="o_inputs" if args is None else args.maker), "*args, **kwargs"
 
 
 def whole_body(child: Node, index: int) -> Callable[[Writer, Args, str], None]:

@@ -84,6 +84,19 @@ class Parameters:
             and all(value is theirs_kw[name] for name, value in mine_kw.items())
         )
 
+    def given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Give a call's arguments without those at the end that are their defaults; the first one always stays."""
+        defaults = self.defaults or ()
+        if defaults and len(args) == len(self.positional):
+            end, place = len(args), len(defaults)
+            while end > 1 and place and args[end - 1] is defaults[place - 1]:
+                end, place = end - 1, place - 1
+            args = args[:end]
+        known = self.kwdefaults
+        if known and kwargs:
+            kwargs = {name: value for name, value in kwargs.items() if name not in known or value is not known[name]}
+        return args, kwargs
+
     def by_position(self) -> dict[str, Any]:
         """Give the defaults of the positional names."""
         defaults = self.defaults or ()

@@ -56,8 +56,10 @@ class Call:
 
     @property
     def input(self) -> Any:
-        """The call's input as one value: its only positional argument, else `Inputs`."""
-        return one_input(self.args, self.kwargs)
+        """The call's input as one value: its only positional argument, else `Inputs`. Defaults are no part of it."""
+        known = None if self.node is None else self.node.parameters()
+        args, kwargs = (self.args, self.kwargs) if known is None else known.given(self.args, self.kwargs)
+        return one_input(args, kwargs)
 
     def __repr__(self) -> str:
         return f"Call({self.path!r}, run_id={self.run_id!r}, call_id={self.call_id})"
