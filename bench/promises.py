@@ -109,12 +109,21 @@ def hooks_count(proof: Proof, subject: Any, count: int, value: Any) -> None:
 # ---------------------------------------------------------------- errors
 
 
-def fails_at(proof: Proof, subject: Any, step: str, fuse: Fuse, value: Any = None) -> None:
-    """The user's own exception leaves, one note has the path of the step, a traceback line names it."""
+def fails_noted(proof: Proof, subject: Any, step: str, fuse: Fuse, value: Any = None) -> BaseException:
+    """The user's own exception leaves, and one note has the path of the step.
+
+    Where steps run at once a line of the traceback names only what runs them: the step is called by the event loop.
+    """
     error = proof.failure(lambda: subject(fuse if value is None else value), fuse.error)
     notes = getattr(error, "__notes__", [])
     require(len(notes) == 1, f"{len(notes)} notes: {notes}")
     require(step in notes[0], f"the note does not name {step!r}: {notes[0]!r}")
+    return error
+
+
+def fails_at(proof: Proof, subject: Any, step: str, fuse: Fuse, value: Any = None) -> None:
+    """As `fails_noted`, and a line of the traceback names the step."""
+    error = fails_noted(proof, subject, step, fuse, value)
     frames = traceback.extract_tb(error.__traceback__)
     generated = [frame.line or "" for frame in frames if not Path(frame.filename).exists()]
     require(any(step in line for line in generated), f"no line of generated code names {step!r}: {generated}")
@@ -236,7 +245,7 @@ def of_fan(proof: Proof, subjects: Subjects) -> None:
     proof.show(f"{work}: a hundred hooks before, a hundred after", hooks_branches, fan, names)
     proof.show(
         f"{work}: the 42nd branch fails with the user's exception, noted; nothing is left running",
-        fails_at,
+        fails_noted,
         fan,
         names[41],
         Fuse(42),
@@ -262,7 +271,7 @@ def of_eaches(proof: Proof, subjects: Subjects) -> None:
     proof.show("each, sync: item 7 fails, noted", fails_at, subjects.each, "call", fuse, mixed)
     fuse = Fuse(1)
     mixed = [*range(6), fuse, *range(6)]
-    proof.show("each, async: item 7 fails, noted", fails_at, subjects.each_later, "add_later", fuse, mixed)
+    proof.show("each, async: item 7 fails, noted", fails_noted, subjects.each_later, "add_later", fuse, mixed)
     proof.show("each, async: cancelled; nothing is left running", is_cancelled, subjects.each_later, items, 2)
 
 

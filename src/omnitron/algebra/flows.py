@@ -7,7 +7,7 @@ ours stands between. Everything else here refines one flow or reads it. Read nex
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar
 
 from omnitron.algebra.loops import Each
@@ -324,6 +324,6 @@ def from_node(node: Node) -> Any:
 
 def as_step(value: Any) -> Node:
     """Give the node of a flow, or the step of a plain function."""
-    if isinstance(value, BaseFlow):
+    if type(value) is not FunctionType and isinstance(value, BaseFlow):
         return value.node
     return step_of(value)

@@ -51,9 +51,13 @@ def check_neighbours(left: Node, right: Node) -> None:
             f"a step in a pipe takes the one value before it; {taker.__name__!r} takes ({known}). "
             "Fix the others by `.bind(...)`, spread a tuple by `.star(...)`, or give them defaults."
         )
-    if taker.__annotations__:
+    notes = taker.__annotations__
+    if notes:
         giver = last_function(left)
         if type(giver) is FunctionType:
+            given = giver.__annotations__.get("return")
+            if given is not None and (type(given) is str or given is next(iter(notes.values()))):
+                return  # the same class (or a first parameter without any); texts are checked at the first call
             given, wanted = output_annotation(giver), input_annotation(taker)
             if given is not wanted and clash(given, wanted):
                 raise DefinitionError(clash_text(giver, taker, given, wanted))
