@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import logging
+import pickle
 
 import pytest
 
@@ -517,3 +518,24 @@ def test_a_coroutine_that_is_dropped_elsewhere_ends_quietly():
     contextvars.copy_context().run(pending.send, None)
 
     assert contextvars.copy_context().run(pending.close) is None
+
+
+def test_calls_and_events_are_immutable():
+    """What observers share cannot be changed by one of them."""
+    log = EventLog()
+    context(observers=[log]).run(double, 1)
+
+    with pytest.raises(AttributeError, match="immutable"):
+        log.events[0].call.path = "elsewhere"
+    with pytest.raises(AttributeError, match="immutable"):
+        log.events[1].output = 3
+
+
+def test_events_pickle():
+    """A log can be kept; the tree stays behind."""
+    log = EventLog()
+    context(observers=[log]).run(double | double, 1)
+    loaded = pickle.loads(pickle.dumps(log.events))
+
+    assert [(type(e), e.path, e.input) for e in loaded] == [(type(e), e.path, e.input) for e in log.events]
+    assert loaded[0].call.node is None

@@ -5,14 +5,29 @@ All are frozen records; durations are seconds of the context's monotonic clock. 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from omnitron.model.outcome import one_input
 
 __all__ = ["Call", "CallFailed", "CallFinished", "CallStarted", "Event", "Replace"]
 
 
-class Call:
+fill = object.__setattr__
+
+
+class Frozen:
+    """Guards the attributes of calls and events, which all observers of a run share."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"a {type(self).__name__} is immutable: observers share it; {name!r} cannot be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a {type(self).__name__} is immutable: observers share it; {name!r} cannot be deleted")
+
+
+class Call(Frozen):
     """One call of one flow inside a run: who, where, with what.
 
     Attributes:
@@ -25,10 +40,20 @@ class Call:
         args: the positional arguments.
         kwargs: the keyword arguments.
         started_s: when it started, in seconds of the context's monotonic clock.
-        node: the node of the tree, for readers that want its metadata.
+        node: the node of the tree, for readers that want its metadata; a pickled call arrives without it.
     """
 
     __slots__ = ("args", "attempt", "call_id", "flow", "kwargs", "node", "parent", "path", "run_id", "started_s")
+    flow: str
+    path: str
+    run_id: str
+    call_id: int
+    parent: Call | None
+    attempt: int
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    started_s: float
+    node: Any
 
     def __init__(
         self,
@@ -43,36 +68,52 @@ class Call:
         started_s: float = 0.0,
         node: Any = None,
     ) -> None:
-        self.flow = flow
-        self.path = path
-        self.run_id = run_id
-        self.call_id = call_id
-        self.parent = parent
-        self.attempt = attempt
-        self.args = args
-        self.kwargs = {} if kwargs is None else kwargs
-        self.started_s = started_s
-        self.node = node
+        fill(self, "flow", flow)
+        fill(self, "path", path)
+        fill(self, "run_id", run_id)
+        fill(self, "call_id", call_id)
+        fill(self, "parent", parent)
+        fill(self, "attempt", attempt)
+        fill(self, "args", args)
+        fill(self, "kwargs", {} if kwargs is None else kwargs)
+        fill(self, "started_s", started_s)
+        fill(self, "node", node)
 
     @property
     def input(self) -> Any:
         """The call's input as one value: its only positional argument, else `Inputs`. Defaults are no part of it."""
+        return one_input(*self.given())
+
+    def given(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Give the arguments without those at the end that are the flow's defaults."""
         known = None if self.node is None else self.node.parameters()
-        args, kwargs = (self.args, self.kwargs) if known is None else known.given(self.args, self.kwargs)
-        return one_input(args, kwargs)
+        given: tuple[tuple[Any, ...], dict[str, Any]] = (
+            (self.args, self.kwargs) if known is None else known.given(self.args, self.kwargs)
+        )
+        return given
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        args, kwargs = self.given()
+        return Call, (
+            self.flow, self.path, self.run_id, self.call_id, self.parent, self.attempt, args, kwargs, self.started_s,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"Call({self.path!r}, run_id={self.run_id!r}, call_id={self.call_id})"
 
 
-class Event:
+class Event(Frozen):
     """Something that happened to a call; the call's own attributes can be read on the event too."""
 
     __slots__ = ("call",)
     call: Call
 
     def __init__(self, call: Call) -> None:
-        self.call = call
+        fill(self, "call", call)
+
+    def of(self, call: Call) -> Event:
+        """Give the same event of another call."""
+        return type(self)(call)
 
     @property
     def flow(self) -> str:
@@ -99,6 +140,9 @@ class Event:
         """What the flow was called with."""
         return self.call.input
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.call,)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.call.path!r}, call_id={self.call.call_id})"
 
@@ -113,22 +157,40 @@ class CallFinished(Event):
     """A flow gave `output` after `duration_s` seconds."""
 
     __slots__ = ("duration_s", "output")
+    output: Any
+    duration_s: float
 
     def __init__(self, call: Call, output: Any, duration_s: float) -> None:
-        self.call = call
-        self.output = output
-        self.duration_s = duration_s
+        fill(self, "call", call)
+        fill(self, "output", output)
+        fill(self, "duration_s", duration_s)
+
+    def of(self, call: Call) -> CallFinished:
+        """Give the same event of another call."""
+        return CallFinished(call, self.output, self.duration_s)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CallFinished, (self.call, self.output, self.duration_s)
 
 
 class CallFailed(Event):
     """A flow left with `error` (cancellation too) after `duration_s` seconds."""
 
     __slots__ = ("duration_s", "error")
+    error: BaseException
+    duration_s: float
 
     def __init__(self, call: Call, error: BaseException, duration_s: float) -> None:
-        self.call = call
-        self.error = error
-        self.duration_s = duration_s
+        fill(self, "call", call)
+        fill(self, "error", error)
+        fill(self, "duration_s", duration_s)
+
+    def of(self, call: Call) -> CallFailed:
+        """Give the same event of another call."""
+        return CallFailed(call, self.error, self.duration_s)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CallFailed, (self.call, self.error, self.duration_s)
 
 
 class Replace:

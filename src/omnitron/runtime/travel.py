@@ -168,7 +168,7 @@ def run_job(
 
 
 class Collector:
-    """Keeps the events of a job so that they can travel; without the tree, which the parent has."""
+    """Keeps the events of a job until they travel."""
 
     __slots__ = ("events",)
 
@@ -177,7 +177,6 @@ class Collector:
 
     def observe(self, event: Event, /) -> None:
         """Keep one event."""
-        event.call.node = None
         self.events.append(event)
 
 
@@ -217,19 +216,12 @@ def pack_answer(answer: Answer) -> bytes:
 def slim(event: Event) -> Event:
     """Give an event with texts in the place of its values."""
     old = event.call
-    kwargs = {name: repr(value) for name, value in old.kwargs.items()}
+    args, kwargs = old.given()
+    parent = None if old.parent is None else Call(old.parent.flow, old.parent.path, old.run_id, old.parent.call_id)
     call = Call(
-        old.flow,
-        old.path,
-        old.run_id,
-        old.call_id,
-        None,
-        old.attempt,
-        tuple(map(repr, old.args)),
-        kwargs,
-        old.started_s,
-    )
-    call.parent = None if old.parent is None else Call(old.parent.flow, old.parent.path, old.run_id, old.parent.call_id)
+        old.flow, old.path, old.run_id, old.call_id, parent, old.attempt,
+        tuple(map(repr, args)), {name: repr(value) for name, value in kwargs.items()}, old.started_s,
+    )  # fmt: skip
     if isinstance(event, CallFinished):
         return CallFinished(call, repr(event.output), event.duration_s)
     if isinstance(event, CallFailed):
@@ -271,8 +263,7 @@ async def replay(events: list[Event]) -> None:
                 call.flow, call.path, call.run_id, frame.run.next_call(), parent,
                 call.attempt, call.args, call.kwargs, call.started_s,
             )  # fmt: skip
-        event.call = known
-        await frame.run.notify_async(event)
+        await frame.run.notify_async(event.of(known))
 
 
 def raise_remote(error: BaseException, o_remote_path: str) -> None:
