@@ -66,7 +66,7 @@ class MissingKey(OmnitronError, KeyError):
         there = f"It holds {', '.join(self.held)}." if self.held else "It holds no value."
         return (
             f"the context has no value for {self.key!r}. {there} "
-            f"Give one with `context.with_({self.key}=...)`, or ask with `get({self.key!r}, default)`."
+            f"Give one by `ctx.with_({{{self.key!r}: ...}})`, or ask with `get({self.key!r}, default)`."
         )
 
 

@@ -1,9 +1,11 @@
 """The atom: what `flow` makes of one callable, and what it refuses."""
 
+import abc
 import asyncio
 import copy
 import functools
 import inspect
+import unittest.mock
 
 import pytest
 
@@ -373,3 +375,29 @@ def test_a_flow_is_copied_as_its_function_is():
 
     assert copy.copy(whole) is whole
     assert copy.deepcopy({"step": whole}) == {"step": whole}
+
+
+def test_objects_with_methods_of_our_names_are_just_callables():
+    """A client that has an `acall` of its own, a mock: what counts is what they are."""
+
+    class Client:
+        def acall(self):
+            return "mine"
+
+        def __call__(self, x):
+            return x
+
+    assert flow(Client())(3) == 3
+    assert type(flow(unittest.mock.Mock(return_value=4))) is Flow
+
+
+def test_an_abstract_method_stays_abstract():
+    """A class that lacks one cannot be made."""
+
+    class Shape(abc.ABC):
+        @flow
+        @abc.abstractmethod
+        def area(self): ...
+
+    with pytest.raises(TypeError, match="abstract"):
+        Shape()

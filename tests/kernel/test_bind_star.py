@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from omnitron import AsyncFlow, DefinitionError, flow, parallel, walk
+from omnitron import AsyncFlow, DefinitionError, flow, gather, parallel, walk
 from omnitron.algebra import Bound, Star
 
 
@@ -146,3 +146,13 @@ def test_bound_values_arrive_as_they_are():
 
     assert type(kept(0)[1]) is Pair
     assert given(0)[1] == (flow(len), flow(abs))
+
+
+def test_a_bound_name_is_never_code():
+    """Keywords that are no identifiers arrive as they are; a parameter may be called like a bound constant."""
+    take = flow(lambda **named: named)
+    odd = {"a b": 1, "class": 2, "x=1, y": 3}
+
+    assert take.bind(**odd)() == odd
+    assert flow(lambda k0, a, b: (k0, a, b)).bind(a=1, b=2)(0) == (0, 1, 2)
+    assert gather(dict, **{"a b": flow(len), "c": flow(str)})("x") == {"a b": 1, "c": "x"}

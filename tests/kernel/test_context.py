@@ -451,3 +451,35 @@ def test_a_deadline_leaves_no_task():
         return asyncio.all_tasks() - {asyncio.current_task()}
 
     assert asyncio.run(main()) == set()
+
+
+def test_a_context_is_not_made_past_its_door():
+    """Its class would know no run, and so no authority to inherit."""
+    with pytest.raises(DefinitionError, match="context"):
+        Context({"a": 1})
+
+
+def test_isolating_with_no_capabilities_holds_none():
+    """None is none, not all."""
+    assert not context(capabilities={"net:*"}).isolate(capabilities=None).has_capability("net:x")
+
+
+@pytest.mark.parametrize("slip", ["capabilites", "capability", "hook", "deadlines", "tracers"])
+def test_a_slip_in_an_options_name_is_refused(slip):
+    """What would restrict or watch nothing is no value."""
+    with pytest.raises(DefinitionError, match="option"):
+        context(**{slip: set()})
+
+
+def test_a_typed_key_reads_its_type_only():
+    """A value that was given under the plain name is checked when it is read."""
+    with pytest.raises(DefinitionError, match="root"):
+        context(root=3).get(Key("root", str))
+
+
+def test_a_sync_run_that_ends_late_is_late():
+    """A deadline that passes in the last step is seen."""
+    clock = ManualClock()
+
+    with pytest.raises(DeadlineExceeded, match="after the deadline"):
+        context(clock=clock, deadline=5).run(lambda x: clock.move(10), 1)

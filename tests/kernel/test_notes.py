@@ -236,3 +236,11 @@ def test_watching_does_not_change_where_a_body_failed():
     expected = ["raised in flow 'outer', at outer/body/inner/explode"]
     assert notes_of(lambda: outer(1)) == expected
     assert notes_of(lambda: watched.run(outer, 1)) == expected
+
+
+def test_an_input_that_is_not_iterable_has_a_place():
+    """The note of a loop that could not begin names the loop."""
+    with pytest.raises(TypeError) as caught:
+        flow(int).each()(5)
+
+    assert caught.value.__notes__ == ["raised in flow 'each', at each"]

@@ -113,3 +113,22 @@ def test_fields_are_complete():
     """A missing field is named."""
     with pytest.raises(TypeError, match="body, done, limit"):
         RepeatUntil(halve, small)
+
+
+class Twice(Node):
+    """Call a function on its own result."""
+
+    __slots__ = ("fn",)
+    kind = "twice"
+
+    def emit(self, w: Writer, args: Args, target: str) -> None:
+        fn = w.bind(self.fn)
+        w.line(f"{target} = {fn}({fn}({args.value}))")
+
+
+def test_any_field_may_be_called_fn():
+    """A leaf of its own is emitted alone, in a pipe, and watched."""
+    up = from_node(Twice(lambda x: x + 1))
+
+    assert (up(1), (up | up)(1)) == (3, 5)
+    assert context(observers=[EventLog()]).run(up | up, 1) == 5

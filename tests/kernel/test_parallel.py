@@ -288,3 +288,21 @@ def test_results_do_not_depend_on_the_order_of_finishing():
         return await parallel(flow(last), flow(first))(0)
 
     assert asyncio.run(main()) == ("last", "first")
+
+
+def test_threads_start_nothing_after_an_error():
+    """What has not begun when a branch fails does not begin."""
+    begun, gate = [], threading.Event()
+
+    def fail(x):
+        gate.set()
+        raise ValueError(x)
+
+    def wait(x):
+        gate.wait(5)
+
+    tree = parallel(flow(wait), flow(fail), *[flow(begun.append)] * 3, threads=2)
+
+    with pytest.raises(ValueError):
+        tree(1)
+    assert len(begun) <= 1

@@ -1,6 +1,7 @@
 """One step after another: `|`, `pipe`, `sequence`, `identity`."""
 
 import asyncio
+from typing import Annotated
 
 import pytest
 
@@ -202,3 +203,15 @@ def test_a_later_step_takes_one_value(wrong):
         parse | wrong
     with pytest.raises(DefinitionError):
         sequence(parse, flow(wrong))
+
+
+def test_annotated_is_what_it_annotates():
+    """Metadata of a type does not make neighbours clash."""
+
+    def count(text: str) -> int:
+        return len(text)
+
+    def need(number: Annotated[int, "positive"]) -> Annotated[str, "short"]:
+        return str(number)
+
+    assert (flow(count) | need | count)("abc") == 1

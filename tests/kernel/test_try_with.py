@@ -1,10 +1,23 @@
 """Catching, and finishing exactly once: `try_with`."""
 
 import asyncio
+import itertools
 
 import pytest
 
-from omnitron import AsyncFlow, DefinitionError, Failure, Flow, Inputs, flow, parallel, try_with
+from omnitron import (
+    AsyncFlow,
+    DeadlineExceeded,
+    DefinitionError,
+    Failure,
+    Flow,
+    Inputs,
+    context,
+    flow,
+    parallel,
+    try_with,
+)
+from omnitron.testing import ManualClock
 
 
 class Broken(Exception):
@@ -253,3 +266,32 @@ def test_the_input_is_what_was_given():
     assert tree(5, c=7) == Inputs((5,), {"c": 7})
     assert seen == [5, Inputs((5, 6)), Inputs((5,), {"c": 7})]
     assert parallel(body, mode="collect")(5)[0].input == 5
+
+
+def test_finally_runs_after_the_deadline():
+    """A deadline ends the run, not its clean-up; nothing on the way catches it."""
+    clock, cleaned = ManualClock(), []
+
+    @flow
+    def slow(x):
+        clock.move(10)
+        return x
+
+    tree = try_with(slow | slow, flow(lambda failure: "caught"), flow(cleaned.append))
+
+    with pytest.raises(DeadlineExceeded):
+        context(clock=clock, deadline=5).run(tree, 1)
+    assert cleaned == [1]
+
+
+def test_a_deadline_ends_a_loop_that_collects():
+    """It is no outcome of an item."""
+    clock = ManualClock()
+
+    @flow
+    def slow(x):
+        clock.move(10)
+        return x
+
+    with pytest.raises(DeadlineExceeded):
+        context(clock=clock, deadline=5).run(slow.each(mode="collect"), itertools.count())

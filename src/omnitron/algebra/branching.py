@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
 from omnitron.algebra.node import Node
+from omnitron.algebra.steps import plain_name
 from omnitron.algebra.writer import Args
 from omnitron.errors import DefinitionError, InvalidValue
 
@@ -190,6 +191,8 @@ class Gather(Node):
         record = w.bind(self.record)
         if len(names) == 1 and names[0][0] == "*":
             pairs = f"**dict(zip({w.bind(self.names, 'k')}, {names[0][1:]}))"
+        elif not all(plain_name(name) for name in self.names):
+            pairs = f"**dict(zip({w.bind(self.names, 'k')}, ({', '.join(names)},)))"
         else:
             pairs = ", ".join(f"{name}={temp}" for name, temp in zip(self.names, names, strict=True))
         w.line(f"{target} = {record}({pairs})")

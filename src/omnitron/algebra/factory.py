@@ -72,7 +72,8 @@ def flow(
         capabilities: names of capabilities that a run must hold.
         tags: words to search by.
         examples: inputs with their outputs.
-        colour: "async" declares that a callable whose code does not show it gives an awaitable.
+        colour: "async" declares that a callable whose code does not show it gives an awaitable; "sync" refuses an
+            async one.
 
     Raises:
         DefinitionError: generator functions, static and class methods, what is not callable.
@@ -105,6 +106,8 @@ def flow(
 
 def made_of(function: Any, name: str | None, meta: FlowMeta | None, colour: str | None) -> Any:
     """Give the flow of a function, or a flow with what is declared beside it."""
+    if colour not in (None, "sync", "async"):
+        raise DefinitionError(f"`colour` is 'sync' or 'async', got {colour!r}.")
     if not isinstance(function, BaseFlow):
         return from_node(step_of(function, colour, name, meta))
     if meta is None and name is None and colour is None:

@@ -47,8 +47,9 @@ def flow_node(value: Any, where: str) -> Node:
     if isinstance(value, BaseFlow):
         return value.node
     shown = getattr(value, "__name__", None) or repr(value)
-    hint = f"Write `flow({shown})`." if callable(value) else "Make one by `flow`."
-    raise DefinitionError(f"{where} takes flows, got {shown}, a {type(value).__name__}. {hint}")
+    written = shown if shown.isidentifier() else "lambda ...: ..."
+    hint = f"Write `flow({written})`." if callable(value) else "Make one by `flow`."
+    raise DefinitionError(f"{where} takes flows, got {shown} ({type(value).__name__}). {hint}")
 
 
 @overload

@@ -158,7 +158,8 @@ class BaseFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
             unordered: take results as they come instead of in the order of their inputs.
             mode: "raise": the first error ends it. "collect": a list of `Ok(value)` and `Failure(error, input, path)`,
                 as many as inputs.
-            fold: a reducer `(accumulator, result) -> accumulator`; then no list is made.
+            fold: a reducer `(accumulator, result) -> accumulator`; then no list is made. Under "collect" it is given
+                outcomes.
             start: makes the first accumulator, for example `int`; goes with `fold`.
             threads: the number of threads for a sync flow.
         """
@@ -214,6 +215,10 @@ class BaseFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
         from omnitron.algebra.signature import signature_of
 
         return signature_of(self.node)
+
+    @property
+    def __isabstractmethod__(self) -> bool:
+        return bool(getattr(single(self), "__isabstractmethod__", False))
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         """Bind like a method when the flow was made from a function in a class body; a pipe does not bind."""
@@ -307,11 +312,16 @@ class AsyncFlow(AsyncView[P, R]):  # noqa: D101 - `OwnDoc`
 def from_node(node: Node) -> Any:
     """Make the flow of a tree, of the colour that the tree has.
 
+    Raises:
+        DefinitionError: it is no node.
+
     Example:
         >>> from omnitron.algebra import Step, from_node
         >>> from_node(Step(len))([1, 2])
         2
     """
+    if not isinstance(node, Node):
+        raise DefinitionError(f"from_node takes a node of the algebra, got {node!r} ({type(node).__name__}).")
     made = new(AsyncFlow if node.is_async else Flow)
     made._node = node
     made._run = uncompiled = Uncompiled(made)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
+from omnitron.algebra.node import is_flow
 from omnitron.algebra.steps import Step, plain_step
 from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta
@@ -31,10 +33,21 @@ def is_async_callable(fn: Any) -> bool:
     """Say whether calling `fn` gives a coroutine, as far as can be seen."""
     if isinstance(fn, partial):
         return is_async_callable(fn.func)
-    if hasattr(type(fn), "acall"):
+    if is_flow(fn):
         return bool(fn.node.is_async)
-    marker = getattr(fn, "_is_coroutine_mark", None) or getattr(fn, "_is_coroutine", None)
-    return marker is not None or bool(code_flags(fn) & (COROUTINE | ITERABLE_COROUTINE))
+    return is_marked(fn) or bool(code_flags(fn) & (COROUTINE | ITERABLE_COROUTINE))
+
+
+def is_marked(fn: Any) -> bool:
+    """Say whether a function bears the mark that asyncio (3.11) or inspect (3.12) puts on coroutine functions."""
+    for module, name, mark in (
+        ("asyncio.coroutines", "_is_coroutine", "_is_coroutine"),
+        ("inspect", "_is_coroutine_mark", "_is_coroutine_mark"),
+    ):
+        sign = getattr(sys.modules.get(module), name, None)
+        if sign is not None and getattr(fn, mark, None) is sign:
+            return True
+    return False
 
 
 def step_of(fn: Any, colour: str | None = None, label: str | None = None, meta: FlowMeta | None = None) -> Step:
@@ -54,8 +67,6 @@ def step_of(fn: Any, colour: str | None = None, label: str | None = None, meta: 
             f"{name!r} is a generator function, and streams arrive in a later release. "
             "Return a list, or give the flow one item at a time by `.each()`."
         )
-    if colour not in (None, "sync", "async"):
-        raise DefinitionError(f"`colour` is 'sync' or 'async', got {colour!r}.")
     is_async = is_async_callable(fn) if colour is None else colour == "async"
     if colour == "sync" and is_async_callable(fn):
         raise DefinitionError(f"{getattr(fn, '__qualname__', fn)!r} is async; it cannot be declared `colour='sync'`.")

@@ -7,7 +7,7 @@ combinator is one subclass with slots and `emit`. Read next: `omnitron.algebra.w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 
@@ -140,6 +140,10 @@ class Node:
 
     def parameters(self) -> Parameters | None:
         """Give the parameters of a flow made of this node; None stands for any."""
+        return None
+
+    def function(self) -> Callable[..., Any] | None:
+        """Give the user's function that this node is nothing but a call of, or None."""
         return None
 
     def detail(self) -> str:

@@ -78,7 +78,7 @@ def path_of(error: BaseException, program: Program | None = None, place: int | N
                 break
             if best is not None:
                 parts.append(best)
-            program, best = here, None
+            program, best = here, here.node.name
             started.add(id(here))
         if loader.piece == 0:
             if (id(here), loader.seen) in roots:

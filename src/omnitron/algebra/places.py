@@ -53,7 +53,11 @@ class On(Node):
             run = f"{w.bind(runtime.run_in_process)}({flow}, {args.call})"
         else:
             run = f"{w.bind(runtime.run_in_executor)}({self.place!r}, {flow}, {args.call})"
-        w.mark(f"{target} = await {run}", w.cursor)
+        index = w.cursor
+        if w.seen and w.segment_of(index) is not None:
+            name, rest = run.split("(", 1)
+            run = f"{w.bind(runtime.run_beneath)}({w.segment_of(index)!r}, {name}, {rest}"
+        w.mark(f"{target} = await {run}", index)
 
     def parameters(self) -> Parameters | None:
         """Give the body's."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from itertools import count
+from threading import Lock
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -17,6 +18,7 @@ from weakref import ref
 from omnitron import runtime
 from omnitron.algebra.node import Node, refines, walk_nodes
 from omnitron.algebra.notes import Loader, add_path, path_of
+from omnitron.algebra.steps import Step
 from omnitron.algebra.walking import missing_capabilities
 from omnitron.algebra.writer import GIVEN, Args, Build, Given, Piece, inputs
 from omnitron.model import Failure, Ok
@@ -28,13 +30,15 @@ __all__ = ["Program", "clear_shapes", "compile_tree"]
 
 MAX_SHAPES = 1024
 shapes: dict[str, CodeType] = {}
+shapes_lock = Lock()
 next_number = count(1).__next__
 TAKEN = frozenset({"v"})
 
 
 def clear_shapes() -> None:
-    """Forget the compiled shapes: the one state that flows share in a process. Flows that are compiled stay so."""
-    shapes.clear()
+    """Forget the compiled shapes, which the flows of a process share. Flows that are compiled stay so."""
+    with shapes_lock:
+        shapes.clear()
 
 
 def code_of(text: str) -> CodeType:
@@ -43,9 +47,10 @@ def code_of(text: str) -> CodeType:
     if code is None:
         module = compile(text, "omnitron flow", "exec", dont_inherit=True)
         code = next(item for item in module.co_consts if isinstance(item, CodeType))
-        while len(shapes) >= MAX_SHAPES:
-            shapes.pop(next(iter(shapes)), None)
-        shapes[text] = code
+        with shapes_lock:
+            while len(shapes) >= MAX_SHAPES:
+                del shapes[next(iter(shapes))]
+            shapes[text] = code
     return code
 
 
@@ -123,9 +128,9 @@ class Program:
         """Run the flow as a call that is seen; for an async flow give the coroutine."""
         node = self.node
         if self.seen_run is None:
-            self.seen_run = self.compile_seen()
             name = node.name
             self.site = runtime.Site(name, name, node, body=not node.children, awaits=node.is_async)
+            self.seen_run = self.compile_seen()  # last, because other threads ask for it first
         if node.needs:
             missing_capabilities(node, runtime.current_context())
         parent, path = runtime.frame_here(2, self.site.segment)
@@ -142,9 +147,8 @@ class Program:
     def compile_seen(self) -> Callable[..., Any]:
         """Compile the twin in which every boundary is observed."""
         node = self.node
-        fn = getattr(node, "fn", None)
-        if fn is not None and not node.children:
-            return fn  # type: ignore[no-any-return]
+        if isinstance(node, Step):
+            return node.fn
         build = Build(ref(self), seen=True, paths=self.known_paths())
         build.add(seen_root(node))
         return self.link(build.write(), seen=True)
@@ -225,7 +229,7 @@ def short(name: str) -> str:
 
 def reserved(name: str) -> bool:
     """Say whether generated code uses this name itself, so that a parameter so called cannot be copied literally."""
-    return name in TAKEN or name[:2] == "o_" or (name[0] in "ftpgs" and name[1:].isdigit())
+    return name in TAKEN or name[:2] == "o_" or (name[0] in "ftpgsk" and name[1:].isdigit())
 
 
 def entry_parameters(node: Node) -> Parameters | None:
@@ -237,9 +241,8 @@ def entry_parameters(node: Node) -> Parameters | None:
 def root_piece(node: Node) -> Piece | tuple[Callable[..., Any], Parameters | None]:
     """Give the piece of the whole tree, or the function and parameters of a lone step."""
     known = entry_parameters(node)
-    fn = getattr(node, "fn", None)
-    if fn is not None and not node.children:
-        return fn, known
+    if isinstance(node, Step):
+        return node.fn, known
     args = Args("*args, **kwargs", maker=GIVEN) if known is None else Args(known.passed, known.value, GIVEN)
     declared = "*args, **kwargs" if known is None else known.declared
     return Piece(node, node.emit, args, declared, awaits=node.is_async, cursor=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,10 @@ class Step(Node):
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the call of the function."""
         w.step(w.bind(self.fn), args, target, awaits=self.is_async)
+
+    def function(self) -> Callable[..., Any]:
+        """Give the function."""
+        return self.fn
 
     def parameters(self) -> Parameters | None:
         """Give the function's parameters, if it is a plain function."""
@@ -338,7 +343,9 @@ class Bound(Node):
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the call with the fixed values as keywords."""
         before, stars, more = args.call.partition("**")
-        parts = [before.rstrip(", "), *(f"{name}={w.bind(value, 'k')}" for name, value in self.keywords), stars + more]
+        fixed = [f"{name}={w.bind(value, 'k')}" for name, value in self.keywords if plain_name(name)]
+        odd = {name: value for name, value in self.keywords if not plain_name(name)}
+        parts = [before.rstrip(", "), *fixed, *([f"**{w.bind(odd, 'k')}"] if odd else []), stars + more]
         w.call(self.body, Args(", ".join(part for part in parts if part)), target)
 
     def parameters(self) -> Parameters | None:
@@ -358,6 +365,11 @@ class Bound(Node):
     def binds(self) -> bool:  # type: ignore[override]
         """Whether the body binds like a method."""
         return self.body.binds
+
+
+def plain_name(name: str) -> bool:
+    """Say whether a name can be written in code as a keyword of a call."""
+    return name.isidentifier() and not iskeyword(name)
 
 
 def entry_function(node: Node) -> Any:

@@ -28,8 +28,6 @@ __all__ = ["GIVEN", "Args", "Build", "Given", "Piece", "Writer", "inputs"]
 MAX_NESTING = 12
 MAX_LINES = 256
 
-Body = Any
-
 
 GIVEN = "o_given"
 
@@ -271,7 +269,6 @@ class Writer:
         self.cursor = index + child.size
         wanted = child.is_async if awaits is None else awaits
         boundary = self.seen and (child.segment or child.label is not None)
-        boundary = self.seen and (child.segment or child.label is not None)
         if wanted and not child.is_async:
             return self.attach(
                 Piece(child, whole_body(child, index), *taking(args), awaits=wanted, cursor=index, urgent=self.urgent)
@@ -300,6 +297,11 @@ class Writer:
         name = self.attach(Piece(parts[0], write, *taking(args), awaits=awaits, cursor=index, urgent=self.urgent))
         self.line(f"{target} = {'await ' if awaits else ''}{name}({args.call})")
 
+    def segment_of(self, index: int) -> str | None:
+        """Give the last segment of the path of the node of a number, if it has one of its own (in the watched program)."""
+        path, node = self.build.paths[index]
+        return path.rpartition("/")[2] if index and (node.segment or node.label is not None) else None
+
     def spot(self, index: int) -> Spot:
         """Give what tells the path of an error that a machine catches while it runs the node of a number."""
         return Spot(self.build.program, index)
@@ -322,8 +324,8 @@ class Writer:
     def warm_up(self) -> None:
         """Write a loop that does nothing, which makes the interpreter specialise a long function at its first run.
 
-        CPython 3.11 and later specialise a function's bytecode after eight calls or backward jumps. [M] The second run of
-        a pipe of 100,000 steps takes 1.5 times the time of a loop over their functions without it, 1.0 with it.
+        CPython 3.11 and later specialise a function's bytecode after eight calls or backward jumps. Measured: the second
+        run of a pipe of 100,000 steps takes 1.5 times the time of a loop over their functions without it, 1.0 with it.
         """
         self.line(f"for {self.temp()} in (1, 2, 3, 4, 5, 6, 7, 8): pass")
 
@@ -338,8 +340,8 @@ class Writer:
 
     def callable_of(self, child: Node, index: int, args: Args | None, *, awaits: bool) -> tuple[Any, bool]:
         """Give what runs a child unobserved (its function, or a piece to be written) and whether it is awaited."""
-        fn = getattr(child, "fn", None)
-        if fn is not None and not child.children:
+        fn = child.function()
+        if fn is not None:
             return fn, child.is_async
         awaits = awaits if self.seen else child.is_async
         return Piece(child, child.emit, *taking(args), awaits=awaits, cursor=index + 1, urgent=self.urgent), awaits

@@ -71,7 +71,9 @@ def cli() -> None:
     multiple=True,
     help="Hold only the capabilities so named. May be repeated; left out, nothing is restricted.",
 )
-@click.option("--deadline", type=float, metavar="SECONDS", help="Let the run take no longer.")
+@click.option(
+    "--deadline", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Let the run take no longer."
+)
 @click.option("--context", "values", metavar="KEY=VALUE", multiple=True, help="A value for the context (JSON or text).")
 @click.option("--trace", is_flag=True, help="Print the tree with calls and times on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON also to a terminal.")
@@ -93,14 +95,14 @@ def run(
     quiet: bool,
     show_traceback: bool,
 ) -> None:
-    r"""Run the flow FLOW of a file or module, with its arguments by name.
+    """Run the flow FLOW of a file or module, with its arguments by name.
 
     Each argument is checked against its annotation. The result is printed as JSON, to a terminal as a table.
 
     \b
     omnitron run orders.py:intake line=3,apple
     omnitron run shop.orders:price --input '{"order": {"id": 7}, "region": "eu"}'
-    """
+    """  # noqa: D301 - the backslash is for click
     as_json = as_json or not sys.stdout.isatty()
     with Interruptions() as signals, result_stream(alone=as_json) as stream:
         words = read_pairs(arguments)

@@ -6,7 +6,6 @@ classes) on both sides passes.
 
 from __future__ import annotations
 
-import sys
 from types import FunctionType, GenericAlias, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -47,6 +46,8 @@ def classes(annotation: Any) -> tuple[type, ...] | None:
     """Give the plain classes that the annotation allows, or None if it says something else."""
     if annotation is None:
         return (type(None),)
+    if hasattr(annotation, "__metadata__"):  # Annotated
+        return classes(annotation.__origin__)
     if isinstance(annotation, GenericAlias):
         annotation = annotation.__origin__
     if isinstance(annotation, type):
@@ -73,8 +74,7 @@ def related(given: type, wanted: type) -> bool:
 
 def opaque(kind: type) -> bool:
     """Say whether a class is a protocol or checks its subclasses by its own rule, so that nothing certain follows."""
-    typing_module: Any = sys.modules.get("typing")
-    return bool(getattr(kind, "_is_protocol", False)) or kind is typing_module.Any or type(kind) is not type
+    return bool(getattr(kind, "_is_protocol", False)) or type(kind) is not type
 
 
 def clash(given: Any, wanted: Any) -> bool:

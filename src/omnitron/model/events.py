@@ -1,6 +1,7 @@
 """What is seen at a flow's boundary: the call, and the events that tell its course.
 
-All are frozen records; durations are seconds of the context's monotonic clock. Who emits them: `omnitron.runtime`.
+All are frozen; what they hold, such as a dictionary of arguments, is the caller's own. Durations are seconds of the
+context's monotonic clock. Who emits them: `omnitron.runtime`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from omnitron.model.outcome import one_input
+from omnitron.model.record import Record
 
 __all__ = ["Call", "CallFailed", "CallFinished", "CallStarted", "Event", "Replace"]
 
@@ -193,10 +195,11 @@ class CallFailed(Event):
         return CallFailed, (self.call, self.error, self.duration_s)
 
 
-class Replace:
+class Replace(Record):
     """A guard's answer that stands for the flow's result: the flow does not run, the call gives `value`."""
 
     __slots__ = ("value",)
+    value: Any
 
     def __init__(self, value: Any) -> None:
-        self.value = value
+        self._fill(value=value)

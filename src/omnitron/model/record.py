@@ -30,7 +30,8 @@ class Record:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        own = cls.__dict__.get("__slots__", ())
+        slots = cls.__dict__.get("__slots__", ())
+        own = (slots,) if isinstance(slots, str) else tuple(slots)
         cls.fields = (*cls.fields, *(name for name in own if name[0] != "_"))
 
     def _fill(self, **values: Any) -> None:

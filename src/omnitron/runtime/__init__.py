@@ -1,7 +1,7 @@
 """What a run carries: the context, the interception point, deadlines, and the machines that run branches and items.
 
-Nothing here knows the tree of a flow. `joining`, `deadlines` and `workers` import asyncio and wait until they are used;
-ask for them by `omnitron.runtime.joining` and so on. Read next: `omnitron.algebra`.
+Nothing here knows the tree of a flow. The names that need asyncio or threads load when they are first touched. Read next:
+`omnitron.algebra`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from omnitron.runtime.watching import (
     passes_on,
     read_watch,
     reset_watch,
+    run_beneath,
     run_inside,
     run_inside_async,
     run_seen,
@@ -77,6 +78,7 @@ __all__ = [
     "passes_on",
     "read_watch",
     "reset_watch",
+    "run_beneath",
     "run_in_executor",
     "run_in_process",
     "run_in_thread",

@@ -15,12 +15,12 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
-from omnitron.errors import DefinitionError, MissingKey
+from omnitron.errors import DeadlineExceeded, DefinitionError, MissingKey
 from omnitron.model import Capability, covers
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
 from omnitron.runtime.options import PLAIN, Runtime, read_options
-from omnitron.runtime.watching import Frame, Run, leave_frame, watch
+from omnitron.runtime.watching import DeadlinePassed, Frame, Run, leave_frame, watch
 
 __all__ = ["Context", "Key", "Runtime", "context", "current_context", "enter_run"]
 
@@ -44,9 +44,9 @@ class Context:
     _values: dict[Hashable, Any]
     _runtime: Runtime
 
-    def __init__(self, values: Mapping[Any, Any] | None = None, runtime: Runtime = PLAIN) -> None:
-        object.__setattr__(self, "_values", {} if values is None else checked_values(values))
-        object.__setattr__(self, "_runtime", runtime)
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Refuse to be called: a context made inside a run must not hold more than the run does."""
+        raise DefinitionError("a Context is made by `context(...)`, or derived from another by `.with_(...)`.")
 
     # Reading
 
@@ -61,11 +61,14 @@ class Context:
 
         Raises:
             MissingKey: there is none, and no default was given.
+            DefinitionError: the value is not of the key's type (it was given under the plain name).
         """
         found = self._values.get(key_name(key), MISSING)
         if type(found) is LeftBehind:
             found.refuse()
         if found is not MISSING:
+            if isinstance(key, Key):
+                key.check(found)
             return found
         if default is not MISSING:
             return default
@@ -134,7 +137,9 @@ class Context:
             MissingCapability: a capability is named that this context does not hold.
         """
         kept = {key_name(key): self.get(key) for key in keys}
-        runtime, _ = read_options(self._runtime, {"capabilities": capabilities}, Context)
+        runtime, _ = read_options(
+            self._runtime, {"capabilities": frozenset() if capabilities is None else capabilities}, Context
+        )
         return make(kept, runtime)
 
     # Running
@@ -190,13 +195,13 @@ class Context:
 
 def make(values: dict[Hashable, Any], runtime: Runtime) -> Context:
     """Make a context of values that are already checked."""
-    made = Context.__new__(Context)
+    made: Context = object.__new__(Context)
     object.__setattr__(made, "_values", values)
     object.__setattr__(made, "_runtime", runtime)
     return made
 
 
-EMPTY = Context()
+EMPTY = make({}, PLAIN)
 current: ContextVar[Context] = ContextVar("omnitron_context", default=EMPTY)
 
 
@@ -252,7 +257,7 @@ def new_run(runtime: Runtime, *, is_async: bool) -> Frame | None:
     )
     if not watches:
         return None
-    run = Run(os.urandom(8).hex(), runtime.clock, runtime.observers, runtime.guards, runtime.deadline)
+    run = Run(os.urandom(8).hex(), runtime.clock, runtime.observers, runtime.guards, deadline)
     return Frame(run, "", None, body=False)
 
 
@@ -270,10 +275,25 @@ def enter_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, 
         return run_async(ctx, frame, flow, args, kwargs)
     context_token, watch_token = current.set(ctx), watch.set(frame)
     try:
-        return flow(*args, **kwargs)
+        result = flow(*args, **kwargs)
+        if runtime.deadline is not None:
+            refuse_late(runtime)
+        return result
+    except DeadlinePassed as passed:
+        raise DeadlineExceeded(str(passed)) from None
     finally:
         watch.reset(watch_token)
         current.reset(context_token)
+
+
+def refuse_late(runtime: Runtime) -> None:
+    """Refuse the result of a sync run that took longer than it may."""
+    late = runtime.clock.monotonic() - (runtime.deadline or 0.0)
+    if late > 0:
+        raise DeadlineExceeded(
+            f"the run ended {late:.3f} s after the deadline of its context; a sync flow is only stopped between its steps. "
+            "Give more time where the context is made: `context(deadline=seconds)`."
+        )
 
 
 async def run_async(ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -28,6 +28,7 @@ async def before_deadline(
         return await fn(*args, **kwargs)
     task = asyncio.current_task()
     assert task is not None
+    asked = task.cancelling()
     passed = False
 
     def ring() -> None:
@@ -46,7 +47,7 @@ async def before_deadline(
     try:
         result = await fn(*args, **kwargs)
     except asyncio.CancelledError as error:
-        if passed and task.uncancel() == 0:
+        if passed and task.uncancel() <= asked:
             raise DeadlineExceeded(
                 f"the deadline of the context passed: {left:.3f} s were left when the run started."
             ) from error
@@ -60,13 +61,13 @@ async def before_deadline(
         if isinstance(watcher, asyncio.Task):
             await asyncio.wait({watcher})
     if passed:
-        await swallow_own_cancel(task)
+        await swallow_own_cancel(task, asked)
     return result
 
 
-async def swallow_own_cancel(task: asyncio.Task[Any]) -> None:
+async def swallow_own_cancel(task: asyncio.Task[Any], asked: int) -> None:
     """Take back the alarm's cancellation that arrived when the work had just finished."""
-    if task.uncancel() == 0:
+    if task.uncancel() <= asked:
         try:
             await asyncio.sleep(0)
         except asyncio.CancelledError:

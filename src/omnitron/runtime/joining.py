@@ -111,9 +111,10 @@ def parallel_threads(
     """
     from concurrent.futures import ThreadPoolExecutor
 
+    failed: list[bool] = []
     with ThreadPoolExecutor(min(threads, len(branches))) as pool:
         futures = [
-            pool.submit(copy_context().run, run_branch, branch, number, args, kwargs)
+            pool.submit(copy_context().run, run_branch, branch, number, failed, args, kwargs)
             for number, branch in enumerate(branches)
         ]
         errors: list[BaseException] = []
@@ -131,9 +132,17 @@ def parallel_threads(
     return results
 
 
-def run_branch(branch: Callable[..., Any], o_branch: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a branch; the argument `o_branch` is what notes read off the traceback."""
-    return branch(*args, **kwargs)
+def run_branch(
+    branch: Callable[..., Any], o_branch: int, failed: list[bool], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call a branch unless another has failed; the argument `o_branch` is what notes read off the traceback."""
+    if failed:
+        return None
+    try:
+        return branch(*args, **kwargs)
+    except BaseException:
+        failed.append(True)
+        raise
 
 
 class Ordered:

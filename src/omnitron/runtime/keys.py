@@ -45,6 +45,9 @@ class Key(Generic[T]):
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a Key is immutable; make another one instead of setting {name!r}")
 
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a Key is immutable; {name!r} cannot be deleted")
+
     def __eq__(self, other: object) -> bool:
         return self.name == other.name if isinstance(other, Key) else NotImplemented
 

@@ -86,6 +86,8 @@ class Hooks:
 
 def functions(kind: str, given: Any) -> tuple[Hook, ...]:
     """Give one hook or several as a tuple, each callable."""
+    if not callable(given) and not hasattr(given, "__iter__"):
+        raise DefinitionError(f"`{kind}` takes a function of one event or a list of them, got {given!r}.")
     hooks = (given,) if callable(given) else tuple(given)
     for hook in hooks:
         if not callable(hook):

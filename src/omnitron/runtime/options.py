@@ -76,8 +76,23 @@ def read_options(old: Runtime, named: dict[str, Any], taken: type) -> tuple[Runt
                 f"`{name}` is a name that Context itself has; give the value by {{{name!r}: ...}}, or rename it."
             )
         else:
+            refuse_near_miss(name)
             values[name] = given
     return (derive(old, changes) if changes else old), values
+
+
+def refuse_near_miss(name: str) -> None:
+    """Refuse a value whose name is an option's but for a slip: `capabilites=` would restrict nothing."""
+    if name[:1] not in {option[0] for option in OPTIONS}:
+        return
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, OPTIONS, 1, 0.75)
+    if near:
+        raise DefinitionError(
+            f"`{name}` is close to the option `{near[0]}`, and would be taken for a value. "
+            f"Write `{near[0]}=...`, or give the value by {{{name!r}: ...}}."
+        )
 
 
 def derive(old: Runtime, changes: dict[str, Any]) -> Runtime:

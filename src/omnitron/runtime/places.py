@@ -13,6 +13,7 @@ from typing import Any
 
 from omnitron.errors import DefinitionError
 from omnitron.runtime.contexts import current_context
+from omnitron.runtime.reporting import logger
 from omnitron.runtime.watching import admitted
 
 __all__ = ["run_in_executor", "run_in_thread", "run_in_thread_loop"]
@@ -21,7 +22,7 @@ __all__ = ["run_in_executor", "run_in_thread", "run_in_thread_loop"]
 async def run_in_thread(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Call `fn` in a thread of the loop's pool, in a copy of the caller's context.
 
-    A cancellation leaves at once: the thread cannot be stopped, so the work goes on unwatched and its result is dropped,
+    A cancellation leaves at once: the thread cannot be stopped, so the work goes on and its result is dropped,
     which is logged.
     """
     return await in_thread(fn, partial(fn, *args, **kwargs))
@@ -39,11 +40,7 @@ async def in_thread(fn: Callable[..., Any], call: Callable[[], Any]) -> Any:
     try:
         error, value = await job
     except asyncio.CancelledError:
-        import logging
-
-        logging.getLogger("omnitron").warning(
-            "a cancelled flow goes on in its thread, which cannot be stopped: %s", name_of(fn)
-        )
+        logger().warning("a cancelled flow goes on in its thread, which cannot be stopped: %s", name_of(fn))
         raise
     if error is not None:
         try:

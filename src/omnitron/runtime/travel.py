@@ -11,13 +11,13 @@ import signal
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from omnitron.errors import RemoteError, Unpicklable
+from omnitron.errors import DeadlineExceeded, RemoteError, Unpicklable
 from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Event
 from omnitron.runtime.clock import SYSTEM_CLOCK
 from omnitron.runtime.contexts import Context, current, current_context, make
 from omnitron.runtime.keys import LeftBehind
 from omnitron.runtime.options import Runtime
-from omnitron.runtime.watching import Frame, Run, read_watch, watch
+from omnitron.runtime.watching import DeadlinePassed, Frame, Run, read_watch, watch
 
 __all__ = ["Answer", "pack", "raise_remote", "replay", "unpack_answer", "work"]
 
@@ -65,14 +65,20 @@ def dumps(value: Any, what: str) -> bytes:
         ) from error
 
 
+def packed_or_none(value: Any) -> bytes | None:
+    """Give the pickle of a value, or None if it has none."""
+    try:
+        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception:
+        return None
+
+
 def environment(ctx: Context) -> tuple[dict[Any, bytes | None], Any, float | None]:
     """Give the context's values (pickled one by one, None for one that stays behind), capabilities and time left."""
     values: dict[Any, bytes | None] = {}
     for key in ctx:
-        try:
-            values[key] = pickle.dumps(ctx.get(key), protocol=pickle.HIGHEST_PROTOCOL)
-        except Exception:
-            values[key] = None
+        if packed_or_none(key) is not None:  # a key that cannot travel cannot be asked for there either
+            values[key] = packed_or_none(ctx.get(key))
     runtime = ctx.runtime
     left = None if runtime.deadline is None else runtime.deadline - runtime.clock.monotonic()
     return values, runtime.capabilities, left
@@ -110,7 +116,8 @@ def pass_by(number: int, frame: Any) -> None:
 
 
 def leave(number: int, frame: Any) -> None:
-    """End this process from where it stands."""
+    """End this process from where it stands; once, so that nothing interrupts the clean-up."""
+    signal.signal(signal.SIGTERM, pass_by)
     raise SystemExit(128 + number)
 
 
@@ -164,7 +171,10 @@ def run_job(
     watch.set(frame)
     if flow.node.is_async:
         return asyncio.run(flow.acall(*args, **kwargs))
-    return flow(*args, **kwargs)
+    try:
+        return flow(*args, **kwargs)
+    except DeadlinePassed as passed:
+        raise DeadlineExceeded(str(passed)) from None
 
 
 class Collector:
@@ -184,8 +194,11 @@ def portable_error(error: BaseException) -> BaseException:
     """Give the error if it survives pickling, else a `RemoteError` that describes it; its traceback as its cause."""
     import traceback
 
-    lines = "".join(traceback.format_exception(error))
-    description = RemoteError(f"{type(error).__module__}.{type(error).__qualname__}", str(error), lines)
+    name = f"{type(error).__module__}.{type(error).__qualname__}".replace("__mp_main__", "__main__")
+    try:
+        description = RemoteError(name, str(error), "".join(traceback.format_exception(error)))
+    except Exception as broken:  # the error's own `__str__` or `__repr__` raises
+        description = RemoteError(name, f"its text cannot be made: {type(broken).__name__}")
     try:
         back = pickle.loads(pickle.dumps(error))
         if type(back) is type(error):
@@ -208,9 +221,18 @@ def pack_answer(answer: Answer) -> bytes:
     """Pickle an answer; events whose values cannot travel go with the text of those values."""
     try:
         events = pickle.dumps(answer.events)
+        pickle.loads(events)  # our own; what pickles but does not load must not travel
     except Exception:
         events = pickle.dumps([slim(event) for event in answer.events])
     return pickle.dumps((answer.value, answer.error, answer.path, events), protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def text_of(value: Any) -> str:
+    """Give the text of a value, whatever its `__repr__` does."""
+    try:
+        return repr(value)
+    except Exception as broken:
+        return f"<{type(value).__name__}, whose text cannot be made: {type(broken).__name__}>"
 
 
 def slim(event: Event) -> Event:
@@ -220,12 +242,12 @@ def slim(event: Event) -> Event:
     parent = None if old.parent is None else Call(old.parent.flow, old.parent.path, old.run_id, old.parent.call_id)
     call = Call(
         old.flow, old.path, old.run_id, old.call_id, parent, old.attempt,
-        tuple(map(repr, args)), {name: repr(value) for name, value in kwargs.items()}, old.started_s,
+        tuple(map(text_of, args)), {name: text_of(value) for name, value in kwargs.items()}, old.started_s,
     )  # fmt: skip
     if isinstance(event, CallFinished):
-        return CallFinished(call, repr(event.output), event.duration_s)
+        return CallFinished(call, text_of(event.output), event.duration_s)
     if isinstance(event, CallFailed):
-        return CallFailed(call, RemoteError(type(event.error).__qualname__, str(event.error)), event.duration_s)
+        return CallFailed(call, RemoteError(type(event.error).__qualname__, text_of(event.error)), event.duration_s)
     return CallStarted(call)
 
 

@@ -14,9 +14,10 @@ from contextvars import ContextVar, Token
 from itertools import count
 from types import CodeType
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from omnitron.errors import DeadlineExceeded
 from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Clock, Event, Guard, Observer, Replace
+from omnitron.runtime.reporting import logger
 
 __all__ = [
     "Frame",
@@ -50,12 +51,12 @@ class Run:
         self.deadline = deadline
         self.next_call = count(1).__next__
 
-    def admit(self, call: Call) -> Replace | None:
-        """Check deadline and guards; raise to refuse, give a `Replace` to stand in."""
-        if self.deadline is not None and call.started_s >= self.deadline:
-            raise DeadlineExceeded(
+    def admit(self, call: Call, *, urgent: bool = False) -> Replace | None:
+        """Check deadline (not of what is `urgent`) and guards; raise to refuse, give a `Replace` to stand in."""
+        if self.deadline is not None and call.started_s >= self.deadline and not urgent:
+            raise DeadlinePassed(
                 f"the deadline of the context passed {call.started_s - self.deadline:.3f} s before "
-                f"{call.path!r} would have started. Give the run more time: `with_(deadline=seconds)` on the root context."
+                f"{call.path!r} would have started. Give more time where the context is made: `context(deadline=seconds)`."
             )
         for guard in self.guards:
             answer = guard.check(call)
@@ -87,6 +88,10 @@ class Run:
                 interrupted = error
         if interrupted is not None:
             raise interrupted
+
+
+class DeadlinePassed(BaseException):
+    """Ends a sync run from inside, past every `except Exception`; it leaves the run as `DeadlineExceeded`."""
 
 
 class Frame:
@@ -132,10 +137,8 @@ set_watch, reset_watch, read_watch = watch.set, watch.reset, watch.get
 
 def report(observer: object, event: Event, error: Exception) -> None:
     """Log that an observer raised; the run goes on."""
-    import logging
-
-    logging.getLogger("omnitron").error(
-        "observer %r raised at %s of %s; the run goes on without it",
+    logger().error(
+        "observer %r raised at %s of %s; what it raised is dropped",
         observer,
         type(event).__name__,
         event.path,
@@ -180,7 +183,7 @@ def frame_here(depth: int, name: str) -> tuple[Frame, str]:
 
 
 OWN_CODE: set[CodeType] = set()
-ordinals: dict[Any, dict[int, int]] = {}
+ordinals: WeakKeyDictionary[CodeType, dict[int, int]] = WeakKeyDictionary()
 
 
 def passes_on(code: CodeType) -> None:
@@ -200,10 +203,24 @@ def call_ordinal(code: Any, offset: int) -> int:
         calls = [
             i.offset for i in dis.get_instructions(code) if i.opname.startswith("CALL") and "INTRINSIC" not in i.opname
         ]
-        if len(ordinals) > 4096:
-            ordinals.clear()
         known = ordinals[code] = {place: number for number, place in enumerate(calls)}
-    return known.get(offset, len(known))
+    found = known.get(offset)
+    if found is None:  # an `await` of what was called just before it
+        found = max((number for place, number in known.items() if place < offset), default=0)
+    return found
+
+
+def beneath(frame: Frame, segment: str) -> str:
+    """Give the path of a part called `segment` beneath a frame."""
+    return frame.path if frame.named else f"{frame.path}/{segment}"
+
+
+async def run_beneath(segment: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Await `fn` in a frame whose path has the name of the part that it hands over."""
+    parent = read_watch()
+    assert parent is not None
+    frame = Frame(parent.run, beneath(parent, segment), parent.call, body=False, named=True)
+    return await run_inside_async(frame, fn, args, kwargs)
 
 
 def child_frame(parent: Frame, path: str, site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame:
@@ -220,7 +237,7 @@ def admitted(flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Replac
     parent = read_watch()
     if parent is None or not parent.run.guards:
         return None
-    path = parent.path if parent.named else f"{parent.path}/{flow.name}"
+    path = beneath(parent, flow.name)
     site = Site(flow.name, flow.name, flow.node, body=False, awaits=True)
     frame = child_frame(parent, path, site, args, kwargs)
     assert frame.call is not None
@@ -244,19 +261,15 @@ def see(site: Site, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any
     """Call `fn` as the boundary `site` beneath the running frame."""
     parent = read_watch()
     assert parent is not None
-    return run_seen(
-        child_frame(parent, parent.path if parent.named else f"{parent.path}/{site.segment}", site, args, kwargs),
-        fn,
-        args,
-        kwargs,
-    )
+    frame = child_frame(parent, beneath(parent, site.segment), site, args, kwargs)
+    return run_seen(frame, fn, args, kwargs, urgent=site.urgent)
 
 
 async def see_async(site: Site, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Call and await `fn` as the boundary `site` beneath the running frame."""
     parent = read_watch()
     assert parent is not None
-    frame = child_frame(parent, parent.path if parent.named else f"{parent.path}/{site.segment}", site, args, kwargs)
+    frame = child_frame(parent, beneath(parent, site.segment), site, args, kwargs)
     return await run_seen_async(frame, fn, args, kwargs, awaits=site.awaits, urgent=site.urgent)
 
 
@@ -278,15 +291,18 @@ async def run_inside_async(frame: Frame, fn: Callable[..., Any], args: tuple[Any
         leave_frame(token)
 
 
-def run_seen(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def run_seen(
+    frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, urgent: bool = False
+) -> Any:
     """Run one sync call inside its frame, with its events."""
     run, call = frame.run, frame.call
     assert call is not None
-    stand_in = run.admit(call)
-    if run.observers:
-        run.notify(CallStarted(call))
-    started = run.clock.monotonic()
+    stand_in = run.admit(call, urgent=urgent)
+    started = call.started_s
     try:
+        if run.observers:
+            run.notify(CallStarted(call))
+            started = run.clock.monotonic()
         if stand_in is None:
             token = set_watch(frame)
             try:
@@ -316,7 +332,7 @@ async def run_seen_async(
     """Run one call of an async run inside its frame, with its events; `awaits` says whether `fn` is asynchronous."""
     run, call = frame.run, frame.call
     assert call is not None
-    stand_in = run.admit(call)
+    stand_in = run.admit(call, urgent=urgent)
     started = call.started_s
     interrupted: BaseException | None = None
     try:
@@ -340,6 +356,9 @@ async def run_seen_async(
             output = stand_in.value
         if interrupted is not None:
             raise interrupted
+    except GeneratorExit as error:  # the coroutine is thrown away: nothing can be awaited any more
+        run.notify(CallFailed(call, error, run.clock.monotonic() - started))
+        raise
     except BaseException as error:
         if run.observers:
             await run.notify_async(CallFailed(call, error, run.clock.monotonic() - started))

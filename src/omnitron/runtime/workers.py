@@ -17,6 +17,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncGenerator
 from multiprocessing import get_context
+from multiprocessing.connection import wait
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -107,7 +108,7 @@ class Pool:
                 worker.end()
             self.changed.notify_all()
         for worker in self.workers:
-            worker.thread.join(timeout=5)
+            worker.thread.join(timeout=2 * GRACE)
 
 
 def settle_future(future: asyncio.Future[bytes], answer: bytes | BaseException) -> None:
@@ -175,6 +176,9 @@ class Worker:
         """
         try:
             self.connection.send_bytes(payload)
+            # a process may end while a child of its own still holds the pipe: wait for either
+            if self.connection not in wait([self.connection, self.process.sentinel]) and not self.connection.poll():
+                raise EOFError
             answer: bytes = self.connection.recv_bytes()
         except (EOFError, OSError):
             self.process.join()
