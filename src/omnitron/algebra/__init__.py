@@ -8,7 +8,7 @@ from omnitron.algebra.branching import Gather, Parallel, TryWith, When
 from omnitron.algebra.combinators import gather, identity, rewrite, sequence, try_with, walk, when
 from omnitron.algebra.factory import flow
 from omnitron.algebra.fanout import parallel
-from omnitron.algebra.flows import AsyncFlow, Flow, from_node
+from omnitron.algebra.flows import AnyFlow, AsyncFlow, Flow, from_node
 from omnitron.algebra.loops import Each
 from omnitron.algebra.node import Node
 from omnitron.algebra.places import On
@@ -18,6 +18,7 @@ from omnitron.algebra.steps import Bound, Identity, Receiver, Sequence, Star, St
 from omnitron.algebra.writer import Args, Writer
 
 __all__ = [
+    "AnyFlow",
     "Args",
     "AsyncFlow",
     "Bound",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from omnitron.algebra.branching import Gather, TryWith, When
 from omnitron.algebra.fanout import flow_node
-from omnitron.algebra.flows import BaseFlow, as_step, from_node
+from omnitron.algebra.flows import AnyFlow, as_step, from_node
 from omnitron.algebra.neighbours import check_neighbours
 from omnitron.algebra.node import Node, walk_nodes
 from omnitron.algebra.steps import Identity, Sequence
@@ -18,8 +18,7 @@ from omnitron.model import FlowMeta
 if TYPE_CHECKING:
     from typing import Concatenate, TypeVar
 
-    from omnitron.algebra.flows import AsyncFlow, Flow
-    from omnitron.algebra.signatures import (
+    from omnitron.algebra.callables import (
         R1,
         R2,
         R3,
@@ -42,9 +41,10 @@ if TYPE_CHECKING:
         SyncStep,
         T,
     )
+    from omnitron.algebra.flows import AsyncFlow, Flow
     from omnitron.model import Failure, Inputs
 
-    F = TypeVar("F", bound=BaseFlow[..., Any])
+    F = TypeVar("F", bound=AnyFlow[..., Any])
 
 __all__ = ["gather", "identity", "rewrite", "sequence", "try_with", "walk", "when"]
 
@@ -380,7 +380,7 @@ def try_with(body: Any, catch: Any = None, finally_: Any = None, *, on: Any = Ex
     return from_node(TryWith(flow_node(body, "try_with"), catch_node, final_node, on))
 
 
-def walk(flow: BaseFlow[..., Any] | Node) -> Iterator[tuple[str, Node]]:
+def walk(flow: AnyFlow[..., Any] | Node) -> Iterator[tuple[str, Node]]:
     """Give every node of a flow with its path, each before its children, in the order in which they run.
 
     Example:
@@ -391,7 +391,7 @@ def walk(flow: BaseFlow[..., Any] | Node) -> Iterator[tuple[str, Node]]:
     return walk_nodes(flow if isinstance(flow, Node) else flow_node(flow, "walk"))
 
 
-def rewrite(flow: F, change: Callable[[Node], Node | BaseFlow[..., Any]]) -> F:
+def rewrite(flow: F, change: Callable[[Node], Node | AnyFlow[..., Any]]) -> F:
     """Give the flow in which `change` was applied to every node, children first.
 
     Names and metadata of nodes stay where `change` gives a node without any of its own.
@@ -422,7 +422,7 @@ def rewrite(flow: F, change: Callable[[Node], Node | BaseFlow[..., Any]]) -> F:
 
 def keep_names(change: Any, before: Node) -> Node:
     """Give a rewritten node the name and metadata of the one before, unless it has its own."""
-    after = change.node if isinstance(change, BaseFlow) else change
+    after = change.node if isinstance(change, AnyFlow) else change
     if not isinstance(after, Node):
         raise DefinitionError(
             f"rewrite: the function gives a node or a flow for each node, got {after!r} for {before.name!r}."

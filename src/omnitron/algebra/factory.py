@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, overload
 
-from omnitron.algebra.flows import BaseFlow, from_node
+from omnitron.algebra.flows import AnyFlow, from_node
 from omnitron.algebra.making import step_of
 from omnitron.algebra.node import checked_name
 from omnitron.errors import DefinitionError
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Literal, Unpack
 
+    from omnitron.algebra.callables import AsyncDecorator, Decorator, Later, Options, P, R, SyncDecorator, Untyped
     from omnitron.algebra.flows import AsyncFlow, Flow
-    from omnitron.algebra.signatures import AsyncDecorator, Decorator, Later, Options, P, R, SyncDecorator, Untyped
 
 __all__ = ["flow"]
 
@@ -108,7 +108,7 @@ def made_of(function: Any, name: str | None, meta: FlowMeta | None, colour: str 
     """Give the flow of a function, or a flow with what is declared beside it."""
     if colour not in (None, "sync", "async"):
         raise DefinitionError(f"`colour` is 'sync' or 'async', got {colour!r}.")
-    if not isinstance(function, BaseFlow):
+    if not isinstance(function, AnyFlow):
         return from_node(step_of(function, colour, name, meta))
     if meta is None and name is None and colour is None:
         return function

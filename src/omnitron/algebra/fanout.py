@@ -8,15 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from omnitron.algebra.branching import Parallel
-from omnitron.algebra.flows import BaseFlow, from_node
+from omnitron.algebra.flows import AnyFlow, from_node
 from omnitron.algebra.node import Node
 from omnitron.errors import DefinitionError
 
 if TYPE_CHECKING:
     from typing import Concatenate
 
-    from omnitron.algebra.flows import AsyncFlow, Flow
-    from omnitron.algebra.signatures import (
+    from omnitron.algebra.callables import (
         R1,
         R2,
         R3,
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
         SyncCall,
         SyncStep,
     )
+    from omnitron.algebra.flows import AsyncFlow, Flow
     from omnitron.model import Outcome
 
 __all__ = ["flow_node", "parallel"]
@@ -44,7 +44,7 @@ __all__ = ["flow_node", "parallel"]
 
 def flow_node(value: Any, where: str) -> Node:
     """Give the node of a flow; refuse anything else."""
-    if isinstance(value, BaseFlow):
+    if isinstance(value, AnyFlow):
         return value.node
     shown = getattr(value, "__name__", None) or repr(value)
     written = shown if shown.isidentifier() else "lambda ...: ..."

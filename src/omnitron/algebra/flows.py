@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Unpack
 
-    from omnitron.algebra.signatures import Declared
+    from omnitron.algebra.callables import Declared
 
-__all__ = ["AsyncFlow", "BaseFlow", "Flow", "as_step", "from_node"]
+__all__ = ["AsyncFlow", "AnyFlow", "Flow", "as_step", "from_node"]
 
 MODULE = __name__
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 
-class BaseFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
+class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
     __slots__ = ("__qualname__", "__weakref__", "_node", "_run")
     __qualname__: str
     _node: Node | None
@@ -129,7 +129,7 @@ class BaseFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
         def __or__(self, other: Any) -> Any:
             if not callable(other):
                 return NotImplemented
-            return BaseFlow.pipe(self, other)
+            return AnyFlow.pipe(self, other)
 
         def __ror__(self, other: Any) -> Any:
             if not callable(other):
@@ -248,10 +248,10 @@ class BaseFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
         return path_of(error)
 
     def __eq__(self, other: object) -> bool:
-        return self.node == other.node if isinstance(other, BaseFlow) else NotImplemented
+        return self.node == other.node if isinstance(other, AnyFlow) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash((BaseFlow, self.node))
+        return hash((AnyFlow, self.node))
 
     def __repr__(self) -> str:
         from omnitron.algebra.signature import signature_text
@@ -275,7 +275,7 @@ new = object.__new__
 if TYPE_CHECKING:  # where the methods of each colour have types of their own
     from omnitron.algebra.views import AsyncView, SyncView
 else:
-    SyncView = AsyncView = BaseFlow
+    SyncView = AsyncView = AnyFlow
 
 
 class Flow(SyncView[P, R]):  # noqa: D101 - `OwnDoc`
@@ -289,7 +289,7 @@ class Flow(SyncView[P, R]):  # noqa: D101 - `OwnDoc`
         return self._run(*args, **kwargs)  # type: ignore[no-any-return] # the slot is of either colour
 
     if not TYPE_CHECKING:
-        __call__ = BaseFlow.__dict__["_run"]
+        __call__ = AnyFlow.__dict__["_run"]
 
 
 passes_on(Flow.acall.__code__)
@@ -306,7 +306,7 @@ class AsyncFlow(AsyncView[P, R]):  # noqa: D101 - `OwnDoc`
         return self._run(*args, **kwargs)  # type: ignore[no-any-return] # the slot is of either colour
 
     if not TYPE_CHECKING:
-        __call__ = BaseFlow.__dict__["_run"]
+        __call__ = AnyFlow.__dict__["_run"]
 
 
 def from_node(node: Node) -> Any:
@@ -334,6 +334,6 @@ def from_node(node: Node) -> Any:
 
 def as_step(value: Any) -> Node:
     """Give the node of a flow, or the step of a plain function."""
-    if type(value) is not FunctionType and isinstance(value, BaseFlow):
+    if type(value) is not FunctionType and isinstance(value, AnyFlow):
         return value.node
     return step_of(value)

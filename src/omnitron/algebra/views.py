@@ -1,7 +1,7 @@
-"""What the checkers see of the two colours of `BaseFlow`; nothing here exists in a running program.
+"""What the checkers see of the two colours of `AnyFlow`; nothing here exists in a running program.
 
 A sync flow stays sync until an async step joins it; whatever joins an async flow, the whole stays async. What runs
-stands in `omnitron.algebra.flows`. See Note [Later first] in `omnitron.algebra.signatures` for the overlapping overloads.
+stands in `omnitron.algebra.flows`. See Note [Later first] in `omnitron.algebra.callables` for the overlapping overloads.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Concatenate, Literal, Self, overload
 
-from omnitron.algebra.flows import AsyncFlow, BaseFlow, Flow, P, R
-from omnitron.algebra.signatures import A, Collect, Items, Later, Q, Raise, S, T, Ts, U, Untyped
+from omnitron.algebra.callables import A, Collect, Items, Later, Q, Raise, S, T, Ts, U, Untyped
+from omnitron.algebra.flows import AnyFlow, AsyncFlow, Flow, P, R
 from omnitron.model import Outcome
 
 __all__ = ["AsyncView", "SyncView"]
 
 
-class SyncView(BaseFlow[P, R]):
+class SyncView(AnyFlow[P, R]):
     """A sync flow."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it."""
         raise NotImplementedError
 
-    # See Note [Takes one] in `omnitron.algebra.signatures`.
+    # See Note [Takes one] in `omnitron.algebra.callables`.
     @overload
     def _takes_one(self: Callable[[Any], object]) -> None: ...
     @overload
@@ -112,14 +112,14 @@ class SyncView(BaseFlow[P, R]):
         """Give the flow that runs this one for every item of an iterable."""
 
 
-class AsyncView(BaseFlow[P, R]):
+class AsyncView(AnyFlow[P, R]):
     """An async flow."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Later[R]:
         """Give the coroutine that runs it."""
         raise NotImplementedError
 
-    # See Note [Takes one] in `omnitron.algebra.signatures`.
+    # See Note [Takes one] in `omnitron.algebra.callables`.
     @overload
     def _takes_one(self: Callable[[Any], object]) -> None: ...
     @overload
