@@ -539,3 +539,18 @@ def test_events_pickle():
 
     assert [(type(e), e.path, e.input) for e in loaded] == [(type(e), e.path, e.input) for e in log.events]
     assert loaded[0].call.node is None
+
+
+def test_flows_that_a_body_gathers_are_numbered_as_they_were_called():
+    """A composed async flow has the place where it was called, not where it was awaited."""
+    pair = (late_double | double).named("pair")
+
+    async def body(x):
+        later, sooner = pair(x), pair(x)
+        return await asyncio.gather(sooner, later)
+
+    log = EventLog()
+    asyncio.run(context(observers=[log]).run(flow(body), 1))
+    paths = [event.path for event in log.events if event.flow == "pair" and isinstance(event, CallStarted)]
+
+    assert paths == ["body/pair@1[0]", "body/pair@0[0]"]

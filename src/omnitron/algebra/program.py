@@ -77,7 +77,10 @@ class Program:
         build = Build(ref(self))
         root.lines.append("")
         build.add(root)
-        return self.link(build.write(), seen=False, parameters=entry_parameters(self.node))
+        known = entry_parameters(self.node)
+        run = self.link(build.write(), seen=False, parameters=known)
+        # an async flow is asked who watches when it is called, not when it is awaited: its place is where it was called
+        return self.lone(run, known) if self.node.is_async else run
 
     def lone(self, fn: Callable[..., Any], known: Parameters | None) -> Callable[..., Any]:
         """Compile a single step: no note is ever added, so nothing but the read stands before the call."""
@@ -96,9 +99,11 @@ class Program:
             space.update(PRELUDE)
             space[GIVEN] = given
             space["o_see"] = runtime.see_async if piece.awaits else runtime.see
-            if number == 0 and not seen:
+            if number == 0 and not seen and not piece.awaits:
                 space["o_watch"] = runtime.read_watch
                 space["o_rest"] = self.watched
+            elif number == 0 and not seen:
+                space["o_program"] = self  # outlives the flow while a coroutine of it runs
             made.append(self.function(text, space, number, parameters if number == 0 else None, seen=seen))
         for piece in pieces:
             for name, number, wrap in piece.links:

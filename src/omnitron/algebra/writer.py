@@ -375,10 +375,11 @@ class Writer:
         self.line("return v")
 
     def root(self) -> None:
-        """Write the function that a call of the flow reaches first: straight on unless something watches."""
+        """Write the function of the whole flow: straight on unless something watches (an async one was asked before)."""
         piece = self.piece
-        wait = "await " if piece.awaits else ""
-        self.lines[:] = [f"    if o_watch() is not None: return {wait}o_rest({piece.args.call})", "    try:"]
+        self.lines[:] = ["    try:"]
+        if not piece.awaits:
+            self.lines.insert(0, f"    if o_watch() is not None: return o_rest({piece.args.call})")
         self.pad = "        "
         piece.body(self, piece.args, "v")
         self.line("return v")
