@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from omnitron import AsyncFlow, EventLog, Flow, context, flow, rewrite, walk
+from omnitron import AsyncFlow, DefinitionError, EventLog, Flow, context, flow, rewrite, walk
 from omnitron.algebra import Args, Node, Step, Writer, from_node
 from omnitron.errors import InvalidValue
 
@@ -132,3 +132,23 @@ def test_any_field_may_be_called_fn():
 
     assert (up(1), (up | up)(1)) == (3, 5)
     assert context(observers=[EventLog()]).run(up | up, 1) == 5
+
+
+class Skip(Node):
+    """Leave one of two children out."""
+
+    __slots__ = ("left", "right")
+    kind = "skip"
+
+    def emit(self, w: Writer, args: Args, target: str) -> None:
+        w.call(self.right, args, target)
+
+
+def test_a_child_that_is_left_out_is_refused():
+    """Paths are counted along the children, so each runs exactly once."""
+    alone = from_node(Skip(halve, small))
+
+    with pytest.raises(DefinitionError, match="exactly once"):
+        alone(1)
+    with pytest.raises(DefinitionError, match="exactly once"):
+        (halve | alone)(1)

@@ -58,6 +58,7 @@ class On(Node):
             name, rest = run.split("(", 1)
             run = f"{w.bind(runtime.run_beneath)}({w.segment_of(index)!r}, {name}, {rest}"
         w.mark(f"{target} = await {run}", index)
+        w.leave_out(self.body)
 
     def parameters(self) -> Parameters | None:
         """Give the body's."""

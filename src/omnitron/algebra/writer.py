@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
 from omnitron.algebra.notes import Spot
+from omnitron.errors import DefinitionError
 from omnitron.model import one_input
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ class Writer:
             self.nesting += 1
             child.emit(self, args, target)
             self.nesting -= 1
-            self.cursor = index + child.size
+            self.complete(child, index)
 
     def function(self, child: Node, args: Args | None = None, *, awaits: bool | None = None) -> str:
         """Give the name of a callable that runs a child.
@@ -321,6 +322,10 @@ class Writer:
         self.cursor += 1
         return True
 
+    def leave_out(self, child: Node) -> None:
+        """Pass by a child that does not run here, because another place gets it as a whole."""
+        self.cursor += child.size
+
     def warm_up(self) -> None:
         """Write a loop that does nothing, which makes the interpreter specialise a long function at its first run.
 
@@ -345,6 +350,14 @@ class Writer:
             return fn, child.is_async
         awaits = awaits if self.seen else child.is_async
         return Piece(child, child.emit, *taking(args), awaits=awaits, cursor=index + 1, urgent=self.urgent), awaits
+
+    def complete(self, node: Node, index: int) -> None:
+        """Refuse an `emit` that left children out or ran one twice: every path in the tree would be wrong."""
+        if self.cursor != index + node.size:
+            raise DefinitionError(
+                f"{type(node).__name__}.emit does not run each of its {len(node.children)} children exactly once; "
+                "it calls `w.call` or `w.function` once for each, in the order of the slots."
+            )
 
     def attach(self, target: Any, wrap: Callable[[Any], Any] | None = None) -> str:
         """Give a name for a callable, which may be a piece that is yet to be written; `wrap` goes around it."""
@@ -371,7 +384,10 @@ class Writer:
 
     def whole(self) -> None:
         """Write a function that runs its node and returns the result."""
-        self.piece.body(self, self.piece.args, "v")
+        piece = self.piece
+        piece.body(self, piece.args, "v")
+        if piece.body == piece.node.emit:
+            self.complete(piece.node, piece.cursor - 1)
         self.line("return v")
 
     def root(self) -> None:
@@ -382,6 +398,7 @@ class Writer:
             self.lines.insert(0, f"    if o_watch() is not None: return o_rest({piece.args.call})")
         self.pad = "        "
         piece.body(self, piece.args, "v")
+        self.complete(piece.node, piece.cursor - 1)
         self.line("return v")
         self.lines += ["    except Exception as o_error:", "        o_note(o_error)", "        raise"]
 
