@@ -15,34 +15,27 @@ from omnitron.model import Outcome
 
 __all__ = ["AsyncView", "SyncView"]
 
-
 class SyncView(AnyFlow[P, R]):
     """A sync flow."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it."""
-        raise NotImplementedError
 
     # See Note [Takes one] in `omnitron.algebra.callables`.
     @overload
     def _takes_one(self: Callable[[Any], object]) -> None: ...
     @overload
     def _takes_one(self: Callable[[Any], object], other: None) -> None: ...
-    def _takes_one(self: Any, other: None = None) -> None: ...
-
     @property
     def colour(self) -> Literal["sync"]:
         """The colour."""
-        raise NotImplementedError
 
     @property
     def fn(self) -> Callable[P, R]:
         """The function behind a single step."""
-        raise NotImplementedError
 
     def bind(self, /, **fixed: Any) -> Flow[..., R]:
         """Give this flow with some parameters fixed by name; those after them are passed by keyword."""
-        raise NotImplementedError
 
     @overload
     def __get__(self, owner: None, kind: type | None = None, /) -> Self: ...
@@ -50,16 +43,12 @@ class SyncView(AnyFlow[P, R]):
     def __get__(self: Callable[Concatenate[S, Q], T], owner: S, kind: type | None = None, /) -> Flow[Q, T]: ...
     @overload
     def __get__(self, owner: object, kind: type | None = None, /) -> Self: ...
-    def __get__(self, owner: Any, kind: Any = None, /) -> Any: ...
-
     @overload
     def pipe(self, next: Callable[[R], Untyped], /) -> Flow[P, Any]: ...
     @overload
     def pipe(self, next: Callable[[R], Later[U]], /) -> AsyncFlow[P, U]: ...  # type: ignore[overload-overlap]
     @overload
     def pipe(self, next: Callable[[R], U], /) -> Flow[P, U]: ...
-    def pipe(self, next: Any, /) -> Any:
-        """Give this flow followed by `next`, which takes its result. The same as `self | next`."""
 
     __or__ = pipe
 
@@ -69,17 +58,12 @@ class SyncView(AnyFlow[P, R]):
     def __ror__(self: Callable[[A], T], other: Callable[Q, Later[A]], /) -> AsyncFlow[Q, T]: ...  # type: ignore[overload-overlap]
     @overload
     def __ror__(self: Callable[[A], T], other: Callable[Q, A], /) -> Flow[Q, T]: ...
-    def __ror__(self, other: Any, /) -> Any: ...
-
     @overload
     def star(self: SyncView[Q, tuple[*Ts]], next: Callable[[*Ts], Untyped], /) -> Flow[Q, Any]: ...
     @overload
     def star(self: SyncView[Q, tuple[*Ts]], next: Callable[[*Ts], Later[U]], /) -> AsyncFlow[Q, U]: ...  # type: ignore[overload-overlap]
     @overload
     def star(self: SyncView[Q, tuple[*Ts]], next: Callable[[*Ts], U], /) -> Flow[Q, U]: ...
-    def star(self, next: Any, /) -> Any:
-        """Give this flow followed by `next`, called with the members of this flow's tuple as its arguments."""
-
     @overload  # type: ignore[override] # a sync loop takes threads, an async one a bound
     def each(
         self: Callable[[A], T], *, unordered: bool = False, mode: Raise = "raise", threads: int | None = None
@@ -108,37 +92,28 @@ class SyncView(AnyFlow[P, R]):
         mode: Collect,
         threads: int | None = None,
     ) -> Flow[[Iterable[A]], U]: ...
-    def each(self, **options: Any) -> Any:
-        """Give the flow that runs this one for every item of an iterable."""
-
 
 class AsyncView(AnyFlow[P, R]):
     """An async flow."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Later[R]:
         """Give the coroutine that runs it."""
-        raise NotImplementedError
 
     # See Note [Takes one] in `omnitron.algebra.callables`.
     @overload
     def _takes_one(self: Callable[[Any], object]) -> None: ...
     @overload
     def _takes_one(self: Callable[[Any], object], other: None) -> None: ...
-    def _takes_one(self: Any, other: None = None) -> None: ...
-
     @property
     def colour(self) -> Literal["async"]:
         """The colour."""
-        raise NotImplementedError
 
     @property
     def fn(self) -> Callable[P, Later[R]]:
         """The function behind a single step."""
-        raise NotImplementedError
 
     def bind(self, /, **fixed: Any) -> AsyncFlow[..., R]:
         """Give this flow with some parameters fixed by name; those after them are passed by keyword."""
-        raise NotImplementedError
 
     @overload
     def __get__(self, owner: None, kind: type | None = None, /) -> Self: ...
@@ -148,14 +123,10 @@ class AsyncView(AnyFlow[P, R]):
     ) -> AsyncFlow[Q, T]: ...
     @overload
     def __get__(self, owner: object, kind: type | None = None, /) -> Self: ...
-    def __get__(self, owner: Any, kind: Any = None, /) -> Any: ...
-
     @overload
     def pipe(self, next: Callable[[R], Later[U]], /) -> AsyncFlow[P, U]: ...
     @overload
     def pipe(self, next: Callable[[R], U], /) -> AsyncFlow[P, U]: ...
-    def pipe(self, next: Any, /) -> Any:
-        """Give this flow followed by `next`, which takes its result. The same as `self | next`."""
 
     __or__ = pipe
 
@@ -163,15 +134,10 @@ class AsyncView(AnyFlow[P, R]):
     def __ror__(self: Callable[[A], Later[T]], other: Callable[Q, Later[A]], /) -> AsyncFlow[Q, T]: ...
     @overload
     def __ror__(self: Callable[[A], Later[T]], other: Callable[Q, A], /) -> AsyncFlow[Q, T]: ...
-    def __ror__(self, other: Any, /) -> Any: ...
-
     @overload
     def star(self: AsyncView[Q, tuple[*Ts]], next: Callable[[*Ts], Later[U]], /) -> AsyncFlow[Q, U]: ...
     @overload
     def star(self: AsyncView[Q, tuple[*Ts]], next: Callable[[*Ts], U], /) -> AsyncFlow[Q, U]: ...
-    def star(self, next: Any, /) -> Any:
-        """Give this flow followed by `next`, called with the members of this flow's tuple as its arguments."""
-
     @overload  # type: ignore[override] # a sync loop takes threads, an async one a bound
     def each(
         self: Callable[[A], Later[T]],
@@ -204,5 +170,3 @@ class AsyncView(AnyFlow[P, R]):
         unordered: bool = False,
         mode: Collect,
     ) -> AsyncFlow[[Items[A]], U]: ...
-    def each(self, **options: Any) -> Any:
-        """Give the flow that runs this one for every item of an iterable."""
