@@ -38,16 +38,17 @@ fi
 endef
 
 # $(call install,environment,lock file): a fresh environment with exactly what the lock names, and this package in place.
+# `--no-deps`: the lock is complete, and older pips look up `coverage[toml]` past the pin of `coverage`.
 define install
 @set -euo pipefail; $(find_python); \
 echo "Making $(1) with $(if $(UV),uv,pip) from $(2)" >&2; \
 if [ -n "$(UV)" ]; then \
     "$(UV)" venv --quiet --clear --python "$$python" "$(1)"; \
-    "$(UV)" pip install --quiet --python "$(1)/bin/python" --require-hashes -r "$(2)"; \
+    "$(UV)" pip install --quiet --python "$(1)/bin/python" --no-deps --require-hashes -r "$(2)"; \
     "$(UV)" pip install --quiet --python "$(1)/bin/python" --no-deps --no-build-isolation --editable .; \
 else \
     "$$python" -m venv --clear "$(1)"; \
-    "$(1)/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$(2)"; \
+    "$(1)/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$(2)"; \
     "$(1)/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
 fi; \
 touch "$@"
@@ -62,7 +63,7 @@ $(BENCH_VENV)/.installed: pyproject.toml requirements-bench.lock
 $(CORE_VENV)/.installed: requirements-core.lock
 	@set -euo pipefail; $(find_python); \
 	"$$python" -m venv --clear "$(CORE_VENV)"; \
-	"$(CORE_VENV)/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-core.lock; \
+	"$(CORE_VENV)/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-core.lock; \
 	touch "$@"
 
 .PHONY: help
