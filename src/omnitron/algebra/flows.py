@@ -272,10 +272,8 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
 
 new = object.__new__
 
-if TYPE_CHECKING:  # where the methods of each colour have types of their own
-    from omnitron.algebra.views import AsyncView, SyncView
-else:
-    SyncView = AsyncView = AnyFlow
+# Where the checkers see the methods of each colour; it needs `AnyFlow`.
+from omnitron.algebra.views import AsyncView, SyncView  # noqa: E402
 
 
 class Flow(SyncView[P, R]):  # noqa: D101 - `OwnDoc`

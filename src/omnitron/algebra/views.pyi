@@ -1,4 +1,4 @@
-"""What the checkers see of the two colours of `AnyFlow`; nothing here exists in a running program.
+"""What the checkers see of the two colours of `AnyFlow`; in a running program `views.py` stands in its place.
 
 A sync flow stays sync until an async step joins it; whatever joins an async flow, the whole stays async. What runs
 stands in `omnitron.algebra.flows`. See Note [Later first] in `omnitron.algebra.callables` for the overlapping overloads.
