@@ -33,7 +33,7 @@ __all__ = [
 
 MAX_DEPTH = 200
 MAX_SIZE = 10_000_000
-NOTHING: frozenset[str] = frozenset()
+NOTHING: frozenset[Any] = frozenset()
 
 fill = object.__setattr__
 N = TypeVar("N", bound="Node")
@@ -55,7 +55,8 @@ class Node:
         is_async: whether its code awaits; by default, whether that of any child does.
         depth: levels of nesting beneath and including it (pipes do not count).
         size: nodes of the tree, itself included.
-        needs: names of the capabilities that the tree requires.
+        needs: what the tree asks of a run: the names of capabilities, and marks of other rooms and nodes. One set for all,
+            so that a tree that asks nothing pays for one check.
 
     Raises:
         DefinitionError: nested deeper than 200 levels, or more than ten million nodes.
@@ -68,7 +69,7 @@ class Node:
     is_async: bool
     label: str | None
     meta: FlowMeta | None
-    needs: frozenset[str]
+    needs: frozenset[Any]
     size: int
     fields: ClassVar[tuple[str, ...]] = ()
     kind: ClassVar[str] = "node"
@@ -158,6 +159,11 @@ class Node:
     def name(self) -> str:
         """The label, or the title."""
         return self.label if self.label is not None else self.title()
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """The names of the capabilities that the tree requires."""
+        return frozenset(need for need in self.needs if isinstance(need, str)) if self.needs else NOTHING
 
     def own(self) -> tuple[Any, ...]:
         """Give the fields without the children: what must be equal beside them."""

@@ -46,7 +46,7 @@ def derived_meta(root: Node) -> FlowMeta:
         effects = own.effects
     if root.kind in REFINING and not description:
         description = derived_meta(root.children[0]).description
-    return own.replace(effects=effects, capabilities=root.needs, description=description)
+    return own.replace(effects=effects, capabilities=root.capabilities, description=description)
 
 
 REFINING = ("bind", "method", "on")
@@ -54,7 +54,7 @@ REFINING = ("bind", "method", "on")
 
 def missing_capabilities(root: Node, ctx: Context) -> None:
     """Refuse a run in a context that lacks capabilities; name them and the paths that need them."""
-    lacking = [name for name in root.needs if not ctx.has_capability(name)]
+    lacking = [name for name in root.capabilities if not ctx.has_capability(name)]
     if not lacking:
         return
     found: dict[str, list[str]] = {name: [] for name in lacking}

@@ -159,7 +159,7 @@ def make_context(
 
 def check_capabilities(flow: AnyFlow, ctx: Context) -> None:
     """Refuse to run what requires capabilities that were not given."""
-    missing = sorted(name for name in flow.node.needs if not ctx.has_capability(name))
+    missing = sorted(name for name in flow.node.capabilities if not ctx.has_capability(name))
     if not missing:
         return
     lines = [
