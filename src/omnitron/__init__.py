@@ -32,8 +32,11 @@ from omnitron.errors import (
     MissingCapability,
     MissingExtra,
     MissingKey,
+    MissingNeed,
+    NoRun,
     OmnitronError,
     RemoteError,
+    RunCancelled,
     Unpicklable,
     WorkerLost,
     WorkerStartFailed,
@@ -59,14 +62,14 @@ from omnitron.model import (
     Random,
     Replace,
 )
-from omnitron.runtime import Context, Key, context, current_context
+from omnitron.runtime import Context, Key, Resource, context, current_context, current_step, needs, resource
 
 if TYPE_CHECKING:
-    from omnitron.runtime import EventLog, Hooks, Span, Tracing
+    from omnitron.runtime import EventLog, Hooks, Run, Span, Tracing
 
 __version__ = "0.1.0"
 
-LATER = ("EventLog", "Hooks", "Span", "Tracing")
+LATER = ("EventLog", "Hooks", "Run", "Span", "Tracing")
 
 __all__ = [
     "AsyncFlow",
@@ -95,6 +98,8 @@ __all__ = [
     "MissingCapability",
     "MissingExtra",
     "MissingKey",
+    "MissingNeed",
+    "NoRun",
     "Observer",
     "Ok",
     "OmnitronError",
@@ -102,6 +107,9 @@ __all__ = [
     "Random",
     "RemoteError",
     "Replace",
+    "Resource",
+    "Run",
+    "RunCancelled",
     "Span",
     "Tracing",
     "Unpicklable",
@@ -110,10 +118,13 @@ __all__ = [
     "__version__",
     "context",
     "current_context",
+    "current_step",
     "flow",
     "gather",
     "identity",
+    "needs",
     "parallel",
+    "resource",
     "rewrite",
     "sequence",
     "try_with",

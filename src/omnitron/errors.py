@@ -6,8 +6,11 @@ What a user's own function raises leaves a flow unchanged; only what the library
     ├── DefinitionError      wrong use, refused while a flow or a context is built (also a TypeError)
     │   └── InvalidValue     … by a value outside its range (also a ValueError)
     ├── MissingKey           a value that the context does not hold (also a KeyError)
+    │   └── MissingNeed      … and that a flow needs
     ├── MissingCapability    an authority that the context does not hold (also a PermissionError)
     ├── DeadlineExceeded     the context's time is over (also a TimeoutError)
+    ├── NoRun                something that only a run has was asked for outside of any (also a RuntimeError)
+    ├── RunCancelled         the result of a run that was cancelled was asked for
     ├── MissingExtra         an optional dependency is not installed (also an ImportError)
     ├── Unpicklable          a flow that cannot travel, and why (also a TypeError)
     ├── RemoteError          an error in a worker process that could not travel back itself
@@ -28,8 +31,11 @@ __all__ = [
     "MissingCapability",
     "MissingExtra",
     "MissingKey",
+    "MissingNeed",
+    "NoRun",
     "OmnitronError",
     "RemoteError",
+    "RunCancelled",
     "Unpicklable",
     "WorkerLost",
     "WorkerStartFailed",
@@ -70,6 +76,31 @@ class MissingKey(OmnitronError, KeyError):
         )
 
 
+class MissingNeed(MissingKey):
+    """A flow needs a value that the context does not hold.
+
+    Attributes:
+        missing: the name of each missing value, with who needs it: paths of the tree, and names of resources.
+    """
+
+    def __init__(self, missing: Mapping[str, tuple[str, ...]], held: tuple[str, ...] = ()) -> None:
+        """Make the error for `missing` (name → who needs it); `held` names what the context does hold."""
+        Exception.__init__(self, dict(missing), held)
+        self.missing = dict(missing)
+        self.key = next(iter(self.missing), "")
+        self.held = held
+
+    def __str__(self) -> str:
+        """Say who needs what, and how to give it."""
+        parts = [f"{name!r} (needed by {', '.join(who)})" for name, who in sorted(self.missing.items())]
+        there = f"It holds {', '.join(self.held)}." if self.held else "It holds no value."
+        first = sorted(self.missing)[0]
+        return (
+            f"the context has no value for {'; '.join(parts)}. {there} Give it by `context({first}=...)` or "
+            f"`ctx.with_({first}=...)`, or pass the argument when you call the flow."
+        )
+
+
 class MissingCapability(OmnitronError, PermissionError):
     """A run needs, or a derived context names, a capability that is not held.
 
@@ -99,6 +130,29 @@ class MissingCapability(OmnitronError, PermissionError):
 
 class DeadlineExceeded(OmnitronError, TimeoutError):
     """The deadline of the context has passed."""
+
+
+class NoRun(OmnitronError, RuntimeError):
+    """Something that only a run has was asked for where no run is."""
+
+
+class RunCancelled(OmnitronError):
+    """The run was cancelled, so it has no result.
+
+    Attributes:
+        run_id: which run.
+        reason: what was said when it was cancelled.
+    """
+
+    def __init__(self, run_id: str, reason: str = "") -> None:
+        """Make the error for the run `run_id`."""
+        super().__init__(run_id, reason)
+        self.run_id = run_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Name the run and the reason."""
+        return f"the run {self.run_id!r} was cancelled{f': {self.reason}' if self.reason else ''}."
 
 
 class MissingExtra(OmnitronError, ImportError):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar
 
+from omnitron.algebra.asking import PLACE, check_needs
 from omnitron.algebra.loops import Each
 from omnitron.algebra.making import step_of
 from omnitron.algebra.neighbours import check_neighbours
@@ -21,10 +22,10 @@ from omnitron.algebra.printing import render
 from omnitron.algebra.standing import OwnDoc, OwnModule, anything, anything_async, entry, single
 from omnitron.algebra.steps import Bound, Receiver, Star, Step, join
 from omnitron.algebra.uncompiled import Uncompiled, node_behind
-from omnitron.algebra.walking import derived_meta, missing_capabilities
+from omnitron.algebra.walking import check_replaced, derived_meta, missing_capabilities
 from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta
-from omnitron.runtime import Context, passes_on
+from omnitron.runtime import Context, Need, passes_on
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -232,12 +233,29 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
 
     # Being a value
 
-    def _admit(self, ctx: Context) -> bool:
-        """Check that `ctx` holds what the tree requires; say whether the flow is async (asked by `Context.run`)."""
+    def _admit(self, ctx: Context, kwargs: dict[str, Any]) -> tuple[bool, bool]:
+        """Check that `ctx` holds what the tree requires and the call does not pass (asked by `Context.run`).
+
+        Gives whether the flow is async, and whether a function of its tree asks for its place.
+        """
         node = self.node
-        if node.needs:
-            missing_capabilities(node, ctx)
-        return node.is_async
+        needs = node.needs
+        if ctx.runtime.replaced is not None:
+            check_replaced(node, ctx.runtime.replaced)
+        if not needs:
+            return node.is_async, False
+        missing_capabilities(node, ctx)
+        check_needs(node, ctx, kwargs)
+        return node.is_async, PLACE in needs
+
+    def _stand_in(self) -> Callable[..., Any] | None:
+        """Give the function of a lone step, for a context that puts this flow in the place of another."""
+        return self.node.function()
+
+    @property
+    def requires(self) -> frozenset[Any]:
+        """What the steps of the tree need: keys, resources, and the class `Context` where it is the context itself."""
+        return frozenset(need.target for need in self.node.needs if isinstance(need, Need))
 
     def _fixed(self) -> bool:
         """Say whether the tree holds nothing that can change (asked before worker processes keep it)."""

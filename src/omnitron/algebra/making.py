@@ -7,10 +7,12 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
+from omnitron.algebra.asking import Asking, asks_place
 from omnitron.algebra.node import is_flow
 from omnitron.algebra.steps import Step, plain_step
 from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta
+from omnitron.runtime import needs_of
 
 __all__ = ["step_of"]
 
@@ -55,6 +57,8 @@ def step_of(fn: Any, colour: str | None = None, label: str | None = None, meta: 
     if type(fn) is FunctionType:
         flags = fn.__code__.co_flags
         if not flags & (GENERATOR | ASYNC_GENERATOR) and colour is None:
+            if fn.__kwdefaults__ is not None or fn.__defaults__ is not None or "current_step" in fn.__code__.co_names:
+                return asking_step(fn, bool(flags & (COROUTINE | ITERABLE_COROUTINE)), label, meta)
             if label is None and meta is None:
                 return plain_step(fn, is_async=bool(flags & (COROUTINE | ITERABLE_COROUTINE)))
             return Step(fn, is_async=bool(flags & (COROUTINE | ITERABLE_COROUTINE)), label=label, meta=meta)
@@ -70,7 +74,13 @@ def step_of(fn: Any, colour: str | None = None, label: str | None = None, meta: 
     is_async = is_async_callable(fn) if colour is None else colour == "async"
     if colour == "sync" and is_async_callable(fn):
         raise DefinitionError(f"{getattr(fn, '__qualname__', fn)!r} is async; it cannot be declared `colour='sync'`.")
-    return Step(fn, is_async=is_async, label=label, meta=meta)
+    return asking_step(fn, is_async, label, meta)
+
+
+def asking_step(fn: Any, is_async: bool, label: str | None, meta: FlowMeta | None) -> Step:  # noqa: FBT001 - its own
+    """Give the step of a function that may ask for something of the context."""
+    asks = needs_of(fn) or asks_place(fn)
+    return (Asking if asks else Step)(fn, is_async=is_async, label=label, meta=meta)
 
 
 def refuse_odd(fn: Any) -> None:

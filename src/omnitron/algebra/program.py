@@ -153,7 +153,7 @@ class Program:
         """Compile the twin in which every boundary is observed."""
         node = self.node
         if isinstance(node, Step):
-            return node.fn
+            return node.function()
         build = Build(ref(self), seen=True, paths=self.known_paths())
         build.add(seen_root(node))
         return self.link(build.write(), seen=True)
@@ -247,7 +247,7 @@ def root_piece(node: Node) -> Piece | tuple[Callable[..., Any], Parameters | Non
     """Give the piece of the whole tree, or the function and parameters of a lone step."""
     known = entry_parameters(node)
     if isinstance(node, Step):
-        return node.fn, known
+        return node.function(), known
     args = Args("*args, **kwargs", maker=GIVEN) if known is None else Args(known.passed, known.value, GIVEN)
     declared = "*args, **kwargs" if known is None else known.declared
     return Piece(node, node.emit, args, declared, awaits=node.is_async, cursor=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import FunctionType
 from typing import Any
 
@@ -12,7 +13,7 @@ from omnitron.errors import DefinitionError, MissingCapability
 from omnitron.model import Effect, FlowMeta
 from omnitron.runtime import Context
 
-__all__ = ["check_names", "clash_text", "derived_meta", "missing_capabilities"]
+__all__ = ["check_names", "check_replaced", "clash_text", "derived_meta", "missing_capabilities"]
 
 
 def derived_meta(root: Node) -> FlowMeta:
@@ -64,6 +65,22 @@ def missing_capabilities(root: Node, ctx: Context) -> None:
                 found[name].append(path)
     held = ctx.runtime.capabilities or frozenset()
     raise MissingCapability({name: tuple(paths) for name, paths in found.items()}, tuple(sorted(held)))
+
+
+def check_replaced(root: Node, replaced: Mapping[str, object]) -> None:
+    """Refuse a name to replace that is one of the tree's but for a slip; others may be of flows called in bodies."""
+    known = {name for path, node in walk_nodes(root) for name in (path, node.name)}
+    for name in replaced:
+        if name in known:
+            continue
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, known, 1, 0.75)
+        if near:
+            raise DefinitionError(
+                f"`replace` names {name!r}, and the flow {root.name!r} has {near[0]!r}. Write that, or a name that is not "
+                "so close to it."
+            )
 
 
 def check_names(root: Node) -> None:

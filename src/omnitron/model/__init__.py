@@ -3,6 +3,7 @@
 Nothing here runs anything. Read next: `omnitron.runtime` (what a run carries) and `omnitron.algebra` (what a flow is).
 """
 
+from omnitron.model.encoding import canonical
 from omnitron.model.events import Call, CallFailed, CallFinished, CallStarted, Event, Replace
 from omnitron.model.facts import Capability, Effect, FlowExample, FlowMeta, capability_names, covers
 from omnitron.model.outcome import Failure, Inputs, Ok, Outcome, one_input
@@ -30,6 +31,7 @@ __all__ = [
     "Random",
     "Record",
     "Replace",
+    "canonical",
     "capability_names",
     "covers",
     "one_input",

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.contexts import Context, adopt_factory, context, current_context
+from omnitron.runtime.filling import missing_needs, needs, take, take_async, wanted_keys
 from omnitron.runtime.keys import Key
 from omnitron.runtime.options import Runtime
+from omnitron.runtime.resources import Need, Resource, needs_of, resource
+from omnitron.runtime.steps import CurrentStep, current_step
 from omnitron.runtime.watching import (
     Frame,
-    Run,
     Site,
+    Watched,
     child_frame,
     frame_here,
     item_frame,
@@ -34,11 +37,14 @@ if TYPE_CHECKING:
     from omnitron.runtime.joining import each_async, each_threads, parallel_async, parallel_threads
     from omnitron.runtime.observers import EventLog, Hooks, Span, Tracing
     from omnitron.runtime.places import run_in_executor, run_in_thread, run_in_thread_loop
+    from omnitron.runtime.runs import Run, RunEvents
     from omnitron.runtime.workers import run_in_process
 
 LAZY = {
     "EventLog": "observers",
     "Hooks": "observers",
+    "Run": "runs",
+    "RunEvents": "runs",
     "Span": "observers",
     "Tracing": "observers",
     "each_async": "joining",
@@ -55,29 +61,39 @@ __all__ = [
     "SYSTEM_CLOCK",
     "SYSTEM_RANDOM",
     "Context",
+    "CurrentStep",
     "EventLog",
     "Frame",
     "Hooks",
     "Key",
+    "Need",
+    "Resource",
     "Run",
+    "RunEvents",
     "Runtime",
     "Site",
     "Span",
     "Tracing",
+    "Watched",
     "adopt_factory",
     "child_frame",
     "context",
     "current_context",
+    "current_step",
     "each_async",
     "each_threads",
     "frame_here",
     "item_frame",
     "leave_frame",
+    "missing_needs",
+    "needs",
+    "needs_of",
     "parallel_async",
     "parallel_threads",
     "passes_on",
     "read_watch",
     "reset_watch",
+    "resource",
     "run_beneath",
     "run_in_executor",
     "run_in_process",
@@ -89,6 +105,9 @@ __all__ = [
     "run_seen_async",
     "see",
     "see_async",
+    "take",
+    "take_async",
+    "wanted_keys",
 ]
 
 

@@ -10,19 +10,35 @@ Source: the specification, section 2; DESIGN, "Where the sketch is wrong".
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any, NoReturn, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overload
 
-from omnitron.errors import DeadlineExceeded, DefinitionError, MissingKey
-from omnitron.model import Capability, covers
+from omnitron.errors import DeadlineExceeded, DefinitionError, MissingKey, RunCancelled
+from omnitron.model import Capability, Observer, covers
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
 from omnitron.runtime.options import PLAIN, Runtime, read_options
-from omnitron.runtime.watching import DeadlinePassed, Frame, Run, leave_frame, watch
+from omnitron.runtime.scopes import Scope, running_loop, scope_here
+from omnitron.runtime.watching import DeadlinePassed, Frame, RunStopped, Watched, leave_frame, watch
 
-__all__ = ["Context", "Key", "Runtime", "context", "current_context", "enter_run"]
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from omnitron.runtime.runs import Run
+
+__all__ = [
+    "Context",
+    "Key",
+    "Runtime",
+    "admitted_flow",
+    "context",
+    "current",
+    "current_context",
+    "make",
+    "watched_frame",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,11 +54,17 @@ class Context:
 
     Reading: `ctx.get(key)`, `ctx[key]`, `ctx.name`, `key in ctx`, `iter(ctx)`, `len(ctx)`. A missing key is an error,
     not None. Threads and tasks may share a context freely: nothing in it changes.
+
+    Entering: leaving `with context(...) as app:` (or `async with`) ends the runs that it started and closes the resources
+    of scope "app" that were opened for it and for the contexts derived from it inside the block. It does not make the
+    context the current one.
     """
 
-    __slots__ = ("__weakref__", "_runtime", "_values")
+    __slots__ = ("__weakref__", "_runtime", "_scope", "_title", "_values")
     _values: dict[Hashable, Any]
     _runtime: Runtime
+    _scope: Scope | None
+    _title: tuple[str, bool] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Refuse to be called: a context made inside a run must not hold more than the run does."""
@@ -127,10 +149,28 @@ class Context:
         runtime, more = read_options(self._runtime, named, Context)
         merged = checked_values(values, self._values) if values else dict(self._values)
         merged.update(more)
-        return make(merged, runtime)
+        return make(merged, runtime, self._scope, self._title)
+
+    def as_run(self, id: str, *, detached: bool = False) -> Context:
+        """Derive a context whose next run has the name `id`, and keeps the places of its steps.
+
+        Args:
+            id: the run's name, the first part of every `current_step().key`.
+            detached: whether a run started by `start` may outlive the context that started it.
+
+        Example:
+            >>> from omnitron import context, current_step, flow
+            >>> context().as_run("order-17").run(flow(lambda x: current_step().run_id), 1)
+            'order-17'
+        """
+        if not isinstance(id, str) or not id.strip():
+            raise DefinitionError(f"the name of a run is a string that is not empty, got {id!r}.")
+        return make(self._values, self._runtime, self._scope, (id, bool(detached)))
 
     def isolate(self, *keys: Hashable, capabilities: Iterable[str | Capability] = ()) -> Context:
         """Derive a context that keeps only the values under `keys`, and no capability but those named.
+
+        It has no part in the resources that were opened for this one either.
 
         Raises:
             MissingKey: a key is named that this context does not hold.
@@ -156,6 +196,53 @@ class Context:
         """
         result: R = enter_run(self, flow, args, kwargs)
         return result
+
+    @overload
+    def start(self, flow: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Run[R]: ...
+    @overload
+    def start(self, flow: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Run[R]: ...
+    def start(self, flow: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Begin a run and give its handle at once: an async flow in a task of the running loop, a sync one in a thread.
+
+        The run ends with the context that started it: when its `with` block is left, or, where it was not entered,
+        when the run ends inside which this was called, what still goes on is cancelled and awaited; so give it time by
+        awaiting it. A run that is to outlive both is named and detached: `ctx.as_run("nightly", detached=True).start(...)`.
+
+        Raises:
+            MissingCapability, MissingNeed: names what is missing and who needs it; nothing has started.
+            NoRun: the context was left, or an async flow was started where no event loop runs.
+        """
+        from omnitron.runtime.runs import start_run
+
+        return start_run(self, flow, args, kwargs)
+
+    # Entering
+
+    def _enter(self, *, awaits: bool) -> Self:
+        outer = self._scope
+        if outer is not None and outer.context is self:
+            raise DefinitionError("a context is entered once; make or derive another one for another block.")
+        loop = running_loop()
+        scope = Scope(self, loop if awaits else None, outer, is_app=True)
+        scope.entered_on = loop
+        object.__setattr__(self, "_scope", scope)
+        return self
+
+    def __enter__(self) -> Self:
+        return self._enter(awaits=False)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        assert self._scope is not None
+        self._scope.close(error)
+
+    async def __aenter__(self) -> Self:
+        return self._enter(awaits=True)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        assert self._scope is not None
+        await self._scope.aclose(error)
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a context is immutable: derive one by `.with_({name}=...)`")
@@ -193,11 +280,16 @@ class Context:
         )
 
 
-def make(values: dict[Hashable, Any], runtime: Runtime) -> Context:
+def make(
+    values: dict[Hashable, Any], runtime: Runtime, scope: Scope | None = None, title: tuple[str, bool] | None = None
+) -> Context:
     """Make a context of values that are already checked."""
     made: Context = object.__new__(Context)
-    object.__setattr__(made, "_values", values)
-    object.__setattr__(made, "_runtime", runtime)
+    fill = object.__setattr__
+    fill(made, "_values", values)
+    fill(made, "_runtime", runtime)
+    fill(made, "_scope", scope)
+    fill(made, "_title", title)
     return made
 
 
@@ -224,6 +316,8 @@ def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context
             clock, random: where time and randomness come from.
             executor: who runs flows in other places.
             deadline: seconds from now after which the run is over.
+            replace: in tests, functions or flows that run in the place of those of a name or static path, for example
+                `{"price": fake}`.
 
     Raises:
         DefinitionError: a value not of its key's type, a reserved name, a wrong option.
@@ -242,48 +336,90 @@ def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context
     return make(merged, runtime)
 
 
-def new_run(runtime: Runtime, *, is_async: bool) -> Frame | None:
-    """Give the root frame of a run if anything watches it, else None."""
+def watches(runtime: Runtime, *, is_async: bool) -> bool:
+    """Say whether anything in a runtime watches the runs that have it."""
     if runtime is PLAIN:
-        return None
-    deadline = None if is_async else runtime.deadline
-    watches = (
+        return False
+    return bool(
         runtime.observers
         or runtime.guards
         or runtime.capabilities is not None
-        or deadline is not None
+        or (runtime.deadline is not None and not is_async)
         or runtime.clock is not SYSTEM_CLOCK
         or runtime.random is not SYSTEM_RANDOM
+        or runtime.replaced is not None
     )
-    if not watches:
-        return None
-    run = Run(os.urandom(8).hex(), runtime.clock, runtime.observers, runtime.guards, deadline)
+
+
+def watched_frame(ctx: Context, *, is_async: bool, more: tuple[Observer, ...] = ()) -> Frame:
+    """Give the root frame of a watched run; `more` observe it besides those of the context."""
+    runtime = ctx.runtime
+    run = Watched(
+        os.urandom(8).hex() if ctx._title is None else ctx._title[0],
+        runtime.clock,
+        (*runtime.observers, *more),
+        runtime.guards,
+        None if is_async else runtime.deadline,
+        runtime.replaced,
+    )
     return Frame(run, "", None, body=False)
 
 
-def enter_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Run `flow` inside `ctx` in the caller's own thread and task, keeping its colour."""
+def admitted_flow(ctx: Context, flow: Any, kwargs: dict[str, Any]) -> tuple[Any, bool, bool]:
+    """Check that a flow may run here; give it, whether it is async, and whether its tree asks for places."""
     admit = getattr(flow, "_admit", None)
     if admit is None:
         flow = factories[0](flow)
         admit = flow._admit
-    is_async: bool = admit(ctx)
-    runtime = ctx.runtime
-    check_observers(runtime, flow, is_async=is_async)
-    frame = new_run(runtime, is_async=is_async)
-    if is_async:
-        return run_async(ctx, frame, flow, args, kwargs)
-    context_token, watch_token = current.set(ctx), watch.set(frame)
+    is_async, keeps_places = admit(ctx, kwargs)
+    check_observers(ctx.runtime, flow, is_async=is_async)
+    return flow, is_async, keeps_places
+
+
+def enter_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run `flow` inside `ctx` in the caller's own thread and task, keeping its colour."""
+    flow, is_async, keeps_places = admitted_flow(ctx, flow, kwargs)
+    frame = None
+    if keeps_places or ctx._title is not None or watches(ctx.runtime, is_async=is_async):
+        frame = watched_frame(ctx, is_async=is_async)
+        if ctx._title is not None:
+            ctx = make(ctx._values, ctx.runtime, ctx._scope)
+    return (run_async if is_async else run_sync)(ctx, frame, flow, args, kwargs)
+
+
+def run_sync(ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The sync half of a run: call the flow, then close what was opened for it."""
+    scope = Scope(ctx)
+    context_token, watch_token, scope_token = current.set(ctx), watch.set(frame), scope_here.set(scope)
     try:
         result = flow(*args, **kwargs)
-        if runtime.deadline is not None:
-            refuse_late(runtime)
+        if ctx.runtime.deadline is not None:
+            refuse_late(ctx.runtime)
+        if scope.closers or scope.runs:
+            scope.close(None)
         return result
     except DeadlinePassed as passed:
-        raise DeadlineExceeded(str(passed)) from None
+        late = DeadlineExceeded(str(passed))
+        close_failed(scope, late)
+        raise late from None
+    except RunStopped as stopped:
+        cancelled = RunCancelled("" if frame is None else frame.run.id, str(stopped))
+        close_failed(scope, cancelled)
+        raise cancelled from None
+    except BaseException as error:
+        close_failed(scope, error)
+        raise
     finally:
+        scope.closed = True
+        scope_here.reset(scope_token)
         watch.reset(watch_token)
         current.reset(context_token)
+
+
+def close_failed(scope: Scope, error: BaseException) -> None:
+    """End the scope of a run that raised."""
+    if scope.closers or scope.runs:
+        scope.close(error)
 
 
 def refuse_late(runtime: Runtime) -> None:
@@ -297,18 +433,32 @@ def refuse_late(runtime: Runtime) -> None:
 
 
 async def run_async(ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The async half of `enter_run`: set the variables inside the task that awaits."""
-    context_token, watch_token = current.set(ctx), watch.set(frame)
+    """The async half of a run: set the variables inside the task that awaits, and close there what was opened."""
+    scope = Scope(ctx, running_loop())
+    context_token, watch_token, scope_token = current.set(ctx), watch.set(frame), scope_here.set(scope)
     try:
         if ctx.runtime.deadline is None:
-            return await flow(*args, **kwargs)
-        from omnitron.runtime.deadlines import before_deadline
+            result = await flow(*args, **kwargs)
+        else:
+            from omnitron.runtime.deadlines import before_deadline
 
-        return await before_deadline(ctx.runtime.deadline, ctx.runtime.clock, flow, args, kwargs)
+            result = await before_deadline(ctx.runtime.deadline, ctx.runtime.clock, flow, args, kwargs)
+        if scope.closers or scope.runs:
+            await scope.aclose(None)
+        return result
+    except GeneratorExit as error:  # the coroutine is thrown away: nothing can be awaited any more
+        scope.abandon(error)
+        raise
+    except BaseException as error:
+        if scope.closers or scope.runs:
+            await scope.aclose(error)
+        raise
     finally:
+        scope.closed = True
         leave_frame(watch_token)
-        with suppress(ValueError):
-            current.reset(context_token)
+        for variable, token in ((scope_here, scope_token), (current, context_token)):
+            with suppress(ValueError):
+                variable.reset(token)  # type: ignore[arg-type] # each its own
 
 
 def check_observers(runtime: Runtime, flow: Any, *, is_async: bool) -> None:

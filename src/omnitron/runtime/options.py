@@ -5,7 +5,7 @@ Authority and time only shrink, watchers only add up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from omnitron.errors import DefinitionError, MissingCapability
@@ -21,9 +21,10 @@ class Runtime(Record):
     Attributes:
         capabilities: the names held; None restricts nothing.
         deadline: a reading of the clock's `monotonic()` after which nothing starts; None for no deadline.
+        replaced: what runs in the place of flows, by name or static path; None for nothing.
     """
 
-    __slots__ = ("capabilities", "observers", "guards", "clock", "random", "executor", "deadline")
+    __slots__ = ("capabilities", "observers", "guards", "clock", "random", "executor", "deadline", "replaced")
     capabilities: frozenset[str] | None
     observers: tuple[Observer, ...]
     guards: tuple[Guard, ...]
@@ -31,6 +32,7 @@ class Runtime(Record):
     random: Random
     executor: Executor | None
     deadline: float | None
+    replaced: Mapping[str, Callable[..., Any]] | None
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class Runtime(Record):
         random: Random = SYSTEM_RANDOM,
         executor: Executor | None = None,
         deadline: float | None = None,
+        replaced: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
         self._fill(
             capabilities=capabilities,
@@ -50,12 +53,24 @@ class Runtime(Record):
             random=random,
             executor=executor,
             deadline=deadline,
+            replaced=replaced,
         )
 
 
 PLAIN = Runtime()
-RESERVED = ("store", "journal", "replace")
-OPTIONS = ("capabilities", "observers", "hooks", "tracer", "guards", "clock", "random", "executor", "deadline")
+RESERVED = ("store", "journal")
+OPTIONS = (
+    "capabilities",
+    "observers",
+    "hooks",
+    "tracer",
+    "guards",
+    "clock",
+    "random",
+    "executor",
+    "deadline",
+    "replace",
+)
 
 
 def read_options(old: Runtime, named: dict[str, Any], taken: type) -> tuple[Runtime, dict[str, Any]]:
@@ -119,7 +134,24 @@ def derive(old: Runtime, changes: dict[str, Any]) -> Runtime:
         new["deadline"] = sooner(old, changes["deadline"], new.get("clock", old.clock))
     elif "clock" in new and old.deadline is not None:
         new["deadline"] = old.deadline - old.clock.monotonic() + new["clock"].monotonic()
+    if changes.get("replace") is not None:
+        new["replaced"] = {**(old.replaced or {}), **replacements(changes["replace"])}
     return old.replace(**new) if new else old
+
+
+def replacements(given: Any) -> dict[str, Callable[..., Any]]:
+    """Give what `replace` maps names to, each callable."""
+    if not isinstance(given, Mapping):
+        raise DefinitionError(f"`replace` is {{name or path: function or flow}}, got {given!r}.")
+    for name, instead in given.items():
+        if not isinstance(name, str) or not name:
+            raise DefinitionError(f"`replace` names flows by their name or static path, got {name!r}.")
+        if not callable(instead):
+            raise DefinitionError(
+                f"`replace` puts a function or a flow in the place of {name!r}, got {instead!r}. For a fixed value write "
+                f"`lambda *args, **kwargs: {instead!r}`."
+            )
+    return dict(given)
 
 
 def listed(option: str, given: Any) -> list[Any]:

@@ -11,13 +11,13 @@ import signal
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from omnitron.errors import DeadlineExceeded, RemoteError, Unpicklable
+from omnitron.errors import RemoteError, Unpicklable
 from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Event
 from omnitron.runtime.clock import SYSTEM_CLOCK
-from omnitron.runtime.contexts import Context, current, current_context, make
+from omnitron.runtime.contexts import Context, current_context, make, run_async, run_sync
 from omnitron.runtime.keys import LeftBehind
 from omnitron.runtime.options import Runtime
-from omnitron.runtime.watching import DeadlinePassed, Frame, Run, read_watch, watch
+from omnitron.runtime.watching import Frame, Watched, read_watch
 
 __all__ = ["Answer", "pack", "raise_remote", "replay", "unpack_answer", "work"]
 
@@ -165,16 +165,11 @@ def run_job(
     frame = None
     if place is not None:
         run_id, path, named, observed = place
-        run = Run(run_id, SYSTEM_CLOCK, (Collector(events),) if observed else (), (), deadline)
+        run = Watched(run_id, SYSTEM_CLOCK, (Collector(events),) if observed else (), (), deadline)
         frame = Frame(run, path, None, body=False, named=named)
-    current.set(ctx)
-    watch.set(frame)
     if flow.node.is_async:
-        return asyncio.run(flow.acall(*args, **kwargs))
-    try:
-        return flow(*args, **kwargs)
-    except DeadlinePassed as passed:
-        raise DeadlineExceeded(str(passed)) from None
+        return asyncio.run(run_async(ctx, frame, flow, args, kwargs))
+    return run_sync(ctx, frame, flow, args, kwargs)
 
 
 class Collector:

@@ -8,7 +8,7 @@ log are observers (`omnitron.runtime.observers`); nothing else wraps a call a se
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from itertools import count
@@ -21,8 +21,8 @@ from omnitron.runtime.reporting import logger
 
 __all__ = [
     "Frame",
-    "Run",
     "Site",
+    "Watched",
     "admitted",
     "child_frame",
     "frame_here",
@@ -36,13 +36,24 @@ __all__ = [
 ]
 
 
-class Run:
-    """What the calls of one watched run share. Immutable but for the counter of calls."""
+class Watched:
+    """What the calls of one watched run share. Immutable but for the counter of calls, and for `stopped`.
 
-    __slots__ = ("clock", "deadline", "guards", "id", "next_call", "observers")
+    Attributes:
+        replaced: what runs in the place of flows of these names or static paths.
+        stopped: why nothing more may start in a sync run, or None.
+    """
+
+    __slots__ = ("clock", "deadline", "guards", "id", "next_call", "observers", "replaced", "stopped")
 
     def __init__(
-        self, id: str, clock: Clock, observers: tuple[Observer, ...], guards: tuple[Guard, ...], deadline: float | None
+        self,
+        id: str,
+        clock: Clock,
+        observers: tuple[Observer, ...],
+        guards: tuple[Guard, ...],
+        deadline: float | None,
+        replaced: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
         self.id = id
         self.clock = clock
@@ -50,9 +61,13 @@ class Run:
         self.guards = guards
         self.deadline = deadline
         self.next_call = count(1).__next__
+        self.replaced = replaced
+        self.stopped: str | None = None
 
     def admit(self, call: Call, *, urgent: bool = False) -> Replace | None:
         """Check deadline (not of what is `urgent`) and guards; raise to refuse, give a `Replace` to stand in."""
+        if self.stopped is not None and not urgent:
+            raise RunStopped(self.stopped)
         if self.deadline is not None and call.started_s >= self.deadline and not urgent:
             raise DeadlinePassed(
                 f"the deadline of the context passed {call.started_s - self.deadline:.3f} s before "
@@ -94,6 +109,10 @@ class DeadlinePassed(BaseException):
     """Ends a sync run from inside, past every `except Exception`; it leaves the run as `DeadlineExceeded`."""
 
 
+class RunStopped(BaseException):
+    """Ends a sync run that was cancelled, at its next boundary; it leaves the run as `RunCancelled`."""
+
+
 class Frame:
     """Where in a watched run the running code is: the path so far and the call that is being made.
 
@@ -104,7 +123,7 @@ class Frame:
 
     __slots__ = ("body", "call", "named", "path", "run", "sites")
 
-    def __init__(self, run: Run, path: str, call: Call | None, *, body: bool, named: bool = False) -> None:
+    def __init__(self, run: Watched, path: str, call: Call | None, *, body: bool, named: bool = False) -> None:
         self.run = run
         self.path = path
         self.call = call
@@ -273,6 +292,33 @@ async def see_async(site: Site, fn: Callable[..., Any], /, *args: Any, **kwargs:
     return await run_seen_async(frame, fn, args, kwargs, awaits=site.awaits, urgent=site.urgent)
 
 
+def substitute(frame: Frame, fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Give what runs in the place of `fn`: what the context has for the call's static path, or for its name."""
+    replaced, call = frame.run.replaced, frame.call
+    assert replaced is not None
+    assert call is not None
+    found: Any = replaced.get(static_path(call.path)) or replaced.get(call.flow)
+    if found is None:
+        return fn
+    alone = getattr(found, "_stand_in", None)
+    if alone is None:
+        plain: Callable[..., Any] = found
+        return plain
+    function: Callable[..., Any] | None = alone()
+    if function is not None:
+        return function
+    # a composed flow has the place of what it replaces
+    inside = run_inside_async if found.node.is_async else run_inside
+    place = Frame(frame.run, frame.path, call, body=False, named=True)
+    return lambda *args, **kwargs: inside(place, found, args, kwargs)
+
+
+def static_path(path: str) -> str:
+    """Give the path of a call without what moves: loop indexes, and call sites with their counts."""
+    parts = (part.partition("@")[0].partition("[")[0] for part in path.split("/"))
+    return "/".join(parts)
+
+
 def run_inside(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run a call inside a frame that is no boundary."""
     token = set_watch(frame)
@@ -306,7 +352,7 @@ def run_seen(
         if stand_in is None:
             token = set_watch(frame)
             try:
-                output = fn(*args, **kwargs)
+                output = (fn if run.replaced is None else substitute(frame, fn))(*args, **kwargs)
             finally:
                 reset_watch(token)
         else:
@@ -347,7 +393,11 @@ async def run_seen_async(
         if stand_in is None:
             token = set_watch(frame)
             try:
-                output = fn(*args, **kwargs)
+                if run.replaced is not None and (other := substitute(frame, fn)) is not fn:
+                    output = other(*args, **kwargs)
+                    awaits = hasattr(output, "__await__")
+                else:
+                    output = fn(*args, **kwargs)
                 if awaits:
                     output = await output
             finally:

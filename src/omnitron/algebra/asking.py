@@ -1,0 +1,168 @@
+"""The step that has something of the context in its parameters, and the check that a context has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from omnitron import runtime
+from omnitron.algebra.node import Node, walk_nodes
+from omnitron.algebra.steps import Step
+from omnitron.code import parameters_of
+from omnitron.errors import DefinitionError, MissingNeed
+from omnitron.runtime import Context, Need, Resource
+
+if TYPE_CHECKING:
+    from omnitron.algebra.writer import Args, Writer
+    from omnitron.model import FlowMeta
+
+__all__ = ["PLACE", "Asking", "check_needs", "needs_beside"]
+
+fill = object.__setattr__
+
+
+class Mark:
+    """A word in `Node.needs` that is neither a capability nor a need."""
+
+    __slots__ = ("word",)
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def __repr__(self) -> str:
+        return f"<{self.word}>"
+
+
+PLACE = Mark("a function of the tree asks for its place")
+
+
+class Asking(Step):
+    """One function whose parameters ask for values and resources of the context, or that asks for its place.
+
+    What calls it is a function of the same parameters that fills those which were not passed.
+    """
+
+    __slots__ = ("_filler", "asked")
+    fields = ("fn",)
+    asked: dict[str, Need]
+    _filler: Callable[..., Any] | None
+
+    def __init__(
+        self, fn: Callable[..., Any], *, is_async: bool = False, label: str | None = None, meta: FlowMeta | None = None
+    ) -> None:
+        super().__init__(fn, is_async=is_async, label=label, meta=meta)
+        asked = runtime.needs_of(fn)
+        for parameter, need in asked.items():
+            target = need.target
+            if not is_async and isinstance(target, Resource) and target.is_async:
+                raise DefinitionError(
+                    f"{self.name!r} is sync and needs the resource {target.name!r} ({parameter}=), which is async: "
+                    "nothing could await it. Make the function `async def`, or the resource sync."
+                )
+        fill(self, "asked", asked)
+        fill(self, "_filler", None)
+        fill(self, "needs", self.needs | frozenset(asked.values()) | ({PLACE} if asks_place(fn) else frozenset()))
+
+    def emit(self, w: Writer, args: Args, target: str) -> None:
+        """Write the call of the filling function."""
+        w.step(w.bind(self.function()), args, target, awaits=self.is_async)
+
+    def function(self) -> Callable[..., Any]:
+        """Give the function that fills what is needed and was not passed, then calls the user's."""
+        found = self._filler
+        if found is None:
+            found = make_filler(self.fn, self.asked, is_async=self.is_async) if self.asked else self.fn
+            fill(self, "_filler", found)
+        return found
+
+
+def asks_place(fn: Any) -> bool:
+    """Say whether the code of a function itself names `current_step`."""
+    code = getattr(fn, "__code__", None)
+    return code is not None and "current_step" in code.co_names
+
+
+def make_filler(fn: Callable[..., Any], asked: dict[str, Need], *, is_async: bool) -> Callable[..., Any]:
+    """Make the function of the same parameters as `fn` that fills those in `asked` where they have their default."""
+    known = parameters_of(fn)
+    if known is None or any(name[:2] == "o_" for name in known.names):
+        return loose_filler(fn, asked, is_async=is_async)
+    from omnitron.algebra.program import code_of
+
+    space: dict[str, Any] = {"o_fn": fn, "__name__": fn.__module__}
+    lines = []
+    for number, (name, need) in enumerate(asked.items()):
+        awaits = isinstance(need.target, Resource) and need.target.is_async
+        space[f"o_need{number}"] = need
+        space[f"o_target{number}"] = need.target
+        take = "await o_take_async" if awaits else "o_take"
+        lines.append(f"    if {name} is o_need{number}: {name} = {take}(o_target{number})\n")
+    space["o_take"], space["o_take_async"] = runtime.take, runtime.take_async
+    head, back = ("async def", "return await") if is_async else ("def", "return")
+    text = f"{head} run({known.declared}):\n{''.join(lines)}    {back} o_fn({known.passed})\n"
+    name = getattr(fn, "__name__", "step")
+    code = code_of(text).replace(co_filename=f"flow {name} (needs)", co_name=name, co_qualname=name)
+    filler = FunctionType(code, space, name, known.defaults)
+    filler.__kwdefaults__ = known.kwdefaults
+    return filler
+
+
+def loose_filler(fn: Callable[..., Any], asked: dict[str, Need], *, is_async: bool) -> Callable[..., Any]:
+    """Make the same for a callable whose parameters cannot be copied."""
+
+    def sync_filler(*args: Any, **kwargs: Any) -> Any:
+        for name, need in asked.items():
+            if kwargs.get(name, need) is need:
+                kwargs[name] = runtime.take(need.target)
+        return fn(*args, **kwargs)
+
+    async def async_filler(*args: Any, **kwargs: Any) -> Any:
+        for name, need in asked.items():
+            if kwargs.get(name, need) is need:
+                awaits = isinstance(need.target, Resource) and need.target.is_async
+                kwargs[name] = await runtime.take_async(need.target) if awaits else runtime.take(need.target)
+        return await fn(*args, **kwargs)
+
+    return async_filler if is_async else sync_filler
+
+
+SAME_ARGUMENTS = ("bind", "method", "on", "parallel", "gather", "when", "race", "fallback", "within")
+
+
+def needs_beside(node: Node, given: Set[str]) -> frozenset[Any]:
+    """Give what a tree asks of a run when it is called with the arguments of these names."""
+    needs = node.needs
+    if not given or not any(isinstance(need, Need) for need in needs):
+        return needs
+    if isinstance(node, Asking):
+        passed = {need for name, need in node.asked.items() if name in given}
+        rest = {need for name, need in node.asked.items() if name not in given}
+        return needs - (passed - rest)
+    children = node.children
+    if node.kind == "bind":
+        given = {*given, *(name for name, _ in node.keywords)}  # type: ignore[attr-defined]
+    if node.kind in SAME_ARGUMENTS:
+        parts = [needs_beside(child, given) for child in children]
+    elif children and node.kind in ("sequence", "try_with", "star"):
+        parts = [needs_beside(children[0], given), *(child.needs for child in children[1:])]
+    else:
+        return needs
+    own = frozenset() if node.meta is None else node.meta.capabilities
+    return own.union(*parts)
+
+
+def check_needs(root: Node, ctx: Context, passed: dict[str, Any]) -> None:
+    """Refuse a run in a context that lacks values that the tree needs and the call does not pass."""
+    asked = {need.target for need in needs_beside(root, passed.keys()) if isinstance(need, Need)}
+    missing = runtime.missing_needs(asked, ctx) if asked else {}
+    if not missing:
+        return
+    who: dict[str, list[str]] = {name: [] for name in missing}
+    for path, node in walk_nodes(root):
+        if isinstance(node, Asking):
+            for need in node.asked.values():
+                for name, through in runtime.wanted_keys(need.target, ctx):
+                    if name in who:
+                        who[name].append(f"{path} → {through}" if through else path)
+    raise MissingNeed({name: tuple(dict.fromkeys(paths)) for name, paths in who.items()}, tuple(map(str, ctx)))

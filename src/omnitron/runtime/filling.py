@@ -1,0 +1,255 @@
+"""How a step gets what it needs: `needs(...)` in its parameters, filled from the context when it is called.
+
+Read next: `omnitron.runtime.resources` (what can be needed) and `omnitron.runtime.scopes` (how long it lives).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from threading import Lock
+from typing import Any, TypeVar, overload
+
+from omnitron.errors import DefinitionError, MissingKey, MissingNeed, NoRun
+from omnitron.runtime.contexts import Context, current
+from omnitron.runtime.keys import Key
+from omnitron.runtime.resources import Need, Resource
+from omnitron.runtime.scopes import (
+    UNOPENED,
+    Closer,
+    Entry,
+    Scope,
+    closers_on,
+    opening,
+    running_loop,
+    scope_here,
+)
+
+__all__ = ["missing_needs", "needs", "take", "take_async"]
+
+T = TypeVar("T")
+MISSING: Any = object()
+
+
+@overload
+def needs(target: Key[T], /) -> T: ...
+@overload
+def needs(target: Resource[T], /) -> T: ...
+@overload
+def needs(target: type[Context], /) -> Context: ...
+def needs(target: Any, /) -> Any:
+    """Say, as the default of a keyword-only parameter, that it is filled from the context.
+
+    The caller may pass the argument as any other; otherwise it is the value of a `Key`, the opened `Resource`, or for
+    `Context` the context itself. What lacks is refused before a run starts. A context overrides a resource by holding a
+    value for it: `ctx.with_({http: fake})`.
+
+    Args:
+        target: a `Key`, a `Resource`, or the class `Context`.
+
+    Example:
+        >>> from omnitron import Key, context, flow, needs
+        >>> tenant = Key("tenant", str)
+        >>> @flow
+        ... def greet(name: str, *, who: str = needs(tenant)) -> str:
+        ...     return f"{who} greets {name}"
+        >>> context(tenant="acme").run(greet, "you"), greet("me", who="nobody")
+        ('acme greets you', 'nobody greets me')
+    """
+    if isinstance(target, Key | Resource) or target is Context:
+        return Need(target)
+    hint = f"Write needs(Key({target!r}, its_type))." if isinstance(target, str) else "Give one of these."
+    raise DefinitionError(f"`needs` takes a Key, a resource, or Context; got {target!r}. {hint}")
+
+
+def take(target: Any) -> Any:
+    """Give what is needed, where it can be had without awaiting: a value, the context, a sync resource.
+
+    Raises:
+        MissingNeed: the context holds no value.
+        NoRun: a resource is needed outside of any run.
+    """
+    ctx = current.get()
+    if type(target) is Key:
+        return value_of(target, ctx)
+    return ctx if target is Context else take_resource(target, ctx, scope_here.get())
+
+
+def value_of(key: Key[Any], ctx: Context) -> Any:
+    """Give the context's value for a key that a step needs."""
+    try:
+        return ctx.get(key)
+    except MissingKey:
+        raise MissingNeed({key.name: ("the step that runs now",)}, tuple(map(str, ctx))) from None
+
+
+def take_resource(target: Resource[Any], ctx: Context, run: Scope | None) -> Any:
+    """Give a sync resource, opened if it is not."""
+    found = ctx._values.get(target, MISSING)
+    if found is not MISSING:
+        return found
+    scope, where = home(target, ctx, run)
+    entry = place(target, scope, where, None)
+    if entry.value is UNOPENED:
+        open_now(target, scope, where, entry)
+    return entry.value
+
+
+async def take_async(target: Resource[Any]) -> Any:
+    """Give an async resource, opened if it is not on this loop."""
+    return await take_resource_async(target, current.get(), scope_here.get())
+
+
+async def take_resource_async(target: Resource[Any], ctx: Context, run: Scope | None) -> Any:
+    """Give a resource of either colour."""
+    if not target.is_async:
+        return take_resource(target, ctx, run)
+    found = ctx._values.get(target, MISSING)
+    if found is not MISSING:
+        return found
+    scope, where = home(target, ctx, run)
+    entry = place(target, scope, where, running_loop())
+    if entry.value is UNOPENED:
+        await open_later(target, scope, where, entry)
+    return entry.value
+
+
+def home(target: Resource[Any], ctx: Context, run: Scope | None) -> tuple[Scope, Context]:
+    """Give the scope that holds a resource, and the context that fills its own needs."""
+    app = ctx._scope
+    if target.scope == "app" and app is not None:
+        root = app.root
+        return root, root.context
+    if run is None:
+        raise NoRun(
+            f"the resource {target.name!r} is needed outside of any run, so nothing would close it. Run the flow by "
+            f"`context().run(flow, ...)`, or pass the argument."
+        )
+    return run, ctx
+
+
+def place(target: Resource[Any], scope: Scope, ctx: Context, loop: Any) -> Entry:
+    """Give the entry of a resource; in a run one for each difference of the context that opening it could see."""
+    if scope.is_app or not target.keys:
+        return scope.entry(target if loop is None else (target, loop))
+    values = ctx._values
+    seen = [ctx if key is Context else values.get(key, MISSING) for key in sorted(target.keys, key=id)]
+    return scope.entry((target, loop, *map(id, seen)), seen)
+
+
+def enter_opening(target: Resource[Any], scope: Scope) -> Any:
+    """Note that a resource is being opened; refuse one that is asked for by its own opening."""
+    chain = opening.get()
+    if target in chain:
+        names = " → ".join(one.name for one in (*chain[chain.index(target) :], target))
+        raise DefinitionError(
+            f"the resource {target.name!r} needs itself while it is opened: {names}. Break the cycle."
+        )
+    scope.refuse_closed(f"the resource {target.name!r} cannot be opened")
+    return opening.set((*chain, target))
+
+
+def open_now(target: Resource[Any], scope: Scope, ctx: Context, entry: Entry) -> None:
+    """Open a sync resource, once for all threads that ask."""
+    token = enter_opening(target, scope)
+    try:
+        with entry.one_at_a_time(Lock):
+            if entry.value is not UNOPENED:
+                return
+            run = None if scope.is_app else scope
+            filled = {name: take_for(need.target, ctx, run) for name, need in target.needs.items()}
+            made = target.fn(**filled)
+            if not target.closes:
+                entry.value = made
+                return
+            try:
+                value = next(made)
+            except StopIteration:
+                raise never_yielded(target) from None
+            scope.closers.append(Closer(target, made))
+            entry.value = value
+    finally:
+        opening.reset(token)
+
+
+async def open_later(target: Resource[Any], scope: Scope, ctx: Context, entry: Entry) -> None:
+    """Open an async resource, once for all tasks of this loop that ask; one that is cancelled leaves it to the next."""
+    import asyncio
+
+    token = enter_opening(target, scope)
+    try:
+        async with entry.one_at_a_time(asyncio.Lock):
+            if entry.value is not UNOPENED:
+                return
+            refuse_wrong_door(target, scope)
+            run = None if scope.is_app else scope
+            filled = {}
+            for name, need in target.needs.items():
+                wanted = need.target
+                is_async = isinstance(wanted, Resource) and wanted.is_async
+                filled[name] = await take_resource_async(wanted, ctx, run) if is_async else take_for(wanted, ctx, run)
+            closers = await closers_on(scope, asyncio.get_running_loop())
+            made = target.fn(**filled)
+            if not target.closes:
+                entry.value = await made
+                return
+            try:
+                value = await anext(made)
+            except StopAsyncIteration:
+                raise never_yielded(target) from None
+            closers.append(Closer(target, made))
+            entry.value = value
+    finally:
+        opening.reset(token)
+
+
+def take_for(target: Any, ctx: Context, run: Scope | None) -> Any:
+    """Give what opening a resource needs, from the context that it is opened for."""
+    if type(target) is Key:
+        return value_of(target, ctx)
+    return ctx if target is Context else take_resource(target, ctx, run)
+
+
+def never_yielded(target: Resource[Any]) -> DefinitionError:
+    """Say that a generator ended too early."""
+    return DefinitionError(f"the resource {target.name!r} ended without a `yield`; yield the resource once.")
+
+
+def refuse_wrong_door(target: Resource[Any], scope: Scope) -> None:
+    """Refuse an async resource of a context that was entered by `with` on this very loop: leaving it could not close it."""
+    if scope.is_app and scope.loop is None and scope.entered_on is not None and scope.entered_on is running_loop():
+        raise DefinitionError(
+            f"the resource {target.name!r} is async, and its context was entered by `with`, which cannot await its end. "
+            "Write `async with context(...) as app:`."
+        )
+
+
+def wanted_keys(target: Any, holder: Context) -> Iterable[tuple[str, str]]:
+    """Give the names of the values that a target will ask `holder` for, each with who asks besides the step."""
+    if isinstance(target, Key):
+        yield target.name, ""
+    elif isinstance(target, Resource) and target not in holder:
+        for need in target.needs.values():
+            for name, who in wanted_keys(need.target, holder):
+                yield name, f"{target.name} → {who}" if who else target.name
+
+
+def missing_needs(targets: Iterable[Any], ctx: Context) -> dict[str, list[str]]:
+    """Give the names of values that the context lacks for these targets, each with the resources that ask for it.
+
+    Raises:
+        DefinitionError: a value is there and is not of its key's type.
+    """
+    found: dict[str, list[str]] = {}
+    for target in targets:
+        if isinstance(target, Key):
+            if target in ctx:
+                ctx.get(target)
+            else:
+                found.setdefault(target.name, []).append("")
+        elif isinstance(target, Resource) and target not in ctx:
+            app = ctx._scope
+            holder = app.root.context if target.scope == "app" and app is not None else ctx
+            for name, who in wanted_keys(target, holder):
+                if name not in holder:
+                    found.setdefault(name, []).append(who)
+    return found

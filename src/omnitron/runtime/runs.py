@@ -1,0 +1,344 @@
+"""`Run`: the handle of a run that was started and goes on by itself.
+
+States: running → succeeded | failed | cancelled; an ended run changes no more. An async run is a task, a sync one a thread;
+the handle is the same, and may be used from any thread and any event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextvars import copy_context
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from omnitron.errors import DefinitionError, NoRun, RunCancelled
+from omnitron.model import Event
+from omnitron.runtime.contexts import Context, admitted_flow, make, run_async, run_sync, watched_frame
+from omnitron.runtime.reporting import logger
+from omnitron.runtime.scopes import Scope, running_loop, scope_here
+
+if TYPE_CHECKING:
+    from omnitron.runtime.watching import Watched
+
+__all__ = ["Run", "RunEvents", "start_run"]
+
+R = TypeVar("R")
+MAX_EVENTS = 100_000
+going_on: set[Run[Any]] = set()
+"""The runs that go on: the event loop holds its tasks weakly. Each leaves when it ends."""
+
+
+class Bell:
+    """Wakes those who wait for something to change, on any loop and in any thread. Its lock guards what may change."""
+
+    __slots__ = ("changed", "waiting")
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+
+    def ring(self) -> None:
+        """Wake all (the caller holds the lock)."""
+        self.changed.notify_all()
+        waiting, self.waiting = self.waiting, []
+        for loop, future in waiting:
+            try:
+                loop.call_soon_threadsafe(wake, future)
+            except RuntimeError:  # that loop is closed: nobody waits there any more
+                continue
+
+    def wait_for(self) -> asyncio.Future[None]:
+        """Give a future that the next ring settles (the caller holds the lock)."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self.waiting.append((loop, future))
+        return future
+
+
+def wake(future: asyncio.Future[None]) -> None:
+    """Settle a future unless its waiter is gone."""
+    if not future.done():
+        future.set_result(None)
+
+
+class Run(Generic[R]):
+    """A run that was started by `ctx.start(flow, ...)`. Await it for its result.
+
+    Awaiting only waits: a waiter that is cancelled leaves the run alone. A run that failed and whose result nobody took is
+    logged.
+
+    Attributes:
+        id: the name that `as_run` gave, else 16 random hexadecimal digits.
+        flow: the flow's name.
+        reason: what was said when it was cancelled, else "".
+    """
+
+    __slots__ = ("__weakref__", "_bell", "_dropped", "_error", "_events", "_owner", "_state", "_stop", "_taken", "_value",
+                 "flow", "id", "reason")  # fmt: skip
+
+    def __init__(self, id: str, flow: str, owner: Scope | None) -> None:
+        self.id = id
+        self.flow = flow
+        self.reason = ""
+        self._owner = owner
+        self._bell = Bell()
+        self._events: list[Event] = []
+        self._dropped = 0
+        self._state = "running"
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._taken = False
+        self._stop: Callable[[str], object] | None = None
+
+    @property
+    def status(self) -> str:
+        """One of "running", "succeeded", "failed", "cancelled"."""
+        return self._state
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self._state != "running"
+
+    def cancel(self, reason: str = "") -> bool:
+        """Ask the run to end; give False if it has ended already.
+
+        An async run is cancelled where it awaits. A sync one cannot be interrupted: nothing more starts in it, and it ends
+        at the next boundary of a step; a step that runs goes on to its end. Whoever asks for the result gets
+        `RunCancelled`.
+        """
+        if not isinstance(reason, str):
+            raise DefinitionError(f"the reason of a cancellation is a string, got {reason!r}.")
+        with self._bell.changed:
+            if self.done:
+                return False
+            self.reason = self.reason or reason
+            stop = self._stop
+        if stop is not None:
+            stop(reason or "cancelled")
+        return True
+
+    def result(self, timeout: float | None = None) -> R:
+        """Give the result, or raise the run's error; in a thread without a running event loop wait for it.
+
+        Args:
+            timeout: the most seconds to wait; None waits until it ends.
+
+        Raises:
+            RunCancelled: it was cancelled.
+            TimeoutError: it goes on after `timeout` seconds.
+            NoRun: it goes on, and waiting here would block an event loop: await the run instead.
+        """
+        if not self.done:
+            if running_loop() is not None:
+                raise NoRun(
+                    f"the run {self.id!r} goes on, and waiting here would block the event loop. Write `await run`."
+                )
+            with self._bell.changed:
+                if not self._bell.changed.wait_for(lambda: self.done, timeout):
+                    raise TimeoutError(f"the run {self.id!r} goes on after {timeout} s.")
+        return self._outcome()
+
+    def __await__(self) -> Generator[Any, None, R]:
+        return self._wait_for_result().__await__()
+
+    async def _wait_for_result(self) -> R:
+        await self._ended()
+        return self._outcome()
+
+    async def _ended(self) -> None:
+        while True:
+            with self._bell.changed:
+                if self.done:
+                    return
+                future = self._bell.wait_for()
+            await future
+
+    def _outcome(self) -> R:
+        self._taken = True
+        if self._state == "cancelled":
+            raise RunCancelled(self.id, self.reason)
+        if self._error is not None:
+            raise self._error
+        value: R = self._value
+        return value
+
+    def events(self) -> RunEvents:
+        """Give what happened so far by `for`, and from the beginning until the run ends by `async for`.
+
+        The last 100,000 events are kept.
+        """
+        return RunEvents(self)
+
+    # What the run itself tells
+
+    def observe(self, event: Event, /) -> None:
+        """Take an event of the run."""
+        with self._bell.changed:
+            self._events.append(event)
+            if len(self._events) > 2 * MAX_EVENTS:
+                del self._events[:MAX_EVENTS]
+                self._dropped += MAX_EVENTS
+            self._bell.ring()
+
+    def settle(self, state: str, value: Any = None, error: BaseException | None = None) -> None:
+        """Take the end of the run."""
+        with self._bell.changed:
+            self._state, self._value, self._error, self._stop = state, value, error, None
+            self._bell.ring()
+        going_on.discard(self)
+        if self._owner is not None:
+            self._owner.drop_run(self)
+
+    def end(self, reason: str) -> None:
+        """Cancel it and wait in this thread until it has ended."""
+        self.cancel(reason)
+        with self._bell.changed:
+            self._bell.changed.wait_for(lambda: self.done)
+
+    async def aend(self, reason: str) -> None:
+        """Cancel it and wait until it has ended; a cancellation of this wait is raised afterwards."""
+        self.cancel(reason)
+        interrupted: asyncio.CancelledError | None = None
+        while not self.done:
+            try:
+                await self._ended()
+            except asyncio.CancelledError as error:
+                interrupted = error
+        if interrupted is not None:
+            raise interrupted
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id!r} of {self.flow}, {self._state}>"
+
+    def __del__(self) -> None:
+        if getattr(self, "_state", "") == "failed" and not self._taken:
+            logger().error(
+                "the run %s of %s failed and nobody asked for its result", self.id, self.flow, exc_info=self._error
+            )
+
+
+class RunEvents:
+    """The events of a run: a snapshot by `for`, all from the beginning until its end by `async for`."""
+
+    __slots__ = ("run",)
+
+    def __init__(self, run: Run[Any]) -> None:
+        self.run = run
+
+    def _since(self, place: int) -> tuple[int, list[Event]]:
+        """Give the next place and the kept events from `place` on (the caller holds the lock)."""
+        run = self.run
+        first = max(place - run._dropped, 0)
+        return run._dropped + len(run._events), list(islice(run._events, first, None))
+
+    def __iter__(self) -> Iterator[Event]:
+        with self.run._bell.changed:
+            return iter(self._since(0)[1][-MAX_EVENTS:])
+
+    def __len__(self) -> int:
+        return min(len(self.run._events), MAX_EVENTS)
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        place = 0
+        while True:
+            future = None
+            with self.run._bell.changed:
+                place, found = self._since(place)
+                if not found:
+                    if self.run.done:
+                        return
+                    future = self.run._bell.wait_for()
+            if future is not None:
+                await future
+            for event in found:
+                yield event
+
+
+def start_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run[Any]:
+    """Begin a run in a task or a thread; give its handle."""
+    flow, is_async, _ = admitted_flow(ctx, flow, kwargs)
+    loop = running_loop()
+    if is_async and loop is None:
+        raise NoRun(
+            f"{flow.name!r} is async, and no event loop runs here to start it in. Start it inside `async def`, or run it "
+            f"by `asyncio.run(ctx.run(...))`."
+        )
+    detached = ctx._title is not None and ctx._title[1]
+    owner = None if detached else owner_of(ctx)
+    if owner is not None and is_async:
+        refuse_blocking(owner, loop)
+    frame = watched_frame(ctx, is_async=is_async)
+    run: Run[Any] = Run(frame.run.id, flow.name, owner)
+    frame.run.observers = (*frame.run.observers, run)
+    if owner is not None:
+        owner.add_run(run)
+    inner = make(ctx._values, ctx.runtime, ctx._scope) if ctx._title is not None else ctx
+    going_on.add(run)
+    if is_async:
+        start_task(run, loop, run_async(inner, frame, flow, args, kwargs))
+    else:
+        start_thread(run, frame.run, lambda: run_sync(inner, frame, flow, args, kwargs))
+    return run
+
+
+def owner_of(ctx: Context) -> Scope | None:
+    """Give the scope that a run ends with: that of the entered context, else that of the run which starts it."""
+    return ctx._scope if ctx._scope is not None else scope_here.get()
+
+
+def refuse_blocking(owner: Scope, loop: Any) -> None:
+    """Refuse an async run whose owner would wait for it in sync code on the very loop that it needs."""
+    blocks = owner.entered_on is loop if owner.is_app else True
+    if owner.loop is None and blocks:
+        raise DefinitionError(
+            "an async run ends with the context or run that starts it, and this one ends in sync code, which cannot await. "
+            "Enter the context by `async with`, start it from async code, or detach it: `ctx.as_run(name, detached=True)`."
+        )
+
+
+def start_task(run: Run[Any], loop: asyncio.AbstractEventLoop, coroutine: Any) -> None:
+    """Run a coroutine in a task that settles the handle, even when it never came to run."""
+    task = loop.create_task(coroutine, name=f"run {run.id}")
+
+    def stop(reason: str) -> None:
+        if running_loop() is loop:
+            task.cancel(reason)
+            return
+        try:
+            loop.call_soon_threadsafe(task.cancel, reason)
+        except RuntimeError:  # the loop is closed, and with it the task
+            run.settle("cancelled")
+
+    def ended(task: asyncio.Task[Any]) -> None:
+        if task.cancelled():
+            run.settle("cancelled")
+        elif (error := task.exception()) is not None:
+            run.settle("failed", error=error)
+        else:
+            run.settle("succeeded", task.result())
+
+    run._stop = stop
+    task.add_done_callback(ended)
+
+
+def start_thread(run: Run[Any], watched: Watched, call: Callable[[], Any]) -> None:
+    """Run a call in a thread that settles the handle."""
+
+    def stop(reason: str) -> None:
+        watched.stopped = reason
+
+    def work() -> None:
+        try:
+            value = call()
+        except RunCancelled as error:
+            run.settle("cancelled" if error.run_id == run.id else "failed", error=error)
+        except BaseException as error:
+            run.settle("failed", error=error)
+        else:
+            run.settle("succeeded", value)
+
+    run._stop = stop
+    threading.Thread(target=copy_context().run, args=(work,), name=f"run {run.id}").start()
