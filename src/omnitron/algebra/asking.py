@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from omnitron.algebra.writer import Args, Writer
     from omnitron.model import FlowMeta
 
-__all__ = ["PLACE", "Asking", "check_needs", "needs_beside"]
+__all__ = ["PLACE", "Asking", "asks_place", "check_needs"]
 
 fill = object.__setattr__
 
@@ -64,6 +64,11 @@ class Asking(Step):
         fill(self, "_filler", None)
         fill(self, "needs", self.needs | frozenset(asked.values()) | ({PLACE} if asks_place(fn) else frozenset()))
 
+    def needs_beside(self, given: Set[str]) -> frozenset[Any]:
+        """Give what the step asks for besides what is passed."""
+        passed = {need for name, need in self.asked.items() if name in given}
+        return self.needs - (passed - {need for name, need in self.asked.items() if name not in given})
+
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the call of the filling function."""
         w.step(w.bind(self.function()), args, target, awaits=self.is_async)
@@ -84,7 +89,7 @@ def asks_place(fn: Any) -> bool:
 
 
 def make_filler(fn: Callable[..., Any], asked: dict[str, Need], *, is_async: bool) -> Callable[..., Any]:
-    """Make the function of the same parameters as `fn` that fills those in `asked` where they have their default."""
+    """Make the function of the same parameters as `fn` that fills those in `asked` which were not passed."""
     known = parameters_of(fn)
     if known is None or any(name[:2] == "o_" for name in known.names):
         return loose_filler(fn, asked, is_async=is_async)
@@ -94,11 +99,10 @@ def make_filler(fn: Callable[..., Any], asked: dict[str, Need], *, is_async: boo
     lines = []
     for number, (name, need) in enumerate(asked.items()):
         awaits = isinstance(need.target, Resource) and need.target.is_async
-        space[f"o_need{number}"] = need
         space[f"o_target{number}"] = need.target
         take = "await o_take_async" if awaits else "o_take"
-        lines.append(f"    if {name} is o_need{number}: {name} = {take}(o_target{number})\n")
-    space["o_take"], space["o_take_async"] = runtime.take, runtime.take_async
+        lines.append(f"    if type({name}) is o_kind: {name} = {take}(o_target{number})\n")
+    space |= {"o_kind": Need, "o_take": runtime.take, "o_take_async": runtime.take_async, "type": type}
     head, back = ("async def", "return await") if is_async else ("def", "return")
     text = f"{head} run({known.declared}):\n{''.join(lines)}    {back} o_fn({known.passed})\n"
     name = getattr(fn, "__name__", "step")
@@ -113,13 +117,13 @@ def loose_filler(fn: Callable[..., Any], asked: dict[str, Need], *, is_async: bo
 
     def sync_filler(*args: Any, **kwargs: Any) -> Any:
         for name, need in asked.items():
-            if kwargs.get(name, need) is need:
+            if type(kwargs.get(name, need)) is Need:
                 kwargs[name] = runtime.take(need.target)
         return fn(*args, **kwargs)
 
     async def async_filler(*args: Any, **kwargs: Any) -> Any:
         for name, need in asked.items():
-            if kwargs.get(name, need) is need:
+            if type(kwargs.get(name, need)) is Need:
                 awaits = isinstance(need.target, Resource) and need.target.is_async
                 kwargs[name] = await runtime.take_async(need.target) if awaits else runtime.take(need.target)
         return await fn(*args, **kwargs)
@@ -127,34 +131,9 @@ def loose_filler(fn: Callable[..., Any], asked: dict[str, Need], *, is_async: bo
     return async_filler if is_async else sync_filler
 
 
-SAME_ARGUMENTS = ("bind", "method", "on", "parallel", "gather", "when", "race", "fallback", "within")
-
-
-def needs_beside(node: Node, given: Set[str]) -> frozenset[Any]:
-    """Give what a tree asks of a run when it is called with the arguments of these names."""
-    needs = node.needs
-    if not given or not any(isinstance(need, Need) for need in needs):
-        return needs
-    if isinstance(node, Asking):
-        passed = {need for name, need in node.asked.items() if name in given}
-        rest = {need for name, need in node.asked.items() if name not in given}
-        return needs - (passed - rest)
-    children = node.children
-    if node.kind == "bind":
-        given = {*given, *(name for name, _ in node.keywords)}  # type: ignore[attr-defined]
-    if node.kind in SAME_ARGUMENTS:
-        parts = [needs_beside(child, given) for child in children]
-    elif children and node.kind in ("sequence", "try_with", "star"):
-        parts = [needs_beside(children[0], given), *(child.needs for child in children[1:])]
-    else:
-        return needs
-    own = frozenset() if node.meta is None else node.meta.capabilities
-    return own.union(*parts)
-
-
 def check_needs(root: Node, ctx: Context, passed: dict[str, Any]) -> None:
     """Refuse a run in a context that lacks values that the tree needs and the call does not pass."""
-    asked = {need.target for need in needs_beside(root, passed.keys()) if isinstance(need, Need)}
+    asked = {need.target for need in root.needs_beside(passed.keys()) if isinstance(need, Need)}
     missing = runtime.missing_needs(asked, ctx) if asked else {}
     if not missing:
         return

@@ -127,6 +127,7 @@ class Parallel(Node):
     mode: str
     threads: int | None
     kind = "parallel"
+    direct = "all"
 
     def check(self) -> None:
         """Refuse no branches, a mode that does not exist, a number that is not positive."""
@@ -172,6 +173,7 @@ class Gather(Node):
     branches: tuple[Node, ...]
     threads: int | None
     kind = "gather"
+    direct = "all"
 
     def check(self) -> None:
         """Refuse no branches, or names that do not fit."""
@@ -221,6 +223,7 @@ class When(Node):
     then: Node
     otherwise: Node | None
     kind = "when"
+    direct = "all"
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write an `if`."""
@@ -256,6 +259,7 @@ class TryWith(Node):
     final: Node | None
     on: Any
     kind = "try_with"
+    direct = "first"
 
     def check(self) -> None:
         """Refuse what would catch cancellation, and a try without a purpose."""

@@ -7,7 +7,7 @@ combinator is one subclass with slots and `emit`. Read next: `omnitron.algebra.w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 
@@ -48,6 +48,7 @@ class Node:
     Attributes:
         kind: the word for this operation in pictures and paths.
         segment: whether it stands in paths even without a label.
+        direct: which children are called with the very arguments of the node: "none", the "first", or "all".
         binds: whether a flow of it, made in a class body, binds like a method.
         label: the name that a user gave by `.named`, or None.
         meta: what a user declared about this node itself, or None.
@@ -74,6 +75,7 @@ class Node:
     fields: ClassVar[tuple[str, ...]] = ()
     kind: ClassVar[str] = "node"
     segment: ClassVar[bool] = True
+    direct: ClassVar[str] = "none"
     binds = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -164,6 +166,15 @@ class Node:
     def capabilities(self) -> frozenset[str]:
         """The names of the capabilities that the tree requires."""
         return frozenset(need for need in self.needs if isinstance(need, str)) if self.needs else NOTHING
+
+    def needs_beside(self, given: Set[str]) -> frozenset[Any]:
+        """Give what the tree asks of a run when the arguments of the names in `given` are passed."""
+        if not given or self.direct == "none" or not self.needs:
+            return self.needs
+        count = 1 if self.direct == "first" else len(self.children)
+        own = NOTHING if self.meta is None else self.meta.capabilities
+        inside = (child.needs_beside(given) if n < count else child.needs for n, child in enumerate(self.children))
+        return own.union(*inside)
 
     def own(self) -> tuple[Any, ...]:
         """Give the fields without the children: what must be equal beside them."""

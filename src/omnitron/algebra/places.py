@@ -28,6 +28,7 @@ class On(Node):
     place: str
     kind = "on"
     segment = False
+    direct = "first"
 
     def check(self) -> None:
         """Refuse a place without a name."""

@@ -12,7 +12,7 @@ from omnitron.code import Parameters, parameters_of
 from omnitron.errors import DefinitionError, InvalidValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Set
 
     from omnitron.algebra.writer import Writer
     from omnitron.model import FlowMeta
@@ -145,6 +145,7 @@ class Sequence(Node):
     fields = ("parts",)
     kind = "sequence"
     segment = False
+    direct = "first"
 
     _left: Node | None
     _right: Node | None
@@ -324,6 +325,16 @@ class Bound(Node):
     keywords: tuple[tuple[str, Any], ...]
     kind = "bind"
     segment = False
+    direct = "first"
+
+    def _derive(self) -> None:
+        super()._derive()
+        if self.needs:
+            fill(self, "needs", self.needs_beside(frozenset()))
+
+    def needs_beside(self, given: Set[str]) -> frozenset[Any]:
+        """Give what the flow asks for besides what is fixed or passed."""
+        return super().needs_beside({*given, *(name for name, _ in self.keywords)})
 
     def check(self) -> None:
         """Refuse names that the flow cannot take by keyword."""
@@ -398,6 +409,7 @@ class Receiver(Node):
     owner: object
     kind = "method"
     segment = False
+    direct = "first"
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the call with the object before the other arguments."""

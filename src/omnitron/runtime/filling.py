@@ -23,6 +23,7 @@ from omnitron.runtime.scopes import (
     running_loop,
     scope_here,
 )
+from omnitron.runtime.watching import read_watch
 
 __all__ = ["missing_needs", "needs", "take", "take_async"]
 
@@ -79,7 +80,9 @@ def value_of(key: Key[Any], ctx: Context) -> Any:
     try:
         return ctx.get(key)
     except MissingKey:
-        raise MissingNeed({key.name: ("the step that runs now",)}, tuple(map(str, ctx))) from None
+        frame = read_watch()
+        who = "the step that runs now" if frame is None else frame.path
+        raise MissingNeed({key.name: (who,)}, tuple(map(str, ctx))) from None
 
 
 def take_resource(target: Resource[Any], ctx: Context, run: Scope | None) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from omnitron.errors import DefinitionError
 from omnitron.runtime.contexts import current_context
 from omnitron.runtime.reporting import logger
+from omnitron.runtime.resources import Need
 from omnitron.runtime.watching import admitted
 
 __all__ = ["run_in_executor", "run_in_thread", "run_in_thread_loop"]
@@ -85,5 +86,6 @@ async def run_in_executor(place: str, flow: Callable[..., Any], /, *args: Any, *
             f"nothing here knows the place {place!r}: 'thread' and 'process' are built in, for any other the context "
             "carries an executor: `context(executor=...).run(flow, ...)`."
         )
+    kwargs = {name: value for name, value in kwargs.items() if type(value) is not Need}  # filled where the flow runs
     stand_in = admitted(flow, args, kwargs)
     return await executor.execute(place, flow, args, kwargs) if stand_in is None else stand_in.value

@@ -227,8 +227,8 @@ def resource(fn: Any = None, /, *, scope: str = "app") -> Any:
     The function gives the resource, or is a generator that yields it once and closes it after the `yield`; either may be
     async. It is called when something first needs it, once, also when many ask at the same time. When its scope
     ends it is closed: the generator goes on after the `yield`, or has the error there that ended the scope (so that a
-    transaction can be rolled back), which it cannot swallow. Resources close in the reverse order of opening,
-    each even when another one's close failed.
+    transaction can be rolled back), which it cannot swallow. Resources close in the reverse order of opening, each even
+    when another one's close failed; a cancellation in the middle interrupts the close that runs, and no other.
 
     Args:
         fn: the function. Its parameters have `needs(...)` or other defaults.

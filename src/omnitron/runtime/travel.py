@@ -17,6 +17,7 @@ from omnitron.runtime.clock import SYSTEM_CLOCK
 from omnitron.runtime.contexts import Context, current_context, make, run_async, run_sync
 from omnitron.runtime.keys import LeftBehind
 from omnitron.runtime.options import Runtime
+from omnitron.runtime.resources import Need
 from omnitron.runtime.watching import Frame, Watched, read_watch
 
 __all__ = ["Answer", "pack", "raise_remote", "replay", "unpack_answer", "work"]
@@ -47,7 +48,8 @@ def pack(flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         packed, fixed = dumps(flow, f"the flow {flow.name!r}"), flow._fixed()
         if fixed:
             flows_packed[flow] = packed, fixed
-    arguments = dumps((args, kwargs), f"an argument of {flow.name!r}")
+    passed = {name: value for name, value in kwargs.items() if type(value) is not Need}  # filled where the flow runs
+    arguments = dumps((args, passed), f"an argument of {flow.name!r}")
     frame = read_watch()
     place = None if frame is None else (frame.run.id, frame.path, frame.named, bool(frame.run.observers))
     return dumps((packed, fixed, arguments, environment(current_context()), place), "the job")

@@ -1,0 +1,111 @@
+"""`replace`: in a test, other functions run in the place of named flows."""
+
+import asyncio
+
+import pytest
+
+from omnitron import CallFinished, DefinitionError, EventLog, context, flow, parallel
+
+
+@flow
+def price(x: int) -> int:
+    raise AssertionError("the network is not there")
+
+
+@flow
+async def stock(x: int) -> int:
+    raise AssertionError("nor is it here")
+
+
+@flow
+def book(x: object) -> object:
+    return x
+
+
+intake = price | book
+
+
+def test_a_node_is_replaced_by_name():
+    """The fake runs in the place of the step; the rest runs as it is."""
+    assert context(replace={"price": lambda x: x + 1}).run(intake, 1) == 2
+
+
+def test_a_lone_flow_is_replaced():
+    """The root has a name too."""
+    assert context(replace={"price": lambda x: x + 1}).run(price, 1) == 2
+
+
+def test_a_node_is_replaced_by_its_path():
+    """Of two of one name, one."""
+    twice = (flow(abs).named("a") | flow(abs).named("a")).named("job")
+
+    assert context(replace={"job/a#2": lambda x: ("second", x)}).run(twice, -1) == ("second", 1)
+
+
+def test_items_of_a_loop_are_replaced():
+    """The index in a path is no part of the static one."""
+    loop = price.each().named("job")
+
+    assert context(replace={"job/price": lambda x: x + 1}).run(loop, [1, 2]) == [2, 3]
+
+
+def test_an_async_node_takes_a_fake_of_either_colour():
+    """What the fake gives is awaited if it can be."""
+
+    async def later(x: int) -> int:
+        return x + 1
+
+    tree = parallel(stock, stock.named("again"))
+    app = context(replace={"stock": later, "again": lambda x: x + 2})
+
+    assert asyncio.run(app.run(tree, 1)) == (2, 3)
+
+
+def test_a_flow_called_in_a_body_is_replaced():
+    """Its name is enough."""
+
+    @flow
+    def outer(x: int) -> int:
+        return price(x)
+
+    assert context(replace={"price": lambda x: x + 1}).run(outer, 1) == 2
+
+
+def test_a_composed_flow_is_replaced_and_replaces():
+    """Any flow that has a name."""
+    stage = (price | book).named("stage")
+    fake = flow(lambda x: x + 1) | book
+
+    assert context(replace={"stage": fake}).run(stage | book, 1) == 2
+    assert context(replace={"price": book}).run(stage | book, 1) == 1
+
+
+def test_observers_see_the_place_of_the_replaced_flow():
+    """The call has the name and path of what was replaced, and the fake's output."""
+    log = EventLog()
+
+    context(replace={"price": lambda x: x + 1}, observers=log).run(intake, 1)
+
+    assert [(e.path, e.output) for e in log.events if isinstance(e, CallFinished)][0] == ("price → book/price", 2)
+
+
+def test_a_derived_context_replaces_more():
+    """Names add up, the later one wins."""
+    app = context(replace={"price": lambda x: 1, "book": lambda x: ("booked", x)})
+
+    assert app.with_(replace={"price": lambda x: 5}).run(intake, 1) == ("booked", 5)
+
+
+def test_a_name_with_a_slip_is_refused():
+    """A replacement that would never run is told of before the run."""
+    with pytest.raises(DefinitionError, match="has 'price'"):
+        context(replace={"prize": len}).run(intake, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"), [("price", "name or path"), ({"price": 5}, "lambda"), ({1: len}, "by their name")]
+)
+def test_wrong_replacements_are_refused(given, text):
+    """Where the context is made."""
+    with pytest.raises(DefinitionError, match=text):
+        context(replace=given)
