@@ -152,7 +152,8 @@ class Point:
 DISTINCT = [
     None, True, 1, 1.0, 1j, "1", b"1", bytearray(b"1"), (1,), [1], {1}, frozenset({1}), {1: 2}, {2: 1}, {}, (), [],
     Colour.RED, Colour.BLUE, Point(1, 2), Point(2, 1), date(2026, 1, 2), datetime(2026, 1, 2, tzinfo=UTC), timedelta(1),
-    Decimal("1"), Decimal("1.0"), UUID(int=1), Path("a"), "a", ("ab", "c"), ("a", "bc"), float("nan"), float("inf"), -0.0, 0.0,
+    Decimal("1"), Decimal("1.0"), UUID(int=1), Path("a"), "a", ("ab", "c"), ("a", "bc"), float("nan"), float("inf"),
+    -0.0, 0.0,
 ]  # fmt: skip
 
 

@@ -86,7 +86,8 @@ def test_observers_see_the_place_of_the_replaced_flow():
 
     context(replace={"price": lambda x: x + 1}, observers=log).run(intake, 1)
 
-    assert [(e.path, e.output) for e in log.events if isinstance(e, CallFinished)][0] == ("price → book/price", 2)
+    ended = next(event for event in log.events if isinstance(event, CallFinished))
+    assert (ended.path, ended.output) == ("price → book/price", 2)
 
 
 def test_a_derived_context_replaces_more():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Set
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -95,14 +96,14 @@ def make_filler(fn: Callable[..., Any], asked: dict[str, Need], *, is_async: boo
         return loose_filler(fn, asked, is_async=is_async)
     from omnitron.algebra.program import code_of
 
-    space: dict[str, Any] = {"o_fn": fn, "__name__": fn.__module__}
+    space: dict[str, Any] = {"o_fn": fn, "__name__": fn.__module__, "__builtins__": builtins.__dict__}
     lines = []
     for number, (name, need) in enumerate(asked.items()):
         awaits = isinstance(need.target, Resource) and need.target.is_async
         space[f"o_target{number}"] = need.target
         take = "await o_take_async" if awaits else "o_take"
         lines.append(f"    if type({name}) is o_kind: {name} = {take}(o_target{number})\n")
-    space |= {"o_kind": Need, "o_take": runtime.take, "o_take_async": runtime.take_async, "type": type}
+    space |= {"o_kind": Need, "o_take": runtime.take, "o_take_async": runtime.take_async}
     head, back = ("async def", "return await") if is_async else ("def", "return")
     text = f"{head} run({known.declared}):\n{''.join(lines)}    {back} o_fn({known.passed})\n"
     name = getattr(fn, "__name__", "step")

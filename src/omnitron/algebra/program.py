@@ -7,6 +7,7 @@ from the tree again when a traceback asks for it. Read next: `omnitron.algebra.w
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Callable
 from itertools import count
@@ -117,6 +118,7 @@ class Program:
         name = self.node.name
         code = code_of(text).replace(co_filename=self.file_name(number, seen=seen), co_name=name, co_qualname=name)
         space["__name__"] = self.module
+        space["__builtins__"] = BUILTINS  # for C code that imports: it takes the globals of the nearest Python frame
         space["__loader__"] = Loader(ref(self), number, seen=seen)
         fn = FunctionType(code, space, name, parameters.defaults if parameters is not None else None)
         if parameters is not None and parameters.kwdefaults:
@@ -208,6 +210,7 @@ class Program:
         known.cache.pop(self.file_name(0, seen=False), None)
 
 
+BUILTINS = builtins.__dict__
 LONE = "def run({declared}):\n    if o_watch() is not None: return o_rest({passed})\n    return f0({passed})"
 PRELUDE: dict[str, Any] = {
     "o_error": None,

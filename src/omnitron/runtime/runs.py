@@ -215,9 +215,9 @@ class Run(Generic[R]):
 
     def __del__(self) -> None:
         if getattr(self, "_state", "") == "failed" and not self._taken:
-            logger().error(
-                "the run %s of %s failed and nobody asked for its result", self.id, self.flow, exc_info=self._error
-            )
+            # without its traceback: formatting one parses source, which a collection in the middle of parsing must not
+            said = f"{type(self._error).__name__}: {self._error}"
+            logger().error("the run %s of %s failed and nobody asked for its result: %s", self.id, self.flow, said)
 
 
 class RunEvents:
