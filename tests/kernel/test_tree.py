@@ -323,6 +323,15 @@ def test_nodes_are_immutable():
         node.parts = ()
 
 
+def test_nodes_of_a_pipe_keep_their_fields():
+    """A field of a step and of a pipe, which are made quicker than other nodes, cannot be deleted."""
+    node = (flow(plain) | other).node
+
+    for made in (node, node.parts[1]):
+        with pytest.raises(AttributeError, match="immutable"):
+            del made.meta
+
+
 def test_two_hundred_levels_run_and_one_more_is_refused():
     """Nesting goes to 200 levels; the next is refused when it is written."""
     tree = flow(plain)

@@ -99,6 +99,7 @@ class OpenStep(Step):
 
     __slots__ = ()
     __setattr__ = object.__setattr__  # type: ignore[assignment]
+    __delattr__ = object.__delattr__  # type: ignore[assignment]
 
 
 def plain_step(fn: FunctionType, *, is_async: bool) -> Step:
@@ -216,11 +217,14 @@ class OpenSequence(Sequence):
 
     __slots__ = ()
     __setattr__ = object.__setattr__  # type: ignore[assignment]
+    __delattr__ = object.__delattr__  # type: ignore[assignment]
 
 
 # Note [Open nodes]
 # A node guards its attributes by `__setattr__`, which makes even its own filling slow. The two nodes that are made for
 # each step of a long pipe are filled as instances of a subclass without the guard, and become frozen by their class.
+# The subclass takes back both halves of the guard: CPython keeps them in one slot of the type, and fills attributes
+# directly only when neither is written in Python. Measured: 0.35 µs for a step, 1.3 with `__setattr__` alone.
 
 
 def join(left: Node, right: Node) -> Sequence:
