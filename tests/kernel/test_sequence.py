@@ -71,6 +71,25 @@ def test_one_async_part_makes_the_whole_async():
     assert type(parse | double) is Flow
 
 
+def test_a_long_pipe_of_both_colours_is_the_loop_over_its_steps():
+    """However many sync steps stand between async ones, each runs once, in its place."""
+
+    def step(n):
+        def add(given):
+            return [*given, n]
+
+        async def add_late(given):
+            return [*given, n]
+
+        return add_late if n % 97 in (3, 4) else add
+
+    pipe = flow(step(0))
+    for n in range(1, 700):
+        pipe = pipe.pipe(step(n))
+
+    assert asyncio.run(pipe([])) == list(range(700))
+
+
 def test_an_async_pipe_runs_its_sync_parts_too():
     """Sync and async steps mix."""
     assert asyncio.run((parse | slow | double | slow)("1")) == 302

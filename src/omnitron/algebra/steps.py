@@ -281,11 +281,19 @@ def emit_parts(w: Writer, parts: tuple[Node, ...], args: Args, target: str) -> N
     if len(parts) <= CHUNK:
         if len(parts) >= WARM and not w.seen:
             w.warm_up()
+        quick = w.quick
+        plain: list[Callable[..., Any]] = []
         for part in parts:
-            if type(part) is Step and not part.is_async and args.call == target and w.quick(part.fn, target):
+            if quick and type(part) is Step and not part.is_async and args.call == target:
+                plain.append(part.fn)
                 continue
+            if plain:
+                w.row(plain, target)
+                plain = []
             w.call(part, args, target)
             args = Args(target, target)
+        if plain:
+            w.row(plain, target)
         return
     size = CHUNK
     while size * CHUNK < len(parts):

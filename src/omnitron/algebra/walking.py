@@ -89,10 +89,10 @@ def check_names(root: Node) -> None:
     seen: set[int] = set()
     while stack:
         node = stack.pop()
-        if id(node) in seen or not node.children:
+        if id(node) in seen:
             continue
         seen.add(id(node))
-        stack += node.children
+        stack += [child for child in node.children if child.children]
         if isinstance(node, Sequence):
             check_row(node.parts)
 
@@ -104,13 +104,12 @@ def check_row(parts: tuple[Node, ...]) -> None:
     for part in parts:
         fn = part.fn if type(part) is Step else None
         if type(fn) is not FunctionType:
-            giver = None
+            out = None
             continue
         notes = fn.__annotations__
-        if giver is not None:
-            code = fn.__code__
-            into = notes.get(code.co_varnames[0]) if code.co_argcount else None
-            if out is not None and into is not None and out != into and (type(out) is str or type(into) is str):
+        if out is not None and (code := fn.__code__).co_argcount:
+            into = notes.get(code.co_varnames[0])
+            if (type(into) is str or (type(out) is str and into is not None)) and out != into:
                 check_pair(giver, fn)
         giver, out = fn, notes.get("return")
 

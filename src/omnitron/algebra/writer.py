@@ -141,7 +141,7 @@ class Build:
         self.notes = notes
         self.paths = paths or []
         self.pieces: list[Piece] = []
-        self.texts: dict[str, dict[int, tuple[str, str]]] = {}
+        self.texts: dict[tuple[str, int, int], tuple[list[str], list[str]]] = {}
 
     def add(self, piece: Piece) -> int:
         """Take one more piece to write; give its number."""
@@ -307,20 +307,25 @@ class Writer:
         """Give what tells the path of an error that a machine catches while it runs the node of a number."""
         return Spot(self.build.program, index)
 
-    def quick(self, fn: object, target: str) -> bool:
-        """Write a sync step that takes and leaves `target`, if nothing but its call is to be written; say whether."""
-        if self.seen or self.build.notes or self.nesting >= MAX_NESTING:
-            return False
-        number = len(self.namespace)
-        texts = self.build.texts.setdefault(self.pad + target, {})
-        found = texts.get(number)
-        if found is None:
-            found = texts[number] = (f"f{number}", f"{self.pad}{target} = f{number}({target})")
-        name, text = found
-        self.namespace[name] = fn
-        self.lines.append(text)
-        self.cursor += 1
-        return True
+    @property
+    def quick(self) -> bool:
+        """Whether nothing but its call is to be written of a sync step here, so that `row` may write it."""
+        return not (self.seen or self.build.notes or self.nesting >= MAX_NESTING)
+
+    def row(self, functions: list[Callable[..., Any]], target: str) -> None:
+        """Write the calls of sync steps that each take and leave `target`, all at once; needs `quick`."""
+        space, lines = self.namespace, self.lines
+        first, many, head = len(space), len(functions), f"{self.pad}{target} = f"
+        known = self.build.texts.get((head, first, many))
+        if known is None:
+            for number, fn in enumerate(functions, first):
+                space[f"f{number}"] = fn
+                lines.append(f"{head}{number}({target})")
+            self.build.texts[head, first, many] = [*space][first:], lines[-many:]
+        else:
+            space.update(zip(known[0], functions, strict=True))
+            lines += known[1]
+        self.cursor += many
 
     def leave_out(self, child: Node) -> None:
         """Pass by a child that does not run here, because another place gets it as a whole."""
