@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from omnitron import AsyncFlow, DefinitionError, EventLog, Flow, context, flow, rewrite, walk
+from omnitron import AsyncFlow, DefinitionError, EventLog, Flow, context, flow, rebuild, rewrite, walk
 from omnitron.algebra import Args, Node, Step, Writer, from_node
 from omnitron.errors import InvalidValue
 
@@ -80,6 +80,7 @@ def test_is_a_value():
     assert hash(one) == hash(other)
     assert one != repeat_until(halve, small, 7)
     assert pickle.loads(pickle.dumps(one)) == one
+    assert rebuild(one.describe()) == one
 
 
 def test_is_walked_printed_and_rewritten():

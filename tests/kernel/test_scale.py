@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from omnitron import AsyncFlow, flow, identity, parallel, rewrite, sequence, walk
+from omnitron import AsyncFlow, flow, identity, parallel, rebuild, rewrite, sequence, walk
 
 STEPS = 100_000
 
@@ -76,6 +76,14 @@ def test_a_long_pipe_pickles(long):
 
     assert loaded == long
     assert loaded(0) == STEPS
+
+
+def test_a_long_pipe_is_described_and_rebuilt(long):
+    """Every step is in its description, and what is rebuilt of it is equal."""
+    data = long.describe()
+
+    assert len(data["flow"]["fields"]["parts"]) == STEPS
+    assert rebuild(data) == long
 
 
 def test_a_long_pipe_is_walked(long):

@@ -1,6 +1,7 @@
 """The laws of the algebra, over random trees of both colours."""
 
 import asyncio
+import json
 import pickle
 import re
 from collections import Counter
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnitron import CallFailed, CallStarted, EventLog, context, flow, identity, rewrite, sequence, walk
+from omnitron import CallFailed, CallStarted, EventLog, context, flow, identity, rebuild, rewrite, sequence, walk
 from omnitron.algebra import Step
 
 from . import reference, steps
@@ -337,6 +338,19 @@ def test_pickle_and_load_gives_an_equal_flow(recipe):
     assert loaded == tree
     assert (type(loaded), loaded.name, loaded.meta) == (type(tree), tree.name, tree.meta)
     assert becomes_of(loaded) == becomes_of(tree)
+
+
+@laws
+@given(any_trees | threaded_trees() | wide_trees(late=True) | tall_trees(SYNC, late=False) | away_trees())
+def test_described_and_rebuilt_gives_an_equal_flow(recipe):
+    """A description is plain data that JSON keeps; what is rebuilt of it is equal and described alike."""
+    tree = build(recipe)
+    described = tree.describe()
+    rebuilt = rebuild(json.loads(json.dumps(described, allow_nan=False)))
+
+    assert rebuilt == tree
+    assert (type(rebuilt), facts(rebuilt)) == (type(tree), facts(tree))
+    assert rebuilt.describe() == described
 
 
 def facts(tree):

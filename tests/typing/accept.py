@@ -26,6 +26,7 @@ from omnitron import (
     gather,
     identity,
     parallel,
+    rebuild,
     sequence,
     try_with,
     when,
@@ -638,6 +639,15 @@ def values() -> None:
     assert_type(ctx.has_capability("net:x"), bool)
     assert_type("tenant" in ctx, bool)
     assert_type(current_context().get(TENANT), str)
+
+
+async def described() -> None:
+    """A description is plain data; what is rebuilt is of a colour that only running tells."""
+    data = flow(plain).describe()
+    assert_type(data, dict[str, Any])
+    assert_type(rebuild(data), Flow[..., Any] | AsyncFlow[..., Any])
+    assert_type(rebuild(data, find={"shop:plain": plain}.get), Flow[..., Any] | AsyncFlow[..., Any])
+    assert_type(await rebuild(data).acall(1), Any)
 
 
 # ---- generic code ----------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from omnitron.algebra.node import Node
 from omnitron.algebra.places import On
 from omnitron.algebra.printing import render
 from omnitron.algebra.program import clear_shapes
+from omnitron.algebra.rebuilding import rebuild
 from omnitron.algebra.steps import Bound, Identity, Receiver, Sequence, Star, Step
 from omnitron.algebra.writer import Args, Writer
 
@@ -42,6 +43,7 @@ __all__ = [
     "gather",
     "identity",
     "parallel",
+    "rebuild",
     "render",
     "rewrite",
     "sequence",

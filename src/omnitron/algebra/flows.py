@@ -11,6 +11,7 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar
 
 from omnitron.algebra.asking import PLACE, check_needs
+from omnitron.algebra.describing import describe_node
 from omnitron.algebra.loops import Each
 from omnitron.algebra.making import step_of
 from omnitron.algebra.neighbours import check_neighbours
@@ -91,6 +92,13 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
     def colour(self) -> str:
         """The colour: "sync", or "async" when calling it gives a coroutine."""
         return "async" if self.node.is_async else "sync"
+
+    def describe(self) -> dict[str, Any]:
+        """Give the tree as plain data that JSON can write; `rebuild` gives an equal flow back.
+
+        What no import path leads to, a lambda for example, is marked as opaque: it can be read, not rebuilt.
+        """
+        return describe_node(self.node)
 
     # Refining
 

@@ -6,10 +6,11 @@ A flat list, children before parents, so that neither a long pipe nor a deep tre
 from __future__ import annotations
 
 import sys
+from functools import partial
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
-from omnitron.algebra.node import Node, fill
+from omnitron.algebra.node import Node, alike, fill
 from omnitron.errors import Unpicklable
 
 __all__ = ["find_name", "is_fixed", "reduce_flow", "reduce_node"]
@@ -40,6 +41,23 @@ class Reference:
         return look_up_function, (self.module, self.qualname)
 
 
+class Part:
+    """A `functools.partial` over a function of a flow."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, held: tuple[Any, ...]) -> None:
+        self.held = held
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return make_partial, self.held
+
+
+def make_partial(fn: Any, args: tuple[Any, ...], keywords: tuple[tuple[str, Any], ...]) -> partial[Any]:
+    """Load a partial."""
+    return partial(fn, *args, **dict(keywords))
+
+
 def look_up_function(module: str, qualname: str) -> Any:
     """Load the function of the flow that stands under a name."""
     return look_up(module, qualname).fn
@@ -58,9 +76,17 @@ def look_up(module: str, qualname: str) -> Any:
 def portable(fn: Any) -> Any:
     """Give a function in a form that pickles: itself, or a reference to the flow that holds it.
 
+    So too for the functions in a tuple or a partial; any other value is left to pickle.
+
     Raises:
         Unpicklable: nothing of that name leads to it.
     """
+    if type(fn) is tuple:
+        return tuple([portable(item) for item in fn])
+    if type(fn) is partial:
+        parts = (fn.func, fn.args, tuple(fn.keywords.items()))
+        found = portable(parts)
+        return fn if alike(found, parts) else Part(found)
     if type(fn) is not FunctionType:
         return fn
     found = find_name(fn.__module__, fn.__qualname__)
