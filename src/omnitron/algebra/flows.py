@@ -26,7 +26,7 @@ from omnitron.algebra.uncompiled import Uncompiled, node_behind
 from omnitron.algebra.walking import check_replaced, derived_meta, missing_capabilities
 from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta
-from omnitron.runtime import Context, Need, passes_on
+from omnitron.runtime import Context, Frame, Need, frame_here, passes_on, read_watch, run_inside_async
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -308,15 +308,23 @@ class Flow(SyncView[P, R]):  # noqa: D101 - `OwnDoc`
 
     __slots__ = ()
 
-    async def acall(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call it in a coroutine, for callers that take either colour. It runs in the caller's own task and blocks it."""
-        return self._run(*args, **kwargs)  # type: ignore[no-any-return] # the slot is of either colour
+    def acall(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Give a coroutine that calls it, for callers that take either colour. It runs in their own task and blocks it."""
+        parent = read_watch()
+        if parent is None:
+            return called(self._run, args, kwargs)
+        # its place is where it was called, not where it is awaited
+        parent, path = frame_here(1, self.node.name)
+        frame = Frame(parent.run, path, parent.call, body=False, named=True)
+        return run_inside_async(frame, called, (self._run, args, kwargs), {})
 
     if not TYPE_CHECKING:
         __call__ = AnyFlow.__dict__["_run"]
 
 
-passes_on(Flow.acall.__code__)
+async def called(run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a sync flow once this is awaited."""
+    return run(*args, **kwargs)
 
 
 class AsyncFlow(AsyncView[P, R]):  # noqa: D101 - `OwnDoc`
@@ -331,6 +339,9 @@ class AsyncFlow(AsyncView[P, R]):  # noqa: D101 - `OwnDoc`
 
     if not TYPE_CHECKING:
         __call__ = AnyFlow.__dict__["_run"]
+
+
+passes_on(AsyncFlow.acall.__code__)
 
 
 def from_node(node: Node) -> Any:

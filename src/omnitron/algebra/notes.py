@@ -18,8 +18,8 @@ __all__ = ["Loader", "Spot", "add_path", "path_of"]
 
 PREFIX = "raised in flow "
 
-REMOTE, BRANCH, ITEM = "o_remote_path", "o_branch", "o_item"
-JOINING = "omnitron.runtime.joining"
+REMOTE, BRANCH, ITEM, LONE = "o_remote_path", "o_branch", "o_item", "o_loader"
+JOINING, PROGRAM = "omnitron.runtime.joining", "omnitron.algebra.program"
 
 
 class Loader:
@@ -106,13 +106,15 @@ def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str |
     """Give the loader and line of every frame of generated code, outermost first.
 
     A frame that brings an error back from another process has the path that it had there in a local of a fixed name,
-    one that runs a branch of a parallel the number of the branch.
+    one that runs a branch of a parallel the number of the branch, one that awaits a lone step that is watched its loader.
     """
     while traceback is not None:
         frame = traceback.tb_frame
         loader = frame.f_globals.get("__loader__")
         if type(loader) is Loader:
             yield loader, traceback.tb_lineno
+        elif LONE in frame.f_code.co_varnames and frame.f_globals.get("__name__") == PROGRAM:
+            yield frame.f_locals[LONE], 0
         elif REMOTE in frame.f_code.co_varnames and frame.f_locals.get(REMOTE):
             yield frame.f_locals[REMOTE], 0
         elif frame.f_globals.get("__name__") == JOINING:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from threading import Lock
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
 
 from omnitron import runtime
@@ -22,6 +23,7 @@ from omnitron.algebra.notes import Loader, add_path, path_of
 from omnitron.algebra.steps import Step
 from omnitron.algebra.walking import missing_capabilities
 from omnitron.algebra.writer import GIVEN, Args, Build, Given, Piece, inputs
+from omnitron.errors import MissingCapability
 from omnitron.model import Failure, Ok
 
 if TYPE_CHECKING:
@@ -58,8 +60,9 @@ def code_of(text: str) -> CodeType:
 class Program:
     """A compiled tree: the function that a call reaches, and the watched twin that is made when something watches."""
 
-    __slots__ = ("__weakref__", "file", "module", "node", "noted", "paths", "seen_run", "site")
+    __slots__ = ("__weakref__", "file", "loader", "module", "node", "noted", "paths", "seen_run", "site")
 
+    loader: Loader
     site: runtime.Site
 
     def __init__(self, node: Node) -> None:
@@ -137,10 +140,16 @@ class Program:
         if self.seen_run is None:
             name = node.name
             self.site = runtime.Site(name, name, node, body=not node.children, awaits=node.is_async)
+            self.loader = Loader(ref(self), 0, seen=False)
             self.seen_run = self.compile_seen()  # last, because other threads ask for it first
-        if node.needs:
-            missing_capabilities(node, runtime.current_context())
         parent, path = runtime.frame_here(2, self.site.segment)
+        if node.needs:
+            try:
+                missing_capabilities(node, runtime.current_context(), path)
+            except MissingCapability as error:
+                if not node.is_async:
+                    raise
+                return raise_later(error)  # calling an async flow never raises, awaiting it does
         if refines(node):
             frame = runtime.Frame(parent.run, path, parent.call, body=False, named=True)
             inside = runtime.run_inside_async if node.is_async else runtime.run_inside
@@ -148,6 +157,8 @@ class Program:
         frame = runtime.child_frame(parent, path, self.site, args, kwargs)
         run = runtime.run_seen_async if node.is_async else runtime.run_seen
         if not node.children:
+            if node.is_async:
+                run = partial(run_lone_async, self.loader, run)
             return run(frame, self.seen_run, args, kwargs)
         return (noting_async if node.is_async else noting)(run, frame, self.seen_run, args, kwargs)
 
@@ -270,6 +281,16 @@ def noting(run: Callable[..., Any], *rest: Any) -> Any:
     except Exception as error:
         add_path(error)
         raise
+
+
+async def raise_later(error: BaseException) -> NoReturn:
+    """Raise an error once this is awaited."""
+    raise error
+
+
+async def run_lone_async(o_loader: Loader, run: Callable[..., Any], *rest: Any) -> Any:
+    """Await a lone step that is watched, in a frame that tells tracebacks which flow was called here."""
+    return await run(*rest)
 
 
 async def noting_async(run: Callable[..., Any], *rest: Any) -> Any:

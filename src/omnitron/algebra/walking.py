@@ -53,8 +53,14 @@ def derived_meta(root: Node) -> FlowMeta:
 REFINING = ("bind", "method", "on")
 
 
-def missing_capabilities(root: Node, ctx: Context) -> None:
-    """Refuse a run in a context that lacks capabilities; name them and the paths that need them."""
+def missing_capabilities(root: Node, ctx: Context, here: str | None = None) -> None:
+    """Refuse a run in a context that lacks capabilities; name them and the paths that need them.
+
+    Args:
+        root: the tree.
+        ctx: what holds the capabilities.
+        here: the path of the tree where it is called in a run; left out, its name.
+    """
     lacking = [name for name in root.capabilities if not ctx.has_capability(name)]
     if not lacking:
         return
@@ -62,7 +68,7 @@ def missing_capabilities(root: Node, ctx: Context) -> None:
     for path, node in walk_nodes(root):
         for name in lacking:
             if node.meta is not None and name in node.meta.capabilities:
-                found[name].append(path)
+                found[name].append(path if here is None else f"{here}{path[len(root.name) :]}")
     held = ctx.runtime.capabilities or frozenset()
     raise MissingCapability({name: tuple(paths) for name, paths in found.items()}, tuple(sorted(held)))
 

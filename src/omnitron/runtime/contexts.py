@@ -361,6 +361,7 @@ def watched_frame(ctx: Context, *, is_async: bool, more: tuple[Observer, ...] = 
         runtime.guards,
         None if is_async else runtime.deadline,
         runtime.replaced,
+        is_async=is_async,
     )
     return Frame(run, "", None, body=False)
 

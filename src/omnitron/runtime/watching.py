@@ -8,12 +8,13 @@ log are observers (`omnitron.runtime.observers`); nothing else wraps a call a se
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from itertools import count
 from types import CodeType
-from typing import Any
+from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
 from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Clock, Event, Guard, Observer, Replace
@@ -37,14 +38,16 @@ __all__ = [
 
 
 class Watched:
-    """What the calls of one watched run share. Immutable but for the counter of calls, and for `stopped`.
+    """What the calls of one watched run share. Immutable but for the counter of calls, `stopped`, and what waits.
 
     Attributes:
+        later: in an async run, what asynchronous observers answered where nothing could await it: at a sync flow that a
+            body calls. The next boundary that can awaits it. In a sync run there is no such boundary, and it is None.
         replaced: what runs in the place of flows of these names or static paths.
         stopped: why nothing more may start in a sync run, or None.
     """
 
-    __slots__ = ("clock", "deadline", "guards", "id", "next_call", "observers", "replaced", "stopped")
+    __slots__ = ("clock", "deadline", "guards", "id", "later", "next_call", "observers", "replaced", "stopped")
 
     def __init__(
         self,
@@ -54,6 +57,8 @@ class Watched:
         guards: tuple[Guard, ...],
         deadline: float | None,
         replaced: Mapping[str, Callable[..., Any]] | None = None,
+        *,
+        is_async: bool = False,
     ) -> None:
         self.id = id
         self.clock = clock
@@ -63,12 +68,16 @@ class Watched:
         self.next_call = count(1).__next__
         self.replaced = replaced
         self.stopped: str | None = None
+        self.later: deque[tuple[Observer, Event, Awaitable[None]]] | None = deque() if is_async else None
 
     def admit(self, call: Call, *, urgent: bool = False) -> Replace | None:
-        """Check deadline (not of what is `urgent`) and guards; raise to refuse, give a `Replace` to stand in."""
-        if self.stopped is not None and not urgent:
+        """Check deadline (not of what is `urgent`) and guards; raise to refuse, give a `Replace` to stand in.
+
+        What is called while the end of the run's time is on its way out is clean-up in a body, and urgent too.
+        """
+        if self.stopped is not None and not urgent and not is_leaving():
             raise RunStopped(self.stopped)
-        if self.deadline is not None and call.started_s >= self.deadline and not urgent:
+        if self.deadline is not None and call.started_s >= self.deadline and not urgent and not is_leaving():
             raise DeadlinePassed(
                 f"the deadline of the context passed {call.started_s - self.deadline:.3f} s before "
                 f"{call.path!r} would have started. Give more time where the context is made: `context(deadline=seconds)`."
@@ -80,18 +89,29 @@ class Watched:
         return None
 
     def notify(self, event: Event) -> None:
-        """Tell every observer; what it raises is logged and dropped, an awaitable cannot be awaited here."""
+        """Tell every observer; what it raises is logged and dropped, an awaitable waits for a boundary that can await."""
         for observer in self.observers:
             try:
                 later = observer.observe(event)
-                if later is not None:
+                if later is None:
+                    continue
+                if self.later is None:
                     refuse_awaitable(observer, later)
+                self.later.append((observer, event, later))
             except Exception as error:
                 report(observer, event, error)
 
     async def notify_async(self, event: Event) -> None:
         """Tell every observer in order, awaiting those that are asynchronous; all are told before a cancellation leaves."""
         interrupted: BaseException | None = None
+        while self.later:
+            observer, earlier, waiting = self.later.popleft()
+            try:
+                await waiting
+            except Exception as error:
+                report(observer, earlier, error)
+            except BaseException as error:
+                interrupted = error
         for observer in self.observers:
             try:
                 later = observer.observe(event)
@@ -166,7 +186,15 @@ def report(observer: object, event: Event, error: Exception) -> None:
     )
 
 
-def refuse_awaitable(observer: object, later: Awaitable[None]) -> None:
+def is_leaving() -> bool:
+    """Say whether the running code handles the end of the run: it stands in a `finally` or an `except`."""
+    error = sys.exc_info()[1]
+    while error is not None and not isinstance(error, DeadlinePassed | RunStopped):
+        error = error.__context__
+    return error is not None
+
+
+def refuse_awaitable(observer: object, later: Awaitable[None]) -> NoReturn:
     """Close what cannot be awaited in a sync flow and say so."""
     close = getattr(later, "close", None)
     if close is not None:
