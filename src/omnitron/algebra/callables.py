@@ -27,7 +27,7 @@ from typing import (
 from omnitron.algebra.flows import AsyncFlow, Flow
 
 if TYPE_CHECKING:
-    from omnitron.model import Capability, Effect, FlowExample
+    from omnitron.model import Capability, Deployment, Effect, FlowExample, Objective, PerformanceClaim, Semantics
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -67,10 +67,15 @@ class Declared(TypedDict, total=False):
 
     version: str
     description: str
+    documentation: str
     effects: Effect | None
     capabilities: Iterable[str | Capability]
     tags: Iterable[str]
     examples: Iterable[FlowExample]
+    objectives: Iterable[Objective]
+    semantics: Semantics | None
+    performance: PerformanceClaim | None
+    deployment: Deployment | None
 
 
 class Options(Declared, total=False):

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, overload
 
-from omnitron.algebra.flows import AnyFlow, from_node
+from omnitron.algebra.flows import AnyFlow, check_fields, from_node
 from omnitron.algebra.making import step_of
 from omnitron.algebra.node import checked_name
 from omnitron.errors import DefinitionError
-from omnitron.model import Capability, Effect, FlowExample, FlowMeta
+from omnitron.model import FlowMeta
 from omnitron.runtime import adopt_factory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Literal, Unpack
 
-    from omnitron.algebra.callables import AsyncDecorator, Decorator, Later, Options, P, R, SyncDecorator, Untyped
+    from omnitron.algebra.callables import (
+        AsyncDecorator,
+        Declared,
+        Decorator,
+        Later,
+        Options,
+        P,
+        R,
+        SyncDecorator,
+        Untyped,
+    )
     from omnitron.algebra.flows import AsyncFlow, Flow
 
 __all__ = ["flow"]
 
 MISSING: Any = object()
+NOTHING_DECLARED = FlowMeta()
 
 
 # See Note [Later first] for the overlapping overloads.
@@ -50,13 +60,8 @@ def flow(
     /,
     *,
     name: str | None = None,
-    version: str = "",
-    description: str = "",
-    effects: Effect | None = None,
-    capabilities: Iterable[str | Capability] = (),
-    tags: Iterable[str] = (),
-    examples: Iterable[FlowExample] = (),
     colour: str | None = None,
+    **declared: Unpack[Declared],
 ) -> Any:
     """Make a flow of a function; as a decorator with or without arguments.
 
@@ -66,17 +71,15 @@ def flow(
     Args:
         fn: a function, lambda, method, class, `functools.partial`, builtin or other callable. A flow is given back.
         name: instead of the function's own name.
-        version: free text.
-        description: instead of the first line of the docstring.
-        effects: the declared effects; left out, the flow is undeclared.
-        capabilities: names of capabilities that a run must hold.
-        tags: words to search by.
-        examples: inputs with their outputs.
         colour: "async" declares that a callable whose code does not show it gives an awaitable; "sync" refuses an
             async one.
+        **declared: the fields of `FlowMeta` by name: `version`, `description` and `documentation` (instead of the
+            docstring), `effects` (left out, the flow is undeclared), `capabilities`, `tags`, `examples`, `objectives`,
+            `semantics`, `performance`, `deployment`.
 
     Raises:
-        DefinitionError: generator functions, static and class methods, what is not callable.
+        DefinitionError: generator functions, static and class methods, what is not callable, an option that does not
+            exist or is not of its type.
 
     Example:
         >>> @flow
@@ -85,39 +88,34 @@ def flow(
         >>> double(4), (double | str)(4)
         (8, '8')
     """
-    declared = any((version, description, effects is not None, capabilities, tags, examples))
-    meta = None
+    fields: dict[str, Any] = {}
     if declared:
-        meta = FlowMeta(
-            version=version,
-            description=description,
-            effects=effects,
-            capabilities=capabilities,
-            tags=tags,
-            examples=examples,
-        )
+        check_fields(declared)
+        meta = FlowMeta(**declared)  # refused here, not where the decorator is given its function
+        fields = {field: getattr(meta, field) for field in declared}
     if name is not None:
         checked_name(name)
 
     if fn is MISSING:
-        return lambda function: made_of(function, name, meta, colour)
-    return made_of(fn, name, meta, colour)
+        return lambda function: made_of(function, name, fields, colour)
+    return made_of(fn, name, fields, colour)
 
 
-def made_of(function: Any, name: str | None, meta: FlowMeta | None, colour: str | None) -> Any:
+def made_of(function: Any, name: str | None, declared: dict[str, Any], colour: str | None) -> Any:
     """Give the flow of a function, or a flow with what is declared beside it."""
     if colour not in (None, "sync", "async"):
         raise DefinitionError(f"`colour` is 'sync' or 'async', got {colour!r}.")
     if not isinstance(function, AnyFlow):
-        return from_node(step_of(function, colour, name, meta))
-    if meta is None and name is None and colour is None:
+        meta = FlowMeta(**declared) if declared else None
+        return from_node(step_of(function, colour, name, None if meta == NOTHING_DECLARED else meta))
+    if not declared and name is None and colour is None:
         return function
     if colour is not None and (colour == "async") != function.node.is_async:
         raise DefinitionError(
             f"{function.name!r} is a flow of the other colour already; `colour` is for plain callables."
         )
-    node = function.node if meta is None else function.node.declaring(meta)
-    return from_node(node if name is None else node.labelled(name))
+    made = function.with_meta(**declared) if declared else function
+    return made if name is None else made.named(name)
 
 
 adopt_factory(flow)

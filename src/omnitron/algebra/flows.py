@@ -6,7 +6,7 @@ ours stands between. Everything else here refines one flow or reads it. Read nex
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar
 
@@ -109,9 +109,7 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
 
     def with_meta(self, /, **changes: Unpack[Declared]) -> Self:
         """Give this flow with other metadata: the fields of `FlowMeta` by name. What is not named stays."""
-        unknown = changes.keys() - set(FlowMeta.fields)
-        if unknown:
-            raise DefinitionError(f"FlowMeta has no field {sorted(unknown)[0]!r}; it has {', '.join(FlowMeta.fields)}.")
+        check_fields(changes)
         node = self.node
         declaring: Self = from_node(node.declaring((node.meta or FlowMeta()).replace(**changes)))
         return declaring
@@ -365,6 +363,13 @@ def from_node(node: Node) -> Any:
     if type(node) is Step:
         made.__qualname__ = getattr(node.fn, "__qualname__", node.name)
     return made
+
+
+def check_fields(named: Mapping[str, Any]) -> None:
+    """Refuse what is no field of `FlowMeta`."""
+    unknown = named.keys() - set(FlowMeta.fields)
+    if unknown:
+        raise DefinitionError(f"FlowMeta has no field {sorted(unknown)[0]!r}; it has {', '.join(FlowMeta.fields)}.")
 
 
 def as_step(value: Any) -> Node:

@@ -24,11 +24,16 @@ def derived_meta(root: Node) -> FlowMeta:
     """
     own = root.meta or FlowMeta()
     effects: Effect | None
-    description = own.description
+    description, documentation = own.description, own.documentation
     if not root.children:
-        if not description:
-            description = (getattr(getattr(root, "fn", None), "__doc__", None) or "").strip().partition("\n")[0]
-        return own.replace(description=description) if description != own.description else own
+        if not (description and documentation):
+            from omnitron.code import split_docstring
+
+            first, rest = split_docstring(getattr(root, "fn", None)) if isinstance(root, Step) else ("", "")
+            # Beside a description of its own, a docstring tells as a whole.
+            whole = f"{first}\n\n{rest}".strip() if description else rest
+            own = own.replace(description=description or first, documentation=documentation or whole)
+        return own
     effects, silent = own.effects, False
     seen: set[int] = set()
     stack: list[Node] = [root]
@@ -45,9 +50,12 @@ def derived_meta(root: Node) -> FlowMeta:
         stack += node.children
     if silent and not effects:
         effects = own.effects
-    if root.kind in REFINING and not description:
-        description = derived_meta(root.children[0]).description
-    return own.replace(effects=effects, capabilities=root.capabilities, description=description)
+    if root.kind in REFINING and not (description and documentation):
+        inside = derived_meta(root.children[0])
+        description, documentation = description or inside.description, documentation or inside.documentation
+    return own.replace(
+        effects=effects, capabilities=root.capabilities, description=description, documentation=documentation
+    )
 
 
 REFINING = ("bind", "method", "on")

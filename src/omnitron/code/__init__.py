@@ -1,16 +1,37 @@
-"""What can be known of a plain function without running it: its parameters and annotations.
+"""What can be known of a plain function without running it: its parameters, annotations, docstring and schema.
 
 Read next: `omnitron.algebra`, which copies parameters into the code that it generates.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from omnitron.code.annotations import clash, describe_annotation, input_annotation, output_annotation
 from omnitron.code.parameters import Parameters, parameters_of
+
+if TYPE_CHECKING:
+    from omnitron.code.docstrings import docstring_of, parameter_texts, split_docstring
+
+LAZY = {"docstring_of": "docstrings", "parameter_texts": "docstrings", "split_docstring": "docstrings"}
+"""What is imported when it is first touched, by the module that holds it."""
 
 __all__ = [
     "Parameters",
     "clash",
     "describe_annotation",
+    "docstring_of",
     "input_annotation",
     "output_annotation",
+    "parameter_texts",
     "parameters_of",
+    "split_docstring",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    module = LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module 'omnitron.code' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"omnitron.code.{module}"), name)
+    return value

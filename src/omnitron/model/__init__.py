@@ -5,7 +5,17 @@ Nothing here runs anything. Read next: `omnitron.runtime` (what a run carries) a
 
 from omnitron.model.encoding import canonical
 from omnitron.model.events import Call, CallFailed, CallFinished, CallStarted, Event, Replace
-from omnitron.model.facts import Capability, Effect, FlowExample, FlowMeta, capability_names, covers
+from omnitron.model.facts import Capability, Effect, capability_names, covers
+from omnitron.model.meta import (
+    Deployment,
+    FlowExample,
+    FlowMeta,
+    Objective,
+    PerformanceClaim,
+    Resources,
+    Scaling,
+    Semantics,
+)
 from omnitron.model.outcome import Failure, Inputs, Ok, Outcome, one_input
 from omnitron.model.protocols import Clock, Executor, Guard, Observer, Random
 from omnitron.model.record import Record
@@ -17,6 +27,7 @@ __all__ = [
     "CallStarted",
     "Capability",
     "Clock",
+    "Deployment",
     "Effect",
     "Event",
     "Executor",
@@ -25,13 +36,18 @@ __all__ = [
     "FlowMeta",
     "Guard",
     "Inputs",
+    "Objective",
     "Observer",
     "Ok",
     "Outcome",
+    "PerformanceClaim",
     "Random",
     "Record",
     "Replace",
     "canonical",
+    "Resources",
+    "Scaling",
+    "Semantics",
     "capability_names",
     "covers",
     "one_input",

@@ -1,18 +1,17 @@
-"""What can be declared of a flow: its effects, the capabilities it requires, its metadata.
+"""What a flow does to the world, and what it requires: effects and capabilities.
 
-Source: the specification, sections 1 and 3.
+Both are declared as a part of `omnitron.model.meta`. Source: the specification, sections 1 and 3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Flag
-from typing import Any
 
 from omnitron.errors import DefinitionError, InvalidValue
 from omnitron.model.record import Record
 
-__all__ = ["Capability", "Effect", "FlowExample", "FlowMeta", "capability_names", "covers"]
+__all__ = ["Capability", "Effect", "capability_names", "covers"]
 
 
 class Effect(Flag):
@@ -92,62 +91,3 @@ def covers(held: str, wanted: str) -> bool:
     if held.endswith("*"):
         return wanted.startswith(held[:-1])
     return held == wanted
-
-
-class FlowExample(Record):
-    """One example of a flow's behaviour: an input, and the output that belongs to it."""
-
-    __slots__ = ("input", "output", "description")
-    input: Any
-    output: Any
-    description: str
-
-    def __init__(self, input: Any, output: Any, description: str = "") -> None:
-        self._fill(description=description, input=input, output=output)
-
-
-class FlowMeta(Record):
-    """What is declared about a flow. Every field has an empty default; a composed flow derives its own from its parts.
-
-    Attributes:
-        version: free text, by convention a semantic version; empty when not given.
-        description: what the flow is for; the first line of the function's docstring when not given.
-        effects: the declared effects, or None when nothing is declared (which is not `Effect.NONE`).
-        capabilities: names of the capabilities that a run must hold.
-        tags: free words to search by.
-        examples: inputs with the outputs that belong to them.
-    """
-
-    __slots__ = ("version", "description", "effects", "capabilities", "tags", "examples")
-    version: str
-    description: str
-    effects: Effect | None
-    capabilities: frozenset[str]
-    tags: frozenset[str]
-    examples: tuple[FlowExample, ...]
-
-    def __init__(
-        self,
-        *,
-        version: str = "",
-        description: str = "",
-        effects: Effect | None = None,
-        capabilities: Iterable[str | Capability] = (),
-        tags: Iterable[str] = (),
-        examples: Iterable[FlowExample] = (),
-    ) -> None:
-        for option, value in (("version", version), ("description", description)):
-            if not isinstance(value, str):
-                raise DefinitionError(f"`{option}` is a string, got {value!r}.")
-        if effects is not None and not isinstance(effects, Effect):
-            raise DefinitionError(f"`effects` is an Effect such as Effect.READ | Effect.NETWORK, got {effects!r}.")
-        if isinstance(tags, str):
-            raise DefinitionError(f"`tags` takes a set of words, got the single {tags!r}. Write {{{tags!r}}}.")
-        self._fill(
-            capabilities=capability_names(capabilities) or frozenset(),
-            description=description,
-            effects=effects,
-            examples=tuple(examples),
-            tags=frozenset(tags),
-            version=version,
-        )
