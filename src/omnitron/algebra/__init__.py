@@ -4,6 +4,8 @@ A new combinator is a subclass of `Node` with slots and `emit`; `from_node` make
 `docs/combinators.md` for one written from outside.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from omnitron.algebra.branching import Gather, Parallel, TryWith, When
 from omnitron.algebra.combinators import gather, identity, rewrite, sequence, try_with, walk, when
 from omnitron.algebra.factory import flow
@@ -17,6 +19,12 @@ from omnitron.algebra.program import clear_shapes
 from omnitron.algebra.rebuilding import rebuild
 from omnitron.algebra.steps import Bound, Identity, Receiver, Sequence, Star, Step
 from omnitron.algebra.writer import Args, Writer
+
+if TYPE_CHECKING:
+    from omnitron.algebra.annotated import is_need, typed_parameters, typed_result
+
+LAZY = ("is_need", "typed_parameters", "typed_result")
+"""What is imported when it is first touched, because it needs `inspect`."""
 
 __all__ = [
     "AnyFlow",
@@ -42,12 +50,24 @@ __all__ = [
     "from_node",
     "gather",
     "identity",
+    "is_need",
     "parallel",
     "rebuild",
     "render",
     "rewrite",
     "sequence",
     "try_with",
+    "typed_parameters",
+    "typed_result",
     "walk",
     "when",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LAZY:
+        raise AttributeError(f"module 'omnitron.algebra' has no attribute {name!r}")
+    from omnitron.algebra import annotated
+
+    value = globals()[name] = getattr(annotated, name)
+    return value

@@ -100,6 +100,31 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
         """
         return describe_node(self.node)
 
+    def input_schema(self) -> dict[str, Any]:
+        """Give the JSON Schema (2020-12) of the arguments: an object with a property for each parameter by name.
+
+        Made anew at each call, from the annotations of what takes the arguments and its docstring. Parameters that the
+        context fills are left out; one without annotation allows any value.
+
+        Raises:
+            DefinitionError: an annotation has no schema, or names what is not there.
+            MissingExtra: the extra `schema` is not installed.
+        """
+        from omnitron.algebra.annotated import input_schema_of
+
+        return input_schema_of(self.node)
+
+    def output_schema(self) -> dict[str, Any]:
+        """Give the JSON Schema (2020-12) of the result as it is written out; what nobody annotated allows any value.
+
+        Raises:
+            DefinitionError: an annotation has no schema, or names what is not there.
+            MissingExtra: the extra `schema` is not installed.
+        """
+        from omnitron.algebra.annotated import output_schema_of
+
+        return output_schema_of(self.node)
+
     # Refining
 
     def named(self, name: str) -> Self:

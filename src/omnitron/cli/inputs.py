@@ -10,12 +10,9 @@ import collections.abc
 import decimal
 import enum
 import fractions
-import functools
 import inspect
 import json
 import os
-import sys
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from types import GenericAlias
@@ -24,9 +21,10 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 
-from omnitron.algebra import Each, Node, Sequence, Step
+from omnitron.algebra import typed_parameters
 from omnitron.cli.exits import Misuse
 from omnitron.cli.targets import AnyFlow
+from omnitron.errors import DefinitionError
 
 __all__ = ["NOTHING", "as_json_or_text", "parameters_of", "read_arguments", "read_pairs"]
 
@@ -48,71 +46,10 @@ def parameters_of(flow: AnyFlow) -> dict[str, inspect.Parameter]:
     Raises:
         Misuse: an annotation is a text that names nothing.
     """
-    found: dict[str, inspect.Parameter] = {}
-    signature: inspect.Signature = flow.__signature__
-    for place, parameter in enumerate(signature.parameters.values()):
-        annotation = annotation_at(flow.node, place, parameter.name)
-        found[parameter.name] = parameter.replace(annotation=annotation)
-    return found
-
-
-def annotation_at(node: Node, place: int, name: str) -> Any:
-    """Give the annotation of the parameter `name` (the one number `place`) of a tree, empty if nobody wrote one."""
-    if isinstance(node, Step):
-        return step_annotation(node.fn, place, name)
-    if isinstance(node, Each):
-        item = annotation_at(node.body, 0, "")
-        return EMPTY if item is EMPTY else GenericAlias(list, item)
-    if node.kind in ("star", "identity"):
-        return EMPTY
-    takers = node.children[:1] if isinstance(node, Sequence) or node.kind == "try_with" else node.children
-    shift = 1 if node.kind == "method" else 0
-    for child in takers:
-        annotation = annotation_at(child, place + shift, name)
-        if annotation is not EMPTY:
-            return annotation
-    return EMPTY
-
-
-def step_annotation(fn: Any, place: int, name: str) -> Any:
-    """Give the annotation of one parameter of a function, by name or else by place, texts looked up."""
     try:
-        known = inspect.signature(fn).parameters
-    except (TypeError, ValueError):
-        return EMPTY
-    if name in known:
-        parameter = known[name]
-    elif place < len(known):
-        parameter = list(known.values())[place]
-    else:
-        return EMPTY
-    annotation = parameter.annotation
-    return annotation if annotation is EMPTY else looked_up(fn, parameter.name, annotation)
-
-
-def looked_up(fn: Any, name: str, annotation: Any) -> Any:
-    """Give an annotation with the texts in it evaluated where its function stands."""
-    holder = types.SimpleNamespace(__annotations__={name: annotation})
-    try:
-        return typing.get_type_hints(holder, globalns=globals_of(fn), include_extras=True)[name]
-    except Exception as error:
-        raise Misuse(
-            f"the annotation {annotation!r} of the parameter {name!r} cannot be looked up: "
-            f"{type(error).__name__}: {error}. Import what it names at the top of its module."
-        ) from error
-
-
-def globals_of(fn: Any) -> dict[str, Any]:
-    """Give the names among which a function was written."""
-    while isinstance(fn, functools.partial):
-        fn = fn.func
-    fn = inspect.unwrap(fn)
-    for part in (fn, getattr(fn, "__init__", None), vars(type(fn)).get("__call__")):
-        space = getattr(part, "__globals__", None)
-        if isinstance(space, dict):
-            return space
-    module = sys.modules.get(getattr(fn, "__module__", None) or "")
-    return {} if module is None else vars(module)
+        return typed_parameters(flow.node)
+    except DefinitionError as error:
+        raise Misuse(str(error)) from error
 
 
 # ------------------------------------------------------------------ what the command gives

@@ -10,8 +10,15 @@ from omnitron.code.parameters import Parameters, parameters_of
 
 if TYPE_CHECKING:
     from omnitron.code.docstrings import docstring_of, parameter_texts, split_docstring
+    from omnitron.code.schema import input_schema, output_schema
 
-LAZY = {"docstring_of": "docstrings", "parameter_texts": "docstrings", "split_docstring": "docstrings"}
+LAZY = {
+    "docstring_of": "docstrings",
+    "input_schema": "schema",
+    "output_schema": "schema",
+    "parameter_texts": "docstrings",
+    "split_docstring": "docstrings",
+}
 """What is imported when it is first touched, by the module that holds it."""
 
 __all__ = [
@@ -20,7 +27,9 @@ __all__ = [
     "describe_annotation",
     "docstring_of",
     "input_annotation",
+    "input_schema",
     "output_annotation",
+    "output_schema",
     "parameter_texts",
     "parameters_of",
     "split_docstring",

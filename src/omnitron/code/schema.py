@@ -1,0 +1,133 @@
+"""JSON Schema 2020-12 of parameters and results, by pydantic, which is imported only when a schema is asked for.
+
+What a flow takes and gives is found in `omnitron.algebra`; what docstrings say, in `omnitron.code.docstrings`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from inspect import Parameter
+from typing import TYPE_CHECKING, Any
+
+from omnitron.errors import DefinitionError, MissingExtra
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = ["input_schema", "output_schema"]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+EMPTY: Any = Parameter.empty
+
+
+def input_schema(
+    title: str, parameters: Iterable[Parameter], texts: Mapping[str, str], description: str = ""
+) -> dict[str, Any]:
+    """Give the schema of an object of arguments by name.
+
+    Args:
+        title: the flow's name.
+        parameters: with annotations that are looked up already; an empty one allows any value.
+        texts: what the docstring says of parameters, by name.
+        description: what the flow is for.
+
+    Raises:
+        DefinitionError: names the parameter whose annotation has no schema.
+        MissingExtra: pydantic is not installed.
+    """
+    found = list(parameters)
+    adapters = {one.name: adapter_of(one.annotation, f"the parameter {one.name!r} of {title!r}") for one in found}
+    schemas, shared = schemas_of(adapters, title)
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    more: Any = False
+    for one in found:
+        schema = schemas[one.name]
+        if one.kind is one.VAR_KEYWORD:
+            more = schema or True
+            continue
+        if one.kind is one.VAR_POSITIONAL:
+            schema = {"type": "array", "items": schema}
+        elif one.default is EMPTY:
+            required.append(one.name)
+        else:
+            schema |= default_of(adapters[one.name], one.default)
+        if one.name in texts:
+            schema.setdefault("description", texts[one.name])
+        properties[one.name] = schema
+    head = {"$schema": DIALECT, "title": title, **({"description": description} if description else {})}
+    body = {"type": "object", "properties": properties, **({"required": required} if required else {})}
+    return {**head, **body, "additionalProperties": more, **shared}
+
+
+def output_schema(title: str, annotation: Any, description: str = "") -> dict[str, Any]:
+    """Give the schema of a result, as it is written out; an empty annotation allows any value.
+
+    Raises:
+        DefinitionError: the annotation has no schema.
+        MissingExtra: pydantic is not installed.
+    """
+    what = f"the result of {title!r}"
+    adapter = adapter_of(annotation, what)
+    from pydantic.errors import PydanticUserError  # there is a pydantic: an adapter was made
+
+    try:
+        schema = adapter.json_schema(mode="serialization")
+    except PydanticUserError as error:
+        raise refused(what, annotation, error) from error
+    if description:
+        schema.setdefault("description", description)
+    return {"$schema": DIALECT, **schema}
+
+
+def adapter_of(annotation: Any, what: str) -> TypeAdapter[Any]:
+    """Give what knows the schema of an annotation."""
+    try:
+        from pydantic import TypeAdapter
+        from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
+    except ImportError as error:
+        raise MissingExtra("schema", "pydantic") from error
+    try:
+        return TypeAdapter(Any if annotation is EMPTY else annotation)
+    except (PydanticUserError, PydanticUndefinedAnnotation) as error:
+        raise refused(what, annotation, error) from error
+
+
+def schemas_of(
+    adapters: Mapping[str, TypeAdapter[Any]], title: str
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Give the schema of each parameter, and the definitions that they share."""
+    from pydantic import TypeAdapter
+    from pydantic.errors import PydanticUserError
+
+    try:
+        found, shared = TypeAdapter.json_schemas([(name, "validation", one) for name, one in adapters.items()])
+    except PydanticUserError as first:
+        for name, one in adapters.items():
+            try:
+                one.json_schema()
+            except PydanticUserError as error:
+                raise refused(f"the parameter {name!r} of {title!r}", one._type, error) from error
+        raise DefinitionError(f"no JSON Schema can be made for {title!r}: {first.message}") from first
+    return {name: dict(schema) for (name, _), schema in found.items()}, dict(shared)
+
+
+def refused(what: str, annotation: Any, error: Any) -> DefinitionError:
+    """Say which annotation has no schema, and what to do."""
+    shown = getattr(annotation, "__qualname__", None) or repr(annotation)
+    said = str(getattr(error, "message", error)).strip().splitlines()[0].rstrip(".")
+    return DefinitionError(
+        f"{what} is annotated {shown}, of which no JSON Schema can be made: {said}. Annotate plain data (a dataclass, a "
+        "TypedDict, a pydantic model, built-in types), or give the class a `__get_pydantic_core_schema__`."
+    )
+
+
+def default_of(adapter: TypeAdapter[Any], default: Any) -> dict[str, Any]:
+    """Give the default as the schema says it; nothing where JSON cannot say it."""
+    try:
+        value = adapter.dump_python(default, mode="json", warnings=False)
+        json.dumps(value, allow_nan=False)
+    except Exception:
+        return {}
+    return {"default": value}

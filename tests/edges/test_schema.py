@@ -1,0 +1,428 @@
+"""JSON Schema of what flows take and give, from annotations and docstrings."""
+
+import enum
+import functools
+import json
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypedDict, TypeVar
+
+import pytest
+from pydantic import BaseModel, Field
+
+from omnitron import DefinitionError, MissingExtra, flow, gather, identity, parallel, sequence, try_with, when
+
+T = TypeVar("T")
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+@dataclass
+class Order:
+    id: int
+    items: list[str] = field(default_factory=list)
+
+
+class Priced(BaseModel):
+    order: Order
+    total: float = Field(ge=0, description="With tax.")
+
+
+class Need:
+    """What `needs(...)` gives looks like this one."""
+
+
+@flow
+def price(order: Order, rate: float = 1.5, *, region: "Literal['eu', 'us']" = "eu", who: str = Need()) -> Priced:
+    """Price an order.
+
+    Args:
+        order: what was
+            ordered.
+        region: whose taxes.
+        who: is never asked for.
+
+    Returns:
+        The priced order.
+    """
+    return Priced(order=order, total=rate)
+
+
+@flow
+def double(x: int) -> int:
+    return 2 * x
+
+
+@flow
+def text(x: int) -> str:
+    return str(x)
+
+
+@flow
+def text_or(x: int) -> str | bool:
+    return str(x)
+
+
+@flow
+def loose(x):
+    return x
+
+
+@flow
+async def later(x: int) -> bool:
+    return True
+
+
+def properties(made: Any) -> dict[str, Any]:
+    """Give the properties of a flow's input schema."""
+    found: dict[str, Any] = made.input_schema()["properties"]
+    return found
+
+
+def output(made: Any) -> dict[str, Any]:
+    """Give a flow's output schema without what all have."""
+    found: dict[str, Any] = made.output_schema()
+    assert found.pop("$schema") == DIALECT
+    return found
+
+
+# ------------------------------------------------------------------ input
+
+
+def test_the_input_is_an_object_of_arguments_by_name():
+    """With definitions, defaults, descriptions, and without what the context fills."""
+    schema = price.input_schema()
+
+    assert schema.pop("$defs")["Order"]["required"] == ["id"]
+    assert schema == {
+        "$schema": DIALECT,
+        "title": "price",
+        "description": "Price an order.",
+        "type": "object",
+        "properties": {
+            "order": {"$ref": "#/$defs/Order", "description": "what was ordered."},
+            "rate": {"type": "number", "default": 1.5},
+            "region": {"type": "string", "enum": ["eu", "us"], "default": "eu", "description": "whose taxes."},
+        },
+        "required": ["order"],
+        "additionalProperties": False,
+    }
+
+
+def test_a_pipe_takes_what_its_first_part_takes():
+    """And is described by it."""
+    whole = price | str
+
+    assert properties(whole) == properties(price)
+    assert whole.input_schema()["title"] == "price → str"
+
+
+def test_rest_and_more_are_an_array_and_additional_properties():
+    """`*rest` is given as a list, `**more` by any other name."""
+    schema = flow(lambda *rest, **more: 0).input_schema()
+
+    assert schema["properties"] == {"rest": {"type": "array", "items": {}}}
+    assert (schema["additionalProperties"], "required" in schema) == (True, False)
+
+
+def test_a_parameter_without_annotation_allows_any_value():
+    """It is still required."""
+    schema = loose.input_schema()
+
+    assert (schema["properties"], schema["required"]) == ({"x": {}}, ["x"])
+
+
+def test_a_flow_without_parameters_takes_an_empty_object():
+    """Nothing is required."""
+    schema = flow(lambda: 1).input_schema()
+
+    assert (schema["properties"], schema["additionalProperties"]) == ({}, False)
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (double.each(), {"items": {"type": "array", "items": {"type": "integer"}}}),
+        (double.bind(x=1), {}),
+        (price.bind(order=Order(1), region="us"), {"rate": {"type": "number", "default": 1.5}}),
+        (parallel(double, text), {"x": {"type": "integer"}}),
+        (when(flow(lambda x: True), double, text), {"x": {"type": "integer"}}),
+        (try_with(double, catch=loose), {"x": {"type": "integer"}}),
+        (double.on("thread"), {"x": {"type": "integer"}}),
+        (sequence(identity, double), {"value": {}}),
+    ],
+)
+def test_a_composed_flow_takes_what_its_parts_take(made, expected):
+    """As far as their annotations tell."""
+    assert properties(made) == expected
+
+
+def test_a_default_that_json_cannot_say_is_left_out():
+    """The parameter is optional all the same."""
+
+    def f(x: float = float("nan"), y: Any = ...) -> None: ...
+
+    schema = flow(f).input_schema()
+
+    assert (schema["properties"], "required" in schema) == ({"x": {"type": "number"}, "y": {}}, False)
+
+
+def test_a_description_of_the_annotation_wins():
+    """`Field(description=...)` stands nearer than the docstring."""
+
+    def f(x: Annotated[int, Field(description="near", gt=0)]) -> None:
+        """F.
+
+        Args:
+            x: far.
+        """
+
+    assert properties(flow(f)) == {"x": {"type": "integer", "exclusiveMinimum": 0, "description": "near"}}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "F.\n\n    Args:\n        x: the one\n            number.\n    ",
+        "F.\n\n    Parameters\n    ----------\n    x : int\n        the one\n        number.\n    ",
+        "F.\n\n    Parameters\n    ----------\n    x, y : int\n        the one number.\n    ",
+        "F.\n\n    :param int x: the one\n        number.\n    ",
+        "F.\n\n    @param x: the one number.\n    ",
+    ],
+)
+def test_docstrings_of_every_style_describe_parameters(words):
+    """Google's, NumPy's, Sphinx's, Epydoc's."""
+
+    def f(x: int) -> None: ...
+
+    f.__doc__ = words
+
+    assert properties(flow(f))["x"]["description"] == "the one number."
+
+
+@pytest.mark.parametrize(
+    "words", [None, "", "F", "Args:", "F.\n\nArgs:\n x", ":param", "Parameters\n----\n", "\n\n :x\n"]
+)
+def test_odd_docstrings_describe_what_they_can(words):
+    """None stops a schema."""
+
+    def f(x: int) -> None: ...
+
+    f.__doc__ = words
+
+    assert properties(flow(f))["x"]["type"] == "integer"
+
+
+# ------------------------------------------------------------------ output
+
+
+def test_the_output_is_what_the_last_part_gives():
+    """As it is written out, with what its docstring says of it."""
+    schema = output(flow(lambda x: x) | price)
+
+    assert schema["description"] == "The priced order."
+    assert schema["required"] == ["order", "total"]
+    assert schema["properties"]["total"]["description"] == "With tax."
+
+
+INTEGER, STRING, BOOLEAN = {"type": "integer"}, {"type": "string"}, {"type": "boolean"}
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (later, BOOLEAN),
+        (double | later, BOOLEAN),
+        (double | identity, INTEGER),
+        (double | when(flow(lambda x: True), text_or), {"anyOf": [STRING, BOOLEAN, INTEGER]}),
+        (double | loose, {}),
+        (double | str, STRING),
+        (double.each(), {"type": "array", "items": INTEGER}),
+        (loose.each(), {"type": "array", "items": {}}),
+        (double.each(mode="collect"), {"type": "array", "items": {}}),
+        (when(flow(lambda x: True), double, text), {"anyOf": [INTEGER, STRING]}),
+        (when(flow(lambda x: True), double, loose), {}),
+        (when(flow(lambda x: True), double, double), INTEGER),
+        (try_with(double, catch=text), {"anyOf": [INTEGER, STRING]}),
+        (try_with(double, finally_=loose), INTEGER),
+        (double.on("thread"), INTEGER),
+        (price.bind(rate=1.0) | text, STRING),
+        (identity, {}),
+        (gather(dict, a=double, b=text), {"type": "object", "additionalProperties": {"anyOf": [INTEGER, STRING]}}),
+    ],
+)
+def test_a_composed_flow_gives_what_its_parts_give(made, expected):
+    """As far as their annotations tell."""
+    assert output(made) == expected
+
+
+def test_a_parallel_gives_a_tuple_of_what_its_branches_give():
+    """One schema a place."""
+    schema = output(parallel(double, text, loose))
+
+    assert (schema["prefixItems"], schema["minItems"], schema["maxItems"]) == ([INTEGER, STRING, {}], 3, 3)
+
+
+def test_a_gather_gives_its_record():
+    """A dataclass, a model, a TypedDict, or what a function gives."""
+    made = gather(Order, id=double, items=flow(lambda x: []))
+
+    assert output(made)["properties"]["id"] == {"title": "Id", "type": "integer"}
+
+
+def test_a_fold_gives_what_its_reducer_gives():
+    """No list is made."""
+
+    def add(total: float, x: int) -> float:
+        return total + x
+
+    assert output(double.each(fold=add, start=float)) == {"type": "number"}
+
+
+def test_what_an_awaitable_gives_is_the_result():
+    """A function that is declared async gives what is there when it was awaited."""
+
+    def f(x: int) -> Awaitable[str]:
+        return later(x)
+
+    assert output(flow(f, colour="async")) == STRING
+
+
+def test_classes_partials_and_objects_give_what_they_say():
+    """A class gives itself, a partial what its function gives."""
+
+    class Adder:
+        def __call__(self, x: int) -> int:
+            return x
+
+    assert output(flow(functools.partial(int, base=2))) == INTEGER
+    assert output(flow(functools.partial(price.fn, rate=1.0)))["title"] == "Priced"
+    assert output(flow(Adder())) == INTEGER
+
+
+def test_methods_take_and_give_without_their_object():
+    """The object is no argument."""
+
+    class Shop:
+        @flow
+        def ask(self, x: int) -> str:
+            return str(x)
+
+    assert (properties(Shop().ask), output(Shop().ask)) == ({"x": INTEGER}, STRING)
+
+
+def test_a_long_row_of_parts_that_pass_on_needs_no_recursion():
+    """The last part that makes something new is looked for in a loop."""
+    whole = sequence(double, *[identity] * 5_000)
+
+    assert output(whole) == INTEGER
+
+
+# ------------------------------------------------------------------ refusals
+
+
+class Opaque:
+    """A class that pydantic knows nothing of."""
+
+
+def test_a_parameter_that_has_no_schema_is_named():
+    """With the class and the way out."""
+
+    def f(x: int, door: Opaque) -> None: ...
+
+    with pytest.raises(DefinitionError, match=r"'door' of 'f' is annotated Opaque.*plain data"):
+        flow(f).input_schema()
+
+
+def test_a_parameter_that_json_cannot_say_is_named():
+    """Pydantic can check a callable, and has no schema for it."""
+
+    def f(x: int, then: Callable[[int], int]) -> None: ...
+
+    with pytest.raises(DefinitionError, match="'then' of 'f'"):
+        flow(f).input_schema()
+
+
+def test_a_result_that_has_no_schema_is_named():
+    """It says that it is the result."""
+
+    def f(x: int) -> Opaque: ...
+
+    with pytest.raises(DefinitionError, match="the result of 'f' is annotated Opaque"):
+        flow(f).output_schema()
+
+
+def test_an_annotation_that_names_nothing_is_refused():
+    """For the parameter and for the result."""
+
+    def f(x: "Nowhere") -> "Nowhere": ...  # noqa: F821
+
+    with pytest.raises(DefinitionError, match="the parameter 'x' cannot be looked up"):
+        flow(f).input_schema()
+    with pytest.raises(DefinitionError, match="the result of 'f' cannot be looked up"):
+        flow(f).output_schema()
+
+
+# ------------------------------------------------------------------ many annotations
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Named(TypedDict):
+    name: str
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        *(int, float, complex | int, str, bytes, bool, None, Any, object, list, dict, tuple, Order, Priced, Colour),
+        *(list[Order], dict[str, Priced], tuple[int, ...], Iterable[int], set[str], frozenset[int], int | None),
+        *(Order | None, Literal[1, "a"], Annotated[int, "words"], T, list[T], dict[int, list[Order | None]]),
+    ],
+    ids=repr,
+)
+def test_every_annotation_gives_data_that_json_can_write(annotation):
+    """The input's schema and the output's."""
+
+    def f(x): ...
+
+    f.__annotations__ = {"x": annotation, "return": annotation}
+    schemas = [flow(f).input_schema(), flow(f).output_schema()]
+
+    assert json.loads(json.dumps(schemas, allow_nan=False)) == schemas
+
+
+def test_typed_dicts_of_typing_extensions_work():
+    """Those of `typing` need Python 3.12, as pydantic says."""
+
+    def f(x: int) -> Named: ...
+
+    if sys.version_info >= (3, 12):
+        assert output(flow(f))["required"] == ["name"]
+    else:
+        with pytest.raises(DefinitionError, match="typing_extensions"):
+            flow(f).output_schema()
+
+
+@pytest.mark.parametrize("missing", ["pydantic", "docstring_parser"])
+def test_without_the_extra_it_is_named(missing, monkeypatch):
+    """Nothing else of the flow needs it."""
+    monkeypatch.setitem(sys.modules, missing, None)
+
+    with pytest.raises(MissingExtra, match=r"omnitron\[schema\]"):
+        price.input_schema()
+
+
+def test_a_flow_that_is_never_asked_imports_nothing_for_it():
+    """Neither making nor calling nor its metadata does."""
+    code = (
+        "import sys; from omnitron import flow; f = flow(lambda x: x); f(1); f.meta\n"
+        "print([m for m in ('pydantic', 'docstring_parser', 'inspect', 'omnitron.code.schema') if m in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-S", "-c", code], env={"PYTHONPATH": "src"}, capture_output=True, text=True)
+
+    assert done.stdout == "[]\n", done.stderr
