@@ -15,7 +15,8 @@ What a user's own function raises leaves a flow unchanged; only what the library
     ├── Unpicklable          a flow that cannot travel, and why (also a TypeError)
     ├── RemoteError          an error in a worker process that could not travel back itself
     ├── WorkerLost           a worker process ended in the middle of its work
-    └── WorkerStartFailed    a worker process ended before it could take any work
+    ├── WorkerStartFailed    a worker process ended before it could take any work
+    └── ExamplesFailed       examples of a flow that do not hold (also an AssertionError)
 
 Every error pickles, and carries what it knows as attributes besides its text. Read next: `omnitron.model`.
 """
@@ -27,6 +28,7 @@ from collections.abc import Hashable, Mapping
 __all__ = [
     "DeadlineExceeded",
     "DefinitionError",
+    "ExamplesFailed",
     "InvalidValue",
     "MissingCapability",
     "MissingExtra",
@@ -241,3 +243,28 @@ class WorkerStartFailed(OmnitronError, RuntimeError):
             f"a worker process ended with exit code {self.exit_code} while it started. It imports the main module of the "
             'program anew: put what runs there under `if __name__ == "__main__":`, and start the program from a file.'
         )
+
+
+class ExamplesFailed(OmnitronError, AssertionError):
+    """Examples of a flow do not hold; raised by `omnitron.testing.check_examples`.
+
+    Attributes:
+        flow: the flow's name.
+        count: how many examples ran.
+        mismatches: what does not hold, one record of texts an example.
+    """
+
+    def __init__(self, flow: str, count: int, mismatches: tuple[object, ...]) -> None:
+        """Describe what does not hold."""
+        super().__init__(flow, count, mismatches)
+        self.flow = flow
+        self.count = count
+        self.mismatches = mismatches
+
+    def __str__(self) -> str:
+        """Say how many of them, and of each what was expected and what came."""
+        wrong = len(self.mismatches)
+        which = f"{wrong} of {self.count} examples" if self.count > 1 else "the example"
+        verb, them = ("does", "it") if wrong == 1 else ("do", "them")
+        lines = [f"{which} of {self.flow!r} {verb} not hold. Mend {them}, or the flow:"]
+        return "\n".join([*lines, *(f"  {line}" for one in self.mismatches for line in str(one).splitlines())])

@@ -1,8 +1,9 @@
-"""Fakes for tests of flows: a clock that the test turns.
+"""For tests of flows: a clock that the test turns, examples that are run, inputs that are drawn.
 
-Tested themselves; nothing in the library imports them.
+Tested themselves; nothing in the library imports them. The pytest plugin is the module `omnitron_pytest`.
 """
 
 from omnitron.testing.clock import ManualClock
+from omnitron.testing.examples import Case, Mismatch, cases_of, check_examples, failed
 
-__all__ = ["ManualClock"]
+__all__ = ["Case", "ManualClock", "Mismatch", "cases_of", "check_examples", "failed"]
