@@ -24,6 +24,7 @@ Every error pickles, and carries what it knows as attributes besides its text. R
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from typing import Any
 
 __all__ = [
     "DeadlineExceeded",
@@ -254,7 +255,7 @@ class ExamplesFailed(OmnitronError, AssertionError):
         mismatches: what does not hold, one record of texts an example.
     """
 
-    def __init__(self, flow: str, count: int, mismatches: tuple[object, ...]) -> None:
+    def __init__(self, flow: str, count: int, mismatches: tuple[Any, ...]) -> None:
         """Describe what does not hold."""
         super().__init__(flow, count, mismatches)
         self.flow = flow

@@ -12,7 +12,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NewType
 
-from omnitron import Effect, Ok, current_context, flow, gather, parallel, try_with, when
+from omnitron import (
+    Deployment,
+    Effect,
+    FlowExample,
+    Inputs,
+    Objective,
+    Ok,
+    PerformanceClaim,
+    Resources,
+    Scaling,
+    Semantics,
+    current_context,
+    flow,
+    gather,
+    parallel,
+    try_with,
+    when,
+)
 
 UserId = NewType("UserId", int)
 NOT_A_FLOW = 3
@@ -118,6 +135,20 @@ def fetch(x: int = 1) -> int:
 @flow
 def rows(n: int) -> list[dict[str, Any]]:
     return [{"name": f"row {number}", "size": number} for number in range(n)]
+
+
+@flow(
+    documentation="As often as\nit takes.",
+    tags={"shop"},
+    semantics=Semantics("billing", "find a price", {"order"}),
+    objectives=[Objective("p99_latency_s", 0.25), Objective("accuracy", 0.9, bound="at least", description="or why")],
+    performance=PerformanceClaim("O(n)", latency_s=0.01, throughput_per_s=1000),
+    deployment=Deployment("edge", resources=Resources(cpus=0.5, memory_bytes=1024), scaling=Scaling(max_instances=3)),
+    examples=[FlowExample(Inputs((1,), {"y": "b"}), "b", "by name"), *[FlowExample(1, "a")] * 6],
+)
+def described(x: int, *, y: str = "a") -> str:
+    """Say it."""
+    return x * y
 
 
 chain = double | refuse

@@ -19,6 +19,7 @@ from rich.console import Console
 from omnitron.algebra import render, walk
 from omnitron.cli.auditing import audit_targets
 from omnitron.cli.exits import Exit, Misuse
+from omnitron.cli.facts import fact_lines
 from omnitron.cli.inputs import NOTHING, as_json_or_text, read_arguments, read_pairs
 from omnitron.cli.progress import Progress, live
 from omnitron.cli.results import Described, json_bytes, render_result
@@ -183,11 +184,11 @@ def print_result(result: Any, stream: BinaryIO | None) -> Exit:
     return Exit.PARTIAL if described.failures else Exit.OK
 
 
-@cli.command(short_help="Show a flow's tree.")
+@cli.command(short_help="Show a flow's tree, metadata and schemas.")
 @click.argument("target", metavar=TARGET)
 @click.option("--traceback", "show_traceback", is_flag=True, help="When the import fails, print the whole traceback.")
 def show(target: str, *, show_traceback: bool) -> None:
-    """Show the tree of a flow, its signature, effects and capabilities. The flow does not run."""
+    """Show the tree of a flow, its signature, metadata, examples and schemas. The flow does not run."""
     with Interruptions(), result_stream(alone=not sys.stdout.isatty()) as stream:
         text = described_flow(find_flow(target, show_traceback=show_traceback))
         stream.write(f"{text}\n".encode())
@@ -196,18 +197,7 @@ def show(target: str, *, show_traceback: bool) -> None:
 
 def described_flow(flow: AnyFlow) -> str:
     """Give what can be known of a flow without running it."""
-    meta = flow.meta
-    effects = "undeclared" if meta.effects is None else " | ".join(one.name or "" for one in meta.effects) or "NONE"
-    facts = {
-        "signature": f"{'async ' if flow.colour == 'async' else ''}{flow.__signature__}",
-        "effects": effects,
-        "capabilities": ", ".join(sorted(meta.capabilities)) or "none",
-        "version": meta.version,
-        "about": meta.description,
-        "tags": ", ".join(sorted(meta.tags)),
-    }
-    lines = [f"{name + ':':<14}{text}" for name, text in facts.items() if text]
-    return "\n".join([render(flow.node, limit=50), "", *lines])
+    return "\n".join([render(flow.node, limit=50), "", *fact_lines(flow)])
 
 
 @cli.command(short_help="List the imports that let code reach out.")
