@@ -11,7 +11,7 @@ import doctest
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from omnitron.algebra import AnyFlow, Node, Step, from_node, walk
@@ -19,7 +19,7 @@ from omnitron.errors import DefinitionError, ExamplesFailed
 from omnitron.model import FlowExample, Inputs, Record
 from omnitron.runtime import Context
 
-__all__ = ["Case", "Mismatch", "cases_of", "check_examples", "failed"]
+__all__ = ["Case", "Mismatch", "cases_of", "check_examples", "failed", "top_flows"]
 
 
 class Mismatch(Record):
@@ -142,6 +142,13 @@ def cases_of(flow: AnyFlow[..., Any], *, doctests: bool = True, options: int = 0
             yield from docstring_case(path, node, fn, options)
             seen.add(id(fn))
         seen.add(id(node))
+
+
+def top_flows(module: ModuleType) -> Iterator[tuple[str, AnyFlow[..., Any]]]:
+    """Give the flows that a module has at its top level, by the names that it has for them."""
+    for name, value in list(vars(module).items()):
+        if isinstance(value, AnyFlow):
+            yield name, value
 
 
 # ------------------------------------------------------------------ declared examples
