@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
+from omnitron.algebra.looking import all_of, one_of
 from omnitron.algebra.node import Node
 from omnitron.algebra.steps import plain_name
 from omnitron.algebra.writer import Args
+from omnitron.code import output_annotation
 from omnitron.errors import DefinitionError, InvalidValue
+from omnitron.model import Failure, Ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from omnitron.algebra.looking import Before, Look
     from omnitron.algebra.writer import Writer
     from omnitron.code import Parameters
 
-__all__ = ["Gather", "Parallel", "TryWith", "When", "check_count", "check_mode"]
+__all__ = ["Gather", "Parallel", "TryWith", "When", "check_count", "check_mode", "outcome_of"]
 
 MODES = ("raise", "collect")
 
@@ -45,6 +50,11 @@ def common_parameters(nodes: tuple[Node, ...]) -> Parameters | None:
     if first is None or not all(first.same(node.parameters()) for node in nodes[1:]):
         return None
     return first
+
+
+def outcome_of(annotation: Any) -> Any:
+    """Give the annotation of an outcome."""
+    return one_of((GenericAlias(Ok, (annotation,)), Failure))
 
 
 def emit_branches(
@@ -147,6 +157,15 @@ class Parallel(Node):
         w.line(f"{target} = ({', '.join(names)},)")
         w.line(f"del {', '.join(name.lstrip('*') for name in names)}")
 
+    def takes(self, look: Look) -> Any:
+        """Give what all branches take."""
+        return all_of(map(look.takes, self.branches))
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give the tuple of what the branches give."""
+        given = [look.gives(branch, before) for branch in self.branches]
+        return GenericAlias(tuple, tuple(given if self.mode == "raise" else map(outcome_of, given)))
+
     def parameters(self) -> Parameters | None:
         """Give those that all branches share."""
         return common_parameters(self.branches)
@@ -200,6 +219,14 @@ class Gather(Node):
         w.line(f"{target} = {record}({pairs})")
         w.line(f"del {', '.join(name.lstrip('*') for name in names)}")
 
+    def takes(self, look: Look) -> Any:
+        """Give what all branches take."""
+        return all_of(map(look.takes, self.branches))
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give the record."""
+        return output_annotation(self.record, names=look.names)
+
     def parameters(self) -> Parameters | None:
         """Give those that all branches share."""
         return common_parameters(self.branches)
@@ -237,6 +264,16 @@ class When(Node):
             else:
                 w.call(self.otherwise, args, target)
         w.line(f"del {found}")
+
+    def takes(self, look: Look) -> Any:
+        """Give what the test takes, and one of the branches."""
+        arms = look.takes(self.then) if self.otherwise is None else one_of(map(look.takes, self.children[1:]))
+        return all_of((look.takes(self.test), arms))
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give what one of the branches gives; without another that is the input."""
+        then = look.gives(self.then, before)
+        return one_of((then, before() if self.otherwise is None else look.gives(self.otherwise, before)))
 
     def parameters(self) -> Parameters | None:
         """Give those that test and branches share."""
@@ -296,6 +333,15 @@ class TryWith(Node):
             w.line(f"{failure} = o_failure({error}, {args.value}, o_path({error}))")
             w.call(self.catch, Args(failure, failure), result)
             w.line(f"del {failure}")
+
+    def takes(self, look: Look) -> Any:
+        """Give what the body takes, and what finishes."""
+        return all_of(look.takes(part) for part in (self.body, self.final) if part is not None)
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give what the body gives, or the catch."""
+        body = look.gives(self.body, before)
+        return body if self.catch is None else one_of((body, look.gives(self.catch)))
 
     def parameters(self) -> Parameters | None:
         """Give those of the body."""

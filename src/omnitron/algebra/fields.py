@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import Any
 
-from omnitron.algebra.neighbours import first_function, last_function
+from omnitron.algebra.looking import Look
+from omnitron.algebra.neighbours import last_part
 from omnitron.algebra.node import Node
-from omnitron.code import clash, describe_annotation, input_annotation, output_annotation
+from omnitron.code import clash, describe_annotation
 from omnitron.errors import DefinitionError
 
 __all__ = ["check_fields", "check_no_else"]
@@ -48,13 +48,13 @@ def check_fields(record: Any, nodes: dict[str, Node]) -> None:
             )
     annotations = getattr(record, "__annotations__", {})
     for name, node in nodes.items():
-        wanted, giver = annotations.get(name), last_function(node)
-        if wanted is None or isinstance(wanted, str) or type(giver) is not FunctionType:
+        wanted = annotations.get(name)
+        if wanted is None or isinstance(wanted, str):
             continue
-        given = output_annotation(giver)
+        given = Look().gives(node)
         if clash(given, wanted):
             raise DefinitionError(
-                f"gather: {giver.__name__!r} gives {describe_annotation(given)}, "
+                f"gather: {last_part(node).name!r} gives {describe_annotation(given)}, "
                 f"but {shown}.{name} is {describe_annotation(wanted)}."
             )
 
@@ -67,10 +67,8 @@ def check_no_else(then: Node) -> None:
             f"`when` without `else_` gives the input itself where the test is false, and {then.name!r} takes "
             f"({known.declared}), which is not one value. Name an `else_`."
         )
-    given, wanted = (
-        output_annotation(last_function(then), names=True),
-        input_annotation(first_function(then), names=True),
-    )
+    look = Look(names=True)
+    given, wanted = look.gives(then), look.takes(then)
     if clash(given, wanted):
         raise DefinitionError(
             f"`when` without `else_` gives the input itself where the test is false: {describe_annotation(wanted)}, but "

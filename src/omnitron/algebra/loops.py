@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable, Iterable
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
-from omnitron.algebra.branching import check_count, check_mode
+from omnitron.algebra.branching import check_count, check_mode, outcome_of
+from omnitron.algebra.looking import one_of
 from omnitron.algebra.node import Node
 from omnitron.algebra.steps import ITEMS
 from omnitron.algebra.writer import Args
+from omnitron.code import UNKNOWN
 from omnitron.errors import DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from omnitron.algebra.looking import Before, Look
     from omnitron.algebra.writer import Writer
     from omnitron.code import Parameters
 
@@ -134,6 +139,19 @@ class Each(Node):
             w.call(self.body, args, value)
         if store is not None:
             w.line(store.format(value))
+
+    def takes(self, look: Look) -> Any:
+        """Give an iterable of what the body takes; of an async body also an async one."""
+        item = look.takes(self.body)
+        items = GenericAlias(Iterable, (item,))
+        return one_of((items, GenericAlias(AsyncIterable, (item,)))) if self.body.is_async else items
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give a list of what the body gives; what a reducer makes of it is not known."""
+        if self.fold is not None:
+            return UNKNOWN
+        item = look.gives(self.body)
+        return GenericAlias(list, (item if self.mode == "raise" else outcome_of(item),))
 
     def parameters(self) -> Parameters:
         """One iterable."""

@@ -5,28 +5,41 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any
 
+from omnitron.algebra.looking import Look
 from omnitron.algebra.node import Node
 from omnitron.algebra.steps import Sequence, Step
-from omnitron.algebra.walking import clash_text
-from omnitron.code import clash, input_annotation, output_annotation
+from omnitron.algebra.walking import refuse_clash
+from omnitron.code import UNKNOWN, parameter_annotation, tuple_members
 from omnitron.errors import DefinitionError
 
-__all__ = ["check_neighbours", "first_function", "last_function"]
+__all__ = ["check_neighbours", "check_star", "first_part", "last_part"]
+
+
+def last_part(node: Node) -> Node:
+    """Give the node whose result leaves the tree."""
+    while isinstance(node, Sequence):
+        right = node._right
+        node = right if right is not None else node.parts[-1]
+    return node
+
+
+def first_part(node: Node) -> Node:
+    """Give the node that takes the value that enters the tree."""
+    while isinstance(node, Sequence):
+        left = node._left
+        node = left if left is not None else node.parts[0]
+    return node
 
 
 def last_function(node: Node) -> Any:
     """Give the function whose result leaves the tree, as far as that is one."""
-    while isinstance(node, Sequence):
-        right = node._right
-        node = right if right is not None else node.parts[-1]
+    node = last_part(node)
     return node.fn if isinstance(node, Step) else None
 
 
 def first_function(node: Node) -> Any:
     """Give the function that takes the value that enters the tree, as far as that is one."""
-    while isinstance(node, Sequence):
-        left = node._left
-        node = left if left is not None else node.parts[0]
+    node = first_part(node)
     return node.fn if isinstance(node, Step) else None
 
 
@@ -43,21 +56,59 @@ def check_neighbours(left: Node, right: Node) -> None:
     """Refuse a pipe whose annotations say that it cannot work."""
     taker = right.fn if type(right) is Step else first_function(right)
     if type(taker) is not FunctionType:
+        check_composed(left, right)
         return
     code = taker.__code__
     if (code.co_argcount != 1 or code.co_kwonlyargcount) and not takes_one(taker):
         known = ", ".join(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-        raise DefinitionError(
-            f"a step in a pipe takes the one value before it; {taker.__name__!r} takes ({known}). "
-            "Fix the others by `.bind(...)`, spread a tuple by `.star(...)`, or give them defaults."
-        )
+        raise DefinitionError(arity_text(taker.__name__, known))
     notes = taker.__annotations__
     if notes:
         giver = last_function(left)
         if type(giver) is FunctionType:
             given = giver.__annotations__.get("return")
-            if given is not None and (type(given) is str or given is next(iter(notes.values()))):
+            if given is None:
+                if "return" not in giver.__annotations__:
+                    return
+            elif type(given) is str or given is next(iter(notes.values())):
                 return  # the same class (or a first parameter without any); texts are checked at the first call
-            given, wanted = output_annotation(giver), input_annotation(taker)
-            if given is not wanted and clash(given, wanted):
-                raise DefinitionError(clash_text(giver, taker, given, wanted))
+        check_composed(left, right)
+
+
+def check_composed(left: Node, right: Node) -> None:
+    """Refuse neighbours of any kind, of which the first gives what the second does not take."""
+    head = first_part(right)
+    if head.children:
+        known = head.parameters()
+        if known is not None and not known.take(1):
+            raise DefinitionError(arity_text(head.name, known.declared))
+    look = Look()
+    wanted = look.takes(head)
+    if wanted is UNKNOWN:
+        return
+    refuse_clash(last_part(left), head, look.gives(left), wanted)
+
+
+def check_star(left: Node, body: Node) -> None:
+    """Refuse a tuple that cannot be spread over the parameters of a flow."""
+    given = Look().gives(left)
+    members = tuple_members(given)
+    fn = first_function(body)
+    if members is None or type(fn) is not FunctionType:
+        return
+    known = body.parameters()
+    if known is not None and not known.take(len(members)):
+        raise DefinitionError(
+            f"{last_part(left).name!r} gives a tuple of {len(members)}, which does not fit the parameters "
+            f"({known.declared}) of {body.name!r} in `.star`. Give it as many as it has."
+        )
+    for place, member in enumerate(members):
+        refuse_clash(last_part(left), first_part(body), member, parameter_annotation(fn, place))
+
+
+def arity_text(name: str, parameters: str) -> str:
+    """Say why a flow cannot stand after another."""
+    return (
+        f"a step in a pipe takes the one value before it; {name!r} takes ({parameters}). "
+        "Fix the others by `.bind(...)`, spread a tuple by `.star(...)`, or give them defaults."
+    )

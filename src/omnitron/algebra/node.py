@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Set
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 
+from omnitron.code import UNKNOWN
 from omnitron.errors import DefinitionError, InvalidValue
 from omnitron.model import FlowMeta
 
 if TYPE_CHECKING:
+    from omnitron.algebra.looking import Before, Look
     from omnitron.algebra.writer import Args, Writer
     from omnitron.code import Parameters
 
@@ -144,6 +146,14 @@ class Node:
     def parameters(self) -> Parameters | None:
         """Give the parameters of a flow made of this node; None stands for any."""
         return None
+
+    def takes(self, look: Look) -> Any:
+        """Give the annotation of the one value that it takes, as far as it is known; a subclass asks `look` for parts."""
+        return UNKNOWN
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give the annotation of what it gives; `before` tells that of the value that comes in."""
+        return UNKNOWN
 
     def function(self) -> Callable[..., Any] | None:
         """Give the user's function that this node is nothing but a call of, or None."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
 from omnitron.algebra.node import Node
 from omnitron.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from omnitron.algebra.looking import Before, Look
     from omnitron.algebra.writer import Args, Writer
     from omnitron.code import Parameters
 
@@ -60,6 +61,14 @@ class On(Node):
             run = f"{w.bind(runtime.run_beneath)}({w.segment_of(index)!r}, {name}, {rest}"
         w.mark(f"{target} = await {run}", index)
         w.leave_out(self.body)
+
+    def takes(self, look: Look) -> Any:
+        """Give what the body takes."""
+        return look.takes(self.body)
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give what the body gives."""
+        return look.gives(self.body, before)
 
     def parameters(self) -> Parameters | None:
         """Give the body's."""

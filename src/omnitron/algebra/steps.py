@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron.algebra.node import MAX_SIZE, NOTHING, Node, remake, too_large
 from omnitron.algebra.writer import Args
-from omnitron.code import Parameters, parameters_of
+from omnitron.code import (
+    UNKNOWN,
+    Parameters,
+    input_annotation,
+    output_annotation,
+    parameter_annotation,
+    parameters_of,
+)
 from omnitron.errors import DefinitionError, InvalidValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Set
 
+    from omnitron.algebra.looking import Before, Look
     from omnitron.algebra.writer import Writer
     from omnitron.model import FlowMeta
 
@@ -22,6 +30,7 @@ __all__ = ["Bound", "Identity", "Receiver", "Sequence", "Star", "Step"]
 fill = object.__setattr__
 new = object.__new__
 CHUNK, WARM = 256, 64
+COROUTINE = 0x80
 
 
 class Step(Node):
@@ -80,6 +89,17 @@ class Step(Node):
         """Give the function."""
         return self.fn
 
+    def takes(self, look: Look) -> Any:
+        """Give the annotation of the first parameter."""
+        return input_annotation(self.fn, names=look.names)
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give the annotated result; of a sync function that gives an awaitable it is not known."""
+        fn = self.fn
+        if self.is_async and not (type(fn) is FunctionType and fn.__code__.co_flags & COROUTINE):
+            return UNKNOWN
+        return output_annotation(fn, names=look.names)
+
     def parameters(self) -> Parameters | None:
         """Give the function's parameters, if it is a plain function."""
         return parameters_of(self.fn)
@@ -123,6 +143,10 @@ class Identity(Node):
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write an assignment."""
         w.line("pass" if args.value == target else f"{target} = {args.value}")
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give what comes in."""
+        return before()
 
     def parameters(self) -> Parameters:
         """One value."""
@@ -199,6 +223,20 @@ class Sequence(Node):
         """Write one line a part; a long pipe becomes functions of 256 lines."""
         emit_parts(w, self.parts, args, target)
 
+    def takes(self, look: Look) -> Any:
+        """Give what the first part takes; a rope is not flattened for that."""
+        node: Node = self
+        while isinstance(node, Sequence):
+            node = node._left if node._left is not None else node.parts[0]
+        return look.takes(node)
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give what the last part gives; a rope is not flattened for that."""
+        left, right = self._left, self._right
+        if left is not None and right is not None:
+            return look.gives(right, lambda: look.gives(left, before))
+        return parts_give(look, self.parts, len(self.parts), before)
+
     def parameters(self) -> Parameters | None:
         """Give those of the first part."""
         return self.parts[0].parameters()
@@ -210,6 +248,11 @@ class Sequence(Node):
         if len(parts) > 4:
             shown.insert(2, "…")
         return " → ".join(shown)
+
+
+def parts_give(look: Look, parts: tuple[Node, ...], count: int, before: Before) -> Any:
+    """Give what the first `count` parts of a pipe give."""
+    return look.gives(parts[count - 1], (lambda: parts_give(look, parts, count - 1, before)) if count > 1 else before)
 
 
 class OpenSequence(Sequence):
@@ -315,6 +358,10 @@ class Star(Node):
         """Write a call with a star."""
         w.call(self.body, Args(f"*{args.value}"), target)
 
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give what the body gives."""
+        return look.gives(self.body)
+
     def parameters(self) -> Parameters:
         """One value, the tuple."""
         return ONE_VALUE
@@ -370,6 +417,16 @@ class Bound(Node):
         odd = {name: value for name, value in self.keywords if not plain_name(name)}
         parts = [before.rstrip(", "), *fixed, *([f"**{w.bind(odd, 'k')}"] if odd else []), stars + more]
         w.call(self.body, Args(", ".join(part for part in parts if part)), target)
+
+    def takes(self, look: Look) -> Any:
+        """Give what the body takes, unless its first parameter is fixed."""
+        known = self.body.parameters()
+        fixed = {name for name, _ in self.keywords}
+        return UNKNOWN if known is None or fixed.intersection(known.positional[:1]) else look.takes(self.body)
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give what the body gives."""
+        return look.gives(self.body, before)
 
     def parameters(self) -> Parameters | None:
         """Give the body's without the fixed ones; what came after them is passed by keyword."""
@@ -427,6 +484,17 @@ class Receiver(Node):
         """Write the call with the object before the other arguments."""
         owner = w.bind(self.owner, "k")
         w.call(self.body, Args(f"{owner}, {args.call}" if args.call else owner), target)
+
+    def takes(self, look: Look) -> Any:
+        """Give the annotation of the parameter after the object's."""
+        node = self.body
+        while isinstance(node, Bound):
+            node = node.body
+        return parameter_annotation(getattr(node, "fn", None), 1, names=look.names)
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give what the body gives."""
+        return look.gives(self.body)
 
     def parameters(self) -> Parameters | None:
         """Give the body's without the first."""

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from types import FunctionType
 from typing import Any
 
+from omnitron.algebra.looking import Look
 from omnitron.algebra.node import Node, walk_nodes
 from omnitron.algebra.steps import Sequence, Step
-from omnitron.code import clash, describe_annotation, input_annotation, output_annotation
+from omnitron.code import UNKNOWN, AllOf, Every, clash, describe_annotation, untaken
 from omnitron.errors import DefinitionError, MissingCapability
 from omnitron.model import Effect, FlowMeta
 from omnitron.runtime import Context
 
-__all__ = ["check_names", "check_replaced", "clash_text", "derived_meta", "missing_capabilities"]
+__all__ = ["check_names", "check_replaced", "derived_meta", "missing_capabilities", "refuse_clash"]
 
 
 def derived_meta(root: Node) -> FlowMeta:
@@ -112,32 +113,50 @@ def check_names(root: Node) -> None:
 
 
 def check_row(parts: tuple[Node, ...]) -> None:
-    """Refuse neighbours in a pipe whose string annotations clash."""
-    giver: Any = None
+    """Refuse neighbours in a pipe that clash as far as their string annotations can be looked up now.
+
+    Two plain functions without strings were compared when they were composed.
+    """
+    look = Look(names=True)
+    before: Node | None = None
+    given: Any = UNKNOWN
     out: Any = None
+    plain = False
     for part in parts:
         fn = part.fn if type(part) is Step else None
         if type(fn) is not FunctionType:
-            out = None
-            continue
-        notes = fn.__annotations__
-        if out is not None and (code := fn.__code__).co_argcount:
-            into = notes.get(code.co_varnames[0])
-            if (type(into) is str or (type(out) is str and into is not None)) and out != into:
-                check_pair(giver, fn)
-        giver, out = fn, notes.get("return")
+            if before is not None:
+                given = look.gives(before) if plain else given
+                refuse_clash(before, part, given, look.takes(part))
+            given = look.gives(part, lambda given=given: given)  # type: ignore[misc]
+            plain = False
+        else:
+            notes = fn.__annotations__
+            if not plain:
+                if before is not None and notes:
+                    refuse_clash(before, part, given, look.takes(part))
+            elif out is not None and (code := fn.__code__).co_argcount:
+                into = notes.get(code.co_varnames[0])
+                if (type(into) is str or (type(out) is str and into is not None)) and out != into:
+                    refuse_clash(before, part, look.gives(before), look.takes(part))  # type: ignore[arg-type]
+            out, plain = notes.get("return"), True
+        before = part
 
 
-def check_pair(giver: FunctionType, taker: FunctionType) -> None:
-    """Refuse two functions whose string annotations clash."""
-    given, wanted = output_annotation(giver, names=True), input_annotation(taker, names=True)
-    if clash(given, wanted):
-        raise DefinitionError(clash_text(giver, taker, given, wanted))
-
-
-def clash_text(giver: FunctionType, taker: FunctionType, given: Any, wanted: Any) -> str:
-    """Say why two neighbours in a pipe cannot work."""
-    return (
-        f"{giver.__name__!r} gives {describe_annotation(given)}, but the next step {taker.__name__!r} takes "
-        f"{describe_annotation(wanted)}. Put a step between them that turns one into the other, or mend an annotation."
+def refuse_clash(giver: Node, taker: Node, given: Any, wanted: Any) -> None:
+    """Refuse two neighbours of which the one gives what the other cannot take."""
+    if given is UNKNOWN or not clash(given, wanted):
+        return
+    if isinstance(wanted, AllOf):
+        wanted = next(member for member in wanted.members if clash(given, member))
+    says = f"{giver.name!r} gives {describe_annotation(given)}, but the next step {taker.name!r} "
+    if isinstance(wanted, Every):
+        missing = describe_annotation(untaken(given, wanted.members))
+        raise DefinitionError(
+            f"{says}has no arm for {missing}. Add a flow that takes {missing}, or one whose parameter is annotated "
+            "`object` for the rest."
+        )
+    raise DefinitionError(
+        f"{says}takes {describe_annotation(wanted)}. "
+        "Put a step between them that turns one into the other, or mend an annotation."
     )

@@ -5,7 +5,21 @@ Read next: `omnitron.algebra`, which copies parameters into the code that it gen
 
 from typing import TYPE_CHECKING, Any
 
-from omnitron.code.annotations import clash, describe_annotation, input_annotation, output_annotation
+from omnitron.code.annotations import (
+    UNKNOWN,
+    WIDER,
+    AllOf,
+    Every,
+    OneOf,
+    clash,
+    describe_annotation,
+    exact_classes,
+    input_annotation,
+    output_annotation,
+    parameter_annotation,
+    tuple_members,
+    untaken,
+)
 from omnitron.code.parameters import Parameters, parameters_of
 
 if TYPE_CHECKING:
@@ -22,17 +36,26 @@ LAZY = {
 """What is imported when it is first touched, by the module that holds it."""
 
 __all__ = [
+    "UNKNOWN",
+    "WIDER",
+    "AllOf",
+    "Every",
+    "OneOf",
     "Parameters",
     "clash",
     "describe_annotation",
     "docstring_of",
+    "exact_classes",
     "input_annotation",
     "input_schema",
     "output_annotation",
     "output_schema",
+    "parameter_annotation",
     "parameter_texts",
     "parameters_of",
     "split_docstring",
+    "tuple_members",
+    "untaken",
 ]
 
 

@@ -1,17 +1,55 @@
-"""What annotations say about neighbours in a pipe: refuse only what is certainly wrong.
+"""What annotations say about neighbours in a pipe: refuse only what cannot work as it is annotated.
 
-A check here is a help at composition, not a type checker: everything that is not a plain class (or a union of plain
-classes) on both sides passes.
+A check here is a help at composition, not a type checker: two annotations clash when no member of the one can meet any
+member of the other. The rules stand in `docs/decisions/0011-neighbours.md`.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType, GenericAlias, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
-__all__ = ["UNKNOWN", "clash", "describe_annotation", "input_annotation", "output_annotation"]
+__all__ = [
+    "UNKNOWN",
+    "WIDER",
+    "AllOf",
+    "Every",
+    "OneOf",
+    "clash",
+    "describe_annotation",
+    "exact_classes",
+    "input_annotation",
+    "output_annotation",
+    "parameter_annotation",
+    "tuple_members",
+    "untaken",
+]
 
 UNKNOWN: Any = object()
+DEPTH = 8
+
+
+class OneOf:
+    """One of several annotations. `Union` would compare and hash its members, which may be large trees of types."""
+
+    __slots__ = ("members",)
+
+    def __init__(self, members: tuple[Any, ...]) -> None:
+        self.members = members
+
+
+class AllOf(OneOf):
+    """All of several annotations at once: what several flows that are given the same value take."""
+
+    __slots__ = ()
+
+
+class Every(OneOf):
+    """Some classes, of which every value that comes must be one: what a choice by type takes."""
+
+    __slots__ = ()
 
 
 def resolve(fn: FunctionType, annotation: Any, *, names: bool) -> Any:
@@ -37,29 +75,195 @@ def output_annotation(fn: Any, *, names: bool = False) -> Any:
 
 def input_annotation(fn: Any, *, names: bool = False) -> Any:
     """Give the annotation of the parameter that takes a pipe's value, or UNKNOWN."""
-    if type(fn) is not FunctionType or not fn.__code__.co_argcount:
+    return parameter_annotation(fn, 0, names=names)
+
+
+def parameter_annotation(fn: Any, place: int, *, names: bool = False) -> Any:
+    """Give the annotation of a positional parameter of a function, or UNKNOWN."""
+    if type(fn) is not FunctionType or fn.__code__.co_argcount <= place:
         return UNKNOWN
-    return resolve(fn, fn.__annotations__.get(fn.__code__.co_varnames[0], UNKNOWN), names=names)
+    return resolve(fn, fn.__annotations__.get(fn.__code__.co_varnames[place], UNKNOWN), names=names)
 
 
-def classes(annotation: Any) -> tuple[type, ...] | None:
-    """Give the plain classes that the annotation allows, or None if it says something else."""
-    if annotation is None:
-        return (type(None),)
-    if hasattr(annotation, "__metadata__"):  # Annotated
-        return classes(annotation.__origin__)
-    if isinstance(annotation, GenericAlias):
-        annotation = annotation.__origin__
-    if isinstance(annotation, type):
-        return (annotation,)
-    if isinstance(annotation, UnionType) or get_origin(annotation) is Union:
-        members = [classes(member) for member in get_args(annotation)]
-        return None if None in members else tuple(kind for member in members for kind in member or ())
-    origin = get_origin(annotation)
-    return (origin,) if isinstance(origin, type) else None
+# What an annotation allows
 
 
+def forms(annotation: Any) -> list[tuple[type, tuple[Any, ...]]] | None:
+    """Give the classes that an annotation allows, each with its arguments, or None where that may be anything."""
+    found: list[tuple[type, tuple[Any, ...]]] = []
+    stack = [annotation]
+    while stack:
+        here = plain(stack.pop())
+        if isinstance(here, OneOf) and type(here) is not AllOf:
+            stack += here.members
+        elif isinstance(here, UnionType) or get_origin(here) is Union:
+            stack += get_args(here)
+        elif get_origin(here) is Literal:
+            found += [(type(value), ()) for value in get_args(here)]
+        else:
+            origin = get_origin(here)
+            kind = here if origin is None else origin
+            if not isinstance(kind, type) or kind is object or kind is Any:
+                return None
+            found.append((dict, ()) if hasattr(kind, "__total__") else (kind, get_args(here)))
+    return found
+
+
+def plain(annotation: Any) -> Any:
+    """Give an annotation without what only names or describes it: `Annotated`, `NewType`, a type alias, None."""
+    for _ in range(DEPTH):
+        if annotation is None:
+            return type(None)
+        if hasattr(annotation, "__metadata__"):
+            annotation = annotation.__origin__
+        elif hasattr(annotation, "__supertype__"):
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        else:
+            break
+    return annotation
+
+
+def exact_classes(annotation: Any) -> tuple[type, ...] | None:
+    """Give the classes that an annotation names, `object` where it allows anything by name; None for all else.
+
+    Example:
+        >>> exact_classes(list[int] | None)
+        (<class 'list'>, <class 'NoneType'>)
+    """
+    annotation = plain(annotation)
+    if annotation is object or annotation is Any:
+        return (object,)
+    if type(annotation) is OneOf or get_origin(annotation) is Union:
+        members = annotation.members if isinstance(annotation, OneOf) else get_args(annotation)
+        rows = [exact_classes(member) for member in members]
+        return None if None in rows else tuple(dict.fromkeys(kind for row in rows for kind in row or ()))
+    if isinstance(annotation, UnionType):
+        return exact_classes(OneOf(get_args(annotation)))
+    known = None if get_origin(annotation) is Literal else forms(annotation)
+    return None if known is None else tuple(kind for kind, _ in known)
+
+
+# Whether two annotations meet
+
+WIDER: dict[type, tuple[type, ...]] = {int: (float, complex), float: (complex,)}
 PROMOTED = {(int, float), (int, complex), (float, complex), (bytearray, bytes), (memoryview, bytes)}
+ITEMS: dict[type, Any] = {str: str, bytes: int, bytearray: int, range: int}
+SERIES = (list, set, frozenset, deque)
+
+
+def clash(given: Any, wanted: Any, depth: int = 0) -> bool:
+    """Say whether no value annotated `given` can be taken where `wanted` is annotated.
+
+    Example:
+        >>> clash(int, str), clash(int, float), clash(list[int], list), clash(int | None, str | None)
+        (True, False, False, False)
+        >>> clash(list[int], list[str]), clash(dict[str, int], Iterable[int])
+        (True, True)
+    """
+    if given is UNKNOWN or wanted is UNKNOWN or given is wanted or depth > DEPTH:
+        return False
+    if isinstance(wanted, AllOf):
+        return any(clash(given, member, depth) for member in wanted.members)
+    if isinstance(wanted, Every):
+        return untaken(given, wanted.members) is not None
+    outs = forms(given)
+    ins = None if outs is None else forms(wanted)
+    if outs is None or ins is None:
+        return False
+    return not any(meet(out, into, depth) for out in outs for into in ins)
+
+
+def untaken(given: Any, kinds: tuple[type, ...]) -> type | None:
+    """Give the first class of an annotation of which not every value is one of `kinds`; None where all are or may be.
+
+    Example:
+        >>> untaken(int | str | None, (float, str))
+        <class 'NoneType'>
+    """
+    if object in kinds:
+        return None
+    if plain(given) is object:
+        return object
+    return next((kind for kind, _ in forms(given) or () if not is_one_of(kind, kinds)), None)
+
+
+def is_one_of(given: type, kinds: tuple[type, ...]) -> bool:
+    """Say whether every value of a class is of one of several, an int being a float too."""
+    wider = {wide for kind in given.__mro__ for wide in WIDER.get(kind, ())}
+    try:
+        return any(kind in wider or issubclass(given, kind) for kind in kinds)
+    except TypeError:
+        return True
+
+
+def meet(out: tuple[type, tuple[Any, ...]], into: tuple[type, tuple[Any, ...]], depth: int) -> bool:
+    """Say whether a value of one class with its arguments may be one of another."""
+    given, wanted = out[0], into[0]
+    if not related(given, wanted):
+        return open_class(given) or open_class(wanted)
+    return not into[1] or arguments_meet(out, into, depth)
+
+
+def arguments_meet(out: tuple[type, tuple[Any, ...]], into: tuple[type, tuple[Any, ...]], depth: int) -> bool:
+    """Say whether what two related generics hold may be the same."""
+    (given, args), (wanted, wants) = out, into
+    if is_callable(wanted) or is_callable(given) or is_protocol(wanted):
+        return True
+    if given is tuple and wanted is tuple:
+        return tuples_meet(args, wants, depth)
+    if given is wanted:
+        if len(args) != len(wants):
+            return True
+        return not any(clash(a, b, depth + 1) for a, b in zip(args, wants, strict=True))
+    if len(wants) == 2 and len(args) == 2 and issubclass(wanted, Mapping) and issubclass(given, Mapping):
+        return not any(clash(a, b, depth + 1) for a, b in zip(args, wants, strict=True))
+    if len(wants) == 1 and wanted.__module__ == "collections.abc" and issubclass(wanted, Iterable):
+        return not any(clash(item, wants[0], depth + 1) for item in items_of(given, args))
+    return True
+
+
+def tuples_meet(args: tuple[Any, ...], wants: tuple[Any, ...], depth: int) -> bool:
+    """Say whether two tuples may be one: of as many members, each of which meets the other's."""
+    if not args:
+        return True
+    loose = [row[-1:] == (Ellipsis,) for row in (args, wants)]
+    if not any(loose) and len(args) != len(wants):
+        return False
+    if any(map(is_spread, (*args, *wants))):
+        return True
+    if all(loose) or not any(loose):
+        return not any(clash(a, b, depth + 1) for a, b in zip(args, wants, strict=False) if a is not Ellipsis)
+    short, long = (args, wants) if loose[0] else (wants, args)
+    pairs = [(short[0], item) if loose[0] else (item, short[0]) for item in long]
+    return not any(clash(a, b, depth + 1) for a, b in pairs)
+
+
+def tuple_members(annotation: Any) -> tuple[Any, ...] | None:
+    """Give the annotations of the members of a tuple of a known length, else None."""
+    annotation = plain(annotation)
+    args = get_args(annotation)
+    if get_origin(annotation) is not tuple or not args or Ellipsis in args or any(map(is_spread, args)):
+        return None
+    return args
+
+
+def is_spread(annotation: Any) -> bool:
+    """Say whether an annotation stands for any number of members."""
+    return hasattr(annotation, "__unpacked__") or hasattr(annotation, "__typing_is_unpacked_typevartuple__")
+
+
+def items_of(given: type, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Give what the items of a collection are annotated with; nothing where that is not known."""
+    if given in ITEMS:
+        return (ITEMS[given],)
+    if given is tuple:
+        return tuple(item for item in args if item is not Ellipsis)
+    if issubclass(given, Mapping):
+        return args[:1] if len(args) == 2 else ()
+    known = given in SERIES or (given.__module__ == "collections.abc" and issubclass(given, Iterable))
+    return args if known and len(args) == 1 else ()
 
 
 def related(given: type, wanted: type) -> bool:
@@ -72,30 +276,42 @@ def related(given: type, wanted: type) -> bool:
         return True
 
 
-def opaque(kind: type) -> bool:
-    """Say whether a class is a protocol or checks its subclasses by its own rule, so that nothing certain follows."""
-    return bool(getattr(kind, "_is_protocol", False)) or type(kind) is not type
+def is_protocol(kind: type) -> bool:
+    """Say whether a class is a protocol."""
+    return bool(getattr(kind, "_is_protocol", False))
 
 
-def clash(given: Any, wanted: Any) -> bool:
-    """Say whether no value annotated `given` can be taken where `wanted` is annotated.
-
-    Example:
-        >>> clash(int, str), clash(int, float), clash(list[int], list), clash(int | None, str | None)
-        (True, False, False, False)
-    """
-    if given is UNKNOWN or wanted is UNKNOWN or given is wanted:
-        return False
-    outs, ins = classes(given), classes(wanted)
-    if outs is None or ins is None or any(opaque(kind) for kind in (*outs, *ins)):
-        return False
-    return not any(related(out, into) for out in outs for into in ins)
+def is_callable(kind: type) -> bool:
+    """Say whether a generic is that of functions, whose parameters are not compared."""
+    return (kind.__module__, kind.__name__) == (Callable.__module__, "Callable")
 
 
-def describe_annotation(annotation: Any) -> str:
-    """Give the annotation as a reader would write it."""
-    return (
-        annotation.__name__
-        if isinstance(annotation, type) and not isinstance(annotation, GenericAlias)
-        else str(annotation)
-    )
+def open_class(kind: type) -> bool:
+    """Say whether a class that does not know it may have a value as its own: protocols, abstract classes, own rules."""
+    if type(kind) is type:
+        return is_protocol(kind)
+    rule = getattr(type(kind), "__subclasscheck__", None)
+    if rule is type.__subclasscheck__:
+        return is_protocol(kind)
+    return is_protocol(kind) or bool(getattr(kind, "__abstractmethods__", True))
+
+
+# In words
+
+
+def describe_annotation(annotation: Any, depth: int = 0) -> str:
+    """Give the annotation as a reader would write it; what nests deeper than four levels is left out."""
+    if annotation is None or annotation is type(None):
+        return "None"
+    if annotation is UNKNOWN:
+        return "Any"
+    if annotation is Ellipsis or depth > 4:
+        return "..."
+    if isinstance(annotation, OneOf):
+        between = " and " if isinstance(annotation, AllOf) else " | "
+        texts = [describe_annotation(member, depth + 1) for member in annotation.members]
+        return between.join(dict.fromkeys(texts))
+    if isinstance(annotation, GenericAlias):
+        inside = ", ".join(describe_annotation(item, depth + 1) for item in annotation.__args__)
+        return f"{annotation.__origin__.__name__}[{inside}]"
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)

@@ -84,6 +84,13 @@ class Parameters:
             and all(value is theirs_kw[name] for name, value in mine_kw.items())
         )
 
+    def take(self, count: int) -> bool:
+        """Say whether a call with `count` positional arguments and nothing else is taken."""
+        required = len(self.positional) - len(self.defaults or ())
+        if count < required or (count > len(self.positional) and self.rest is None):
+            return False
+        return len(self.keyword_only) == len(self.kwdefaults or ())
+
     def given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Give a call's arguments without those at the end that are their defaults; the first one always stays."""
         defaults = self.defaults or ()
