@@ -11,6 +11,8 @@ What a user's own function raises leaves a flow unchanged; only what the library
     ├── DeadlineExceeded     the context's time is over (also a TimeoutError)
     ├── NoRun                something that only a run has was asked for outside of any (also a RuntimeError)
     ├── RunCancelled         the result of a run that was cancelled was asked for
+    ├── NoMatch              a value for which `choose` or `by_type` has no arm (also a LookupError)
+    ├── LimitReached         a `loop` took all its turns and its test never said to stop
     ├── MissingExtra         an optional dependency is not installed (also an ImportError)
     ├── Unpicklable          a flow that cannot travel, and why (also a TypeError)
     ├── RemoteError          an error in a worker process that could not travel back itself
@@ -31,11 +33,13 @@ __all__ = [
     "DefinitionError",
     "ExamplesFailed",
     "InvalidValue",
+    "LimitReached",
     "MissingCapability",
     "MissingExtra",
     "MissingKey",
     "MissingNeed",
     "NoRun",
+    "NoMatch",
     "OmnitronError",
     "RemoteError",
     "RunCancelled",
@@ -156,6 +160,55 @@ class RunCancelled(OmnitronError):
     def __str__(self) -> str:
         """Name the run and the reason."""
         return f"the run {self.run_id!r} was cancelled{f': {self.reason}' if self.reason else ''}."
+class NoMatch(OmnitronError, LookupError):
+    """A choice has no arm for what it was given, and none for the rest.
+
+    Attributes:
+        key: what no arm is for: the key of a `choose`, the class of the value in a `by_type`.
+        arms: what the arms are for, as text.
+        flow: the name of the choice.
+    """
+
+    def __init__(self, key: Any, arms: tuple[str, ...], flow: str = "choose") -> None:
+        """Make the error of the choice `flow` for `key`."""
+        super().__init__(key, arms, flow)
+        self.key = key
+        self.arms = arms
+        self.flow = flow
+
+    def __str__(self) -> str:
+        """Say what no arm is for, what the arms are for, and the way out."""
+        what = self.key.__qualname__ if isinstance(self.key, type) else repr(self.key)
+        return (
+            f"{self.flow!r} has no arm for {what}; its arms are for {', '.join(self.arms)}. Add an arm for it, or one for "
+            "the rest: a `default` of `choose`, or a flow of `by_type` whose parameter is annotated `object`."
+        )
+
+
+class LimitReached(OmnitronError):
+    """A loop took as many turns as it may, and its test was true after none of them.
+
+    Attributes:
+        value: what the last turn gave.
+        at_most: how many turns it took.
+        flow: the name of the loop.
+    """
+
+    def __init__(self, value: Any, at_most: int, flow: str = "loop") -> None:
+        """Make the error of the loop `flow`, whose last turn gave `value`."""
+        super().__init__(value, at_most, flow)
+        self.value = value
+        self.at_most = at_most
+        self.flow = flow
+
+    def __str__(self) -> str:
+        """Say how many turns there were, and the ways out."""
+        shown = repr(self.value)
+        shown = shown if len(shown) <= 200 else f"{shown[:199]}…"
+        return (
+            f"{self.flow!r} took {self.at_most} turns and `until` was true after none of them; the last gave {shown}. "
+            "Raise `at_most`, mend the test, or take the last value from `error.value`."
+        )
 
 
 class MissingExtra(OmnitronError, ImportError):

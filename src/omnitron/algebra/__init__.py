@@ -7,16 +7,21 @@ A new combinator is a subclass of `Node` with slots and `emit`; `from_node` make
 from typing import TYPE_CHECKING, Any
 
 from omnitron.algebra.branching import Gather, Parallel, TryWith, When
+from omnitron.algebra.choosing import ByType, Choose, Keep, Tap
 from omnitron.algebra.combinators import gather, identity, rewrite, sequence, try_with, walk, when
 from omnitron.algebra.factory import flow
 from omnitron.algebra.fanout import parallel
 from omnitron.algebra.flows import AnyFlow, AsyncFlow, Flow, from_node
 from omnitron.algebra.loops import Each
 from omnitron.algebra.node import Node
+from omnitron.algebra.passing import keep, loop, tap
 from omnitron.algebra.places import On
 from omnitron.algebra.printing import render
 from omnitron.algebra.program import clear_shapes
 from omnitron.algebra.rebuilding import rebuild
+from omnitron.algebra.recovering import Fallback
+from omnitron.algebra.repeating import Loop
+from omnitron.algebra.selecting import by_type, choose, fallback
 from omnitron.algebra.steps import Bound, Identity, Receiver, Sequence, Star, Step
 from omnitron.algebra.writer import Args, Writer
 
@@ -31,10 +36,15 @@ __all__ = [
     "Args",
     "AsyncFlow",
     "Bound",
+    "ByType",
+    "Choose",
     "Each",
+    "Fallback",
     "Flow",
     "Gather",
     "Identity",
+    "Keep",
+    "Loop",
     "Node",
     "On",
     "Parallel",
@@ -42,20 +52,27 @@ __all__ = [
     "Sequence",
     "Star",
     "Step",
+    "Tap",
     "TryWith",
     "When",
     "Writer",
+    "by_type",
+    "choose",
     "clear_shapes",
+    "fallback",
     "flow",
     "from_node",
     "gather",
     "identity",
     "is_need",
+    "keep",
+    "loop",
     "parallel",
     "rebuild",
     "render",
     "rewrite",
     "sequence",
+    "tap",
     "try_with",
     "typed_parameters",
     "typed_result",

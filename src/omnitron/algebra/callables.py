@@ -201,6 +201,42 @@ class IdentityFlow(Flow[[Any], Any]):
         return value
 
 
+class AsyncIdentityFlow(AsyncFlow[[Any], Any]):
+    """The async twin of `IdentityFlow`: the type of `tap` over an async function of anything."""
+
+    def __call__(self, value: T, /) -> Coroutine[Any, Any, T]:
+        """Give the value, awaited."""
+        return self.acall(value)
+
+    async def acall(self, value: T, /) -> T:
+        """Give the value, awaited."""
+        return value
+
+
+class KeepFlow(Flow[[Any], tuple[Any, R]]):
+    """The type of `keep` over a function of anything: what stands first in the pair is of the type that was given."""
+
+    def __call__(self, value: T, /) -> tuple[T, R]:
+        """Give the pair."""
+        raise NotImplementedError
+
+    async def acall(self, value: T, /) -> tuple[T, R]:
+        """Give the pair, awaited."""
+        raise NotImplementedError
+
+
+class AsyncKeepFlow(AsyncFlow[[Any], tuple[Any, R]]):
+    """The async twin of `KeepFlow`."""
+
+    def __call__(self, value: T, /) -> Coroutine[Any, Any, tuple[T, R]]:
+        """Give the pair, awaited."""
+        raise NotImplementedError
+
+    def acall(self, value: T, /) -> Coroutine[Any, Any, tuple[T, R]]:
+        """Give the pair, awaited."""
+        raise NotImplementedError
+
+
 # Note [Later first]
 # A function that gives a coroutine fits an overload over any result too, so mypy calls the pair overlapping. The
 # checkers take the first that fits, and the async one stands first; hence each `type: ignore[overload-overlap]`.

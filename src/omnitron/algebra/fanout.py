@@ -8,9 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from omnitron.algebra.branching import Parallel
-from omnitron.algebra.flows import AnyFlow, from_node
-from omnitron.algebra.node import Node
-from omnitron.errors import DefinitionError
+from omnitron.algebra.flows import flow_node, from_node
 
 if TYPE_CHECKING:
     from typing import Concatenate
@@ -40,16 +38,6 @@ if TYPE_CHECKING:
     from omnitron.model import Outcome
 
 __all__ = ["flow_node", "parallel"]
-
-
-def flow_node(value: Any, where: str) -> Node:
-    """Give the node of a flow; refuse anything else."""
-    if isinstance(value, AnyFlow):
-        return value.node
-    shown = getattr(value, "__name__", None) or repr(value)
-    written = shown if shown.isidentifier() else "lambda ...: ..."
-    hint = f"Write `flow({written})`." if callable(value) else "Make one by `flow`."
-    raise DefinitionError(f"{where} takes flows, got {shown} ({type(value).__name__}). {hint}")
 
 
 @overload

@@ -14,12 +14,13 @@ from omnitron.algebra.asking import PLACE, check_needs
 from omnitron.algebra.describing import describe_node
 from omnitron.algebra.loops import Each
 from omnitron.algebra.making import step_of
-from omnitron.algebra.neighbours import check_neighbours
+from omnitron.algebra.neighbours import check_neighbours, check_star
 from omnitron.algebra.node import Node, checked_name
 from omnitron.algebra.notes import path_of
 from omnitron.algebra.pickling import is_fixed, reduce_flow
 from omnitron.algebra.places import On
 from omnitron.algebra.printing import render
+from omnitron.algebra.recovering import or_else
 from omnitron.algebra.standing import OwnDoc, OwnModule, anything, anything_async, entry, single
 from omnitron.algebra.steps import Bound, Receiver, Star, Step, join
 from omnitron.algebra.uncompiled import Uncompiled, node_behind
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from omnitron.algebra.callables import Declared
 
-__all__ = ["AsyncFlow", "AnyFlow", "Flow", "as_step", "from_node"]
+__all__ = ["AsyncFlow", "AnyFlow", "Flow", "as_step", "flow_node", "from_node"]
 
 MODULE = __name__
 P = ParamSpec("P")
@@ -147,7 +148,9 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
 
     def star(self, next: Any) -> Any:
         """Give this flow followed by `next`, called with the members of this flow's tuple as its arguments."""
-        return from_node(join(self.node, Star(as_step(next))))
+        left, right = self.node, as_step(next)
+        check_star(left, right)
+        return from_node(join(left, Star(right)))
 
     def pipe(self, next: Any) -> Any:
         """Give this flow followed by `next`, which takes its result. The same as `self | next`."""
@@ -206,6 +209,15 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
         """
         moved: AsyncFlow[P, R] = from_node(On(self.node, place))
         return moved
+
+    def or_else(self, other: Any, *, on: Any = Exception) -> Any:
+        """Give the flow that runs `other` with the same arguments when this one raises; `fallback` takes more than two.
+
+        Args:
+            other: a flow.
+            on: after which errors: an exception type, a tuple of them, or a predicate of the exception.
+        """
+        return from_node(or_else(self.node, flow_node(other, "or_else"), on))
 
     # Standing in for the function
 
@@ -402,3 +414,13 @@ def as_step(value: Any) -> Node:
     if type(value) is not FunctionType and isinstance(value, AnyFlow):
         return value.node
     return step_of(value)
+
+
+def flow_node(value: Any, where: str) -> Node:
+    """Give the node of a flow; refuse anything else."""
+    if isinstance(value, AnyFlow):
+        return value.node
+    shown = getattr(value, "__name__", None) or repr(value)
+    written = shown if shown.isidentifier() else "lambda ...: ..."
+    hint = f"Write `flow({written})`." if callable(value) else "Make one by `flow`."
+    raise DefinitionError(f"{where} takes flows, got {shown} ({type(value).__name__}). {hint}")

@@ -9,7 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Concatenate, Literal, Self, overload
 
-from omnitron.algebra.callables import A, Collect, Items, Later, Q, Raise, S, T, Ts, U, Untyped
+from omnitron.algebra.callables import (
+    A,
+    AnyCall,
+    AnyStep,
+    AsyncCall,
+    AsyncStep,
+    Caught,
+    Collect,
+    Items,
+    Later,
+    Q,
+    Raise,
+    S,
+    SyncCall,
+    SyncStep,
+    T,
+    Ts,
+    U,
+    Untyped,
+)
 from omnitron.algebra.flows import AnyFlow, AsyncFlow, Flow, P, R
 from omnitron.model import Outcome
 
@@ -64,6 +83,14 @@ class SyncView(AnyFlow[P, R]):
     def star(self: SyncView[Q, tuple[*Ts]], next: Callable[[*Ts], Later[U]], /) -> AsyncFlow[Q, U]: ...  # type: ignore[overload-overlap]
     @overload
     def star(self: SyncView[Q, tuple[*Ts]], next: Callable[[*Ts], U], /) -> Flow[Q, U]: ...
+    @overload
+    def or_else(self, other: SyncCall[P, U], *, on: Caught = Exception) -> Flow[P, R | U]: ...
+    @overload
+    def or_else(self, other: AsyncCall[P, U], *, on: Caught = Exception) -> AsyncFlow[P, R | U]: ...
+    @overload
+    def or_else(self: Callable[[A], T], other: SyncStep[A, U], *, on: Caught = Exception) -> Flow[[A], T | U]: ...
+    @overload
+    def or_else(self: Callable[[A], T], other: AsyncStep[A, U], *, on: Caught = Exception) -> AsyncFlow[[A], T | U]: ...
     @overload  # type: ignore[override] # a sync loop takes threads, an async one a bound
     def each(
         self: Callable[[A], T], *, unordered: bool = False, mode: Raise = "raise", threads: int | None = None
@@ -138,6 +165,12 @@ class AsyncView(AnyFlow[P, R]):
     def star(self: AsyncView[Q, tuple[*Ts]], next: Callable[[*Ts], Later[U]], /) -> AsyncFlow[Q, U]: ...
     @overload
     def star(self: AsyncView[Q, tuple[*Ts]], next: Callable[[*Ts], U], /) -> AsyncFlow[Q, U]: ...
+    @overload
+    def or_else(self, other: AnyCall[P, U], *, on: Caught = Exception) -> AsyncFlow[P, R | U]: ...
+    @overload
+    def or_else(
+        self: Callable[[A], Later[T]], other: AnyStep[A, U], *, on: Caught = Exception
+    ) -> AsyncFlow[[A], T | U]: ...
     @overload  # type: ignore[override] # a sync loop takes threads, an async one a bound
     def each(
         self: Callable[[A], Later[T]],
