@@ -13,6 +13,7 @@ What a user's own function raises leaves a flow unchanged; only what the library
     ├── RunCancelled         the result of a run that was cancelled was asked for
     ├── NoMatch              a value for which `choose` or `by_type` has no arm (also a LookupError)
     ├── LimitReached         a `loop` took all its turns and its test never said to stop
+    ├── NotEnough            a quorum of more items than there were (also a ValueError)
     ├── MissingExtra         an optional dependency is not installed (also an ImportError)
     ├── Unpicklable          a flow that cannot travel, and why (also a TypeError)
     ├── RemoteError          an error in a worker process that could not travel back itself
@@ -40,6 +41,7 @@ __all__ = [
     "MissingNeed",
     "NoRun",
     "NoMatch",
+    "NotEnough",
     "OmnitronError",
     "RemoteError",
     "RunCancelled",
@@ -160,6 +162,8 @@ class RunCancelled(OmnitronError):
     def __str__(self) -> str:
         """Name the run and the reason."""
         return f"the run {self.run_id!r} was cancelled{f': {self.reason}' if self.reason else ''}."
+
+
 class NoMatch(OmnitronError, LookupError):
     """A choice has no arm for what it was given, and none for the rest.
 
@@ -208,6 +212,28 @@ class LimitReached(OmnitronError):
         return (
             f"{self.flow!r} took {self.at_most} turns and `until` was true after none of them; the last gave {shown}. "
             "Raise `at_most`, mend the test, or take the last value from `error.value`."
+        )
+
+
+class NotEnough(OmnitronError, ValueError):
+    """A quorum needs more items than there were, and none of them failed.
+
+    Attributes:
+        needed: how many had to succeed.
+        there: how many items there were.
+    """
+
+    def __init__(self, needed: int, there: int) -> None:
+        """Make the error for a quorum of `needed` out of `there` items."""
+        super().__init__(needed, there)
+        self.needed = needed
+        self.there = there
+
+    def __str__(self) -> str:
+        """Say what was missing."""
+        return (
+            f"a quorum of {self.needed} cannot be reached with {self.there} item{'' if self.there == 1 else 's'}. "
+            "Give more items, or ask for fewer: `.each(quorum=...)`."
         )
 
 

@@ -55,6 +55,12 @@ def double(x: int) -> int:
 
 
 @flow
+def shown(x: object) -> str:
+    """Show anything."""
+    return repr(x)
+
+
+@flow
 def text(x: int) -> str:
     return str(x)
 
@@ -247,7 +253,7 @@ INTEGER, STRING, BOOLEAN = {"type": "integer"}, {"type": "string"}, {"type": "bo
         (try_with(double, catch=text), {"anyOf": [INTEGER, STRING]}),
         (try_with(double, finally_=loose), INTEGER),
         (double.on("thread"), INTEGER),
-        (price.bind(rate=1.0) | text, STRING),
+        (price.bind(rate=1.0) | shown, STRING),
         (identity, {}),
         (gather(dict, a=double, b=text), {"type": "object", "additionalProperties": {"anyOf": [INTEGER, STRING]}}),
     ],

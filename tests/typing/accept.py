@@ -26,6 +26,7 @@ from omnitron import (
     gather,
     identity,
     parallel,
+    race,
     rebuild,
     sequence,
     try_with,
@@ -383,6 +384,38 @@ async def parallels_collected() -> None:
         case Failure(error, _, path):
             assert_type(error, Exception)
             assert_type(path, str)
+
+
+async def races() -> None:
+    """A race gives what any of its flows gives, and is async."""
+    order = Order("a", 1)
+    assert_type(race(stock), AsyncFlow[[Order], int])
+    assert_type(race(stock, price), AsyncFlow[[Order], int | float])
+    assert_type(await race(stock, stock)(order), int)
+    assert_type(await race(price, stock, json)(order), float | int | dict[str, Any])
+    assert_type(await race(price, price, stock, pair, idempotent=True)(order), float | int | tuple[str, int])
+    assert_type(await race(*[stock, stock])(order), int)
+    assert_type(await race(area.on("thread"), label)(1.0, 2.0), float | str)
+    assert_type(await (fetch | parse | race(stock, ajson))("k"), int | dict[str, Any])
+
+
+async def quorums(orders: list[Order], feed: AsyncIterable[Order]) -> None:
+    """A quorum gives outcomes, and None for what did not end."""
+    order = Order("a", 1)
+    both = parallel(price, count, quorum=1)(order)
+    assert_type(both, tuple[Ok[float] | Failure | None, Ok[int] | Failure | None])
+    assert_type(
+        await parallel(price, stock, count, quorum=2)(order),
+        tuple[Ok[float] | Failure | None, Ok[int] | Failure | None, Ok[int] | Failure | None],
+    )
+    assert_type(parallel(count, count, quorum=1, threads=2)(order)[0], Ok[int] | Failure | None)
+    assert_type(await parallel(*[stock, stock], quorum=1)(order), tuple[Ok[int] | Failure | None, ...])
+    assert_type(parallel(area, label, quorum=1)(1.0, 2.0)[1], Ok[str] | Failure | None)
+    assert_type(price.each(quorum=2)(orders), list[Ok[float] | Failure])
+    assert_type(price.each(quorum=2, threads=2, unordered=True)(orders), list[Ok[float] | Failure])
+    assert_type(price.each(quorum=2, fold=total_outcome, start=Totals)(orders), Totals)
+    assert_type(await stock.each(quorum=2, concurrency=3)(feed), list[Ok[int] | Failure])
+    assert_type(await stock.each(quorum=2, fold=atotal_outcome, start=int)(feed), int)
 
 
 async def gathers() -> None:

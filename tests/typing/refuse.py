@@ -19,6 +19,7 @@ from omnitron import (
     gather,
     identity,
     parallel,
+    race,
     sequence,
     try_with,
     when,
@@ -196,6 +197,29 @@ async def parallels(order: Order) -> None:
     parallel(price, pair)(order)[2]  # refused: there are two
     parallel(price, pair)(order)[0].upper()  # refused: a float
     parallel(price, pair, mode="collect")(order)[0].value  # refused: perhaps a failure
+
+
+async def races(order: Order) -> None:
+    """All take the same value, and one at least is async."""
+    race(price, pair)  # refused: all are sync
+    race(stock, fetch)(order)  # refused: an order or a text
+    race(stock, plain)  # refused: a combinator takes flows
+    race(stock, price)(3)  # refused: not an order
+    race(stock, price)(order).hex()  # refused: a race is async
+    (await race(stock, pair)(order)).bit_length()  # refused: perhaps a tuple
+    race(stock, price, idempotent="yes")  # refused: a truth value
+
+
+async def quorums(orders: list[Order], order: Order) -> None:
+    """A quorum is a number, and gives outcomes."""
+    parallel(price, pair, quorum="2")  # refused: a number
+    parallel(price, pair, quorum=1, mode="collect")  # refused: one or the other
+    parallel(price, stock, quorum=1, threads=2)  # refused: threads are for sync flows
+    parallel(price, pair, quorum=1)(order)[0].ok  # refused: perhaps None
+    parallel(price, stock, quorum=1)(order)[0]  # refused: one async makes it async
+    price.each(quorum=1, mode="collect")  # refused: one or the other
+    price.each(quorum=1)(orders)[0].value  # refused: perhaps a failure
+    price.each(quorum=1, fold=total, start=float)  # refused: the fold gets outcomes
 
 
 def gathers(order: Order) -> None:

@@ -18,6 +18,7 @@ from omnitron.algebra.passing import keep, loop, tap
 from omnitron.algebra.places import On
 from omnitron.algebra.printing import render
 from omnitron.algebra.program import clear_shapes
+from omnitron.algebra.racing import Race, race
 from omnitron.algebra.rebuilding import rebuild
 from omnitron.algebra.recovering import Fallback
 from omnitron.algebra.repeating import Loop
@@ -48,6 +49,7 @@ __all__ = [
     "Node",
     "On",
     "Parallel",
+    "Race",
     "Receiver",
     "Sequence",
     "Star",
@@ -68,6 +70,7 @@ __all__ = [
     "keep",
     "loop",
     "parallel",
+    "race",
     "rebuild",
     "render",
     "rewrite",

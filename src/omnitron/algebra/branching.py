@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     from omnitron.algebra.writer import Writer
     from omnitron.code import Parameters
 
-__all__ = ["Gather", "Parallel", "TryWith", "When", "check_count", "check_mode", "outcome_of"]
+__all__ = [
+    "Gather",
+    "Parallel",
+    "TryWith",
+    "When",
+    "check_count",
+    "check_mode",
+    "check_quorum",
+    "common_parameters",
+    "outcome",
+    "outcome_of",
+    "passing",
+]
 
 MODES = ("raise", "collect")
 
@@ -42,6 +54,15 @@ def check_count(option: str, value: object) -> None:
         raise DefinitionError(f"`{option}` is a positive whole number, got {value!r}.")
     if value < 1:
         raise InvalidValue(f"`{option}` is a positive whole number, got {value}. Leave it out for the default.")
+
+
+def check_quorum(quorum: object, mode: str) -> None:
+    """Refuse a quorum that is no positive number, and one beside a mode that has another say about errors."""
+    check_count("quorum", quorum)
+    if quorum is not None and mode != "raise":
+        raise DefinitionError(
+            f"`quorum` gives outcomes and ends when enough have succeeded, mode={mode!r} waits for all. Leave one out."
+        )
 
 
 def common_parameters(nodes: tuple[Node, ...]) -> Parameters | None:
@@ -80,11 +101,15 @@ def emit_branches(
             else:
                 w.call(branch, args, temps[-1])
         return temps
-    passed = f"({args.value},), {{}}" if args.single else f"*{w.bind(split)}({args.call})"
     bound = f"{threads}, " if threads is not None and not is_async else ""
     results = w.temp()
-    w.mark(f"{results} = {run}(({', '.join(names)},), {bound}{passed})", place)
+    w.mark(f"{results} = {run}(({', '.join(names)},), {bound}{passing(w, args)})", place)
     return [f"*{results}"]
+
+
+def passing(w: Writer, args: Args) -> str:
+    """Give the arguments as the text of what machines take: a tuple and a dictionary."""
+    return f"({args.value},), {{}}" if args.single else f"*{w.bind(split)}({args.call})"
 
 
 def split(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -130,12 +155,14 @@ class Parallel(Node):
         branches: the flows.
         mode: "raise" or "collect".
         threads: how many threads run sync branches; None runs them one after the other.
+        quorum: how many must succeed; None for all.
     """
 
-    __slots__ = ("branches", "mode", "threads")
+    __slots__ = ("branches", "mode", "threads", "quorum")
     branches: tuple[Node, ...]
     mode: str
     threads: int | None
+    quorum: int | None
     kind = "parallel"
     direct = "all"
 
@@ -143,8 +170,13 @@ class Parallel(Node):
         """Refuse no branches, a mode that does not exist, a number that is not positive."""
         check_mode(self.mode)
         check_count("threads", self.threads)
+        check_quorum(self.quorum, self.mode)
         if not self.branches:
             raise DefinitionError("parallel takes at least one flow.")
+        if self.quorum is not None and self.quorum > len(self.branches):
+            raise InvalidValue(
+                f"`quorum={self.quorum}` can never be reached by {len(self.branches)} flows. Ask for as many at most."
+            )
         if self.threads is not None and self.is_async:
             raise DefinitionError(
                 "`threads` is for sync flows; these have an async one among them and run at once on the loop. Leave it out."
@@ -152,10 +184,25 @@ class Parallel(Node):
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the branches and the tuple."""
+        if self.quorum is not None:
+            self.emit_quorum(w, args, target, self.quorum)
+            return
         collect = self.mode == "collect"
         names = emit_branches(w, self.branches, args, collect=collect, threads=self.threads, is_async=self.is_async)
         w.line(f"{target} = ({', '.join(names)},)")
         w.line(f"del {', '.join(name.lstrip('*') for name in names)}")
+
+    def emit_quorum(self, w: Writer, args: Args, target: str, quorum: int) -> None:
+        """Write the call of the machine that counts."""
+        place = w.cursor - 1
+        names = [w.function(outcome(branch), args, awaits=self.is_async) for branch in self.branches]
+        run: Callable[..., Any] = runtime.quorum_async if self.is_async else runtime.quorum
+        options: dict[str, Any] = {}
+        if self.threads is not None:
+            run, options = runtime.quorum_threads, {"threads": self.threads}
+        given = f"({', '.join(names)},), {w.bind(quorum, 'k')}, {w.bind(w.spot(place))}, {passing(w, args)}"
+        wait = "await " if self.is_async else ""
+        w.mark(f"{target} = tuple({wait}{w.bind(run)}({given}, **{w.bind(options, 'k')}))", place)
 
     def takes(self, look: Look) -> Any:
         """Give what all branches take."""
@@ -164,6 +211,8 @@ class Parallel(Node):
     def gives(self, look: Look, before: Before) -> Any:
         """Give the tuple of what the branches give."""
         given = [look.gives(branch, before) for branch in self.branches]
+        if self.quorum is not None:
+            return GenericAlias(tuple, tuple(one_of([outcome_of(one), None]) for one in given))
         return GenericAlias(tuple, tuple(given if self.mode == "raise" else map(outcome_of, given)))
 
     def parameters(self) -> Parameters | None:
@@ -173,6 +222,7 @@ class Parallel(Node):
     def detail(self) -> str:
         """Give the options that are not the default."""
         shown = ["mode='collect'"] if self.mode == "collect" else []
+        shown += [] if self.quorum is None else [f"quorum={self.quorum}"]
         return ", ".join([*shown, *([f"threads={self.threads}"] if self.threads else [])])
 
 

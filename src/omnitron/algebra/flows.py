@@ -182,6 +182,7 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
         fold: Callable[[Any, Any], Any] | None = None,
         start: Callable[[], Any] | None = None,
         threads: int | None = None,
+        quorum: int | None = None,
     ) -> Any:
         """Give the flow that runs this one for every item of an iterable.
 
@@ -197,8 +198,11 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
                 outcomes.
             start: makes the first accumulator, for example `int`; goes with `fold`.
             threads: the number of threads for a sync flow.
+            quorum: how many items must succeed. Then it is done, running items of an async flow are cancelled and awaited,
+                and the outcomes of those that ended are given, as under "collect". Once so many have failed that the
+                quorum is out of reach, the rest is cancelled too and an `ExceptionGroup` of all errors leaves.
         """
-        return from_node(Each(self.node, concurrency, unordered, mode, fold, start, threads))
+        return from_node(Each(self.node, concurrency, unordered, mode, fold, start, threads, quorum))
 
     def on(self, place: str) -> AsyncFlow[P, R]:
         """Give the async flow that runs this one in another place.

@@ -7,7 +7,7 @@ from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
-from omnitron.algebra.branching import check_count, check_mode, outcome_of
+from omnitron.algebra.branching import check_count, check_mode, check_quorum, outcome, outcome_of
 from omnitron.algebra.looking import one_of
 from omnitron.algebra.node import Node
 from omnitron.algebra.steps import ITEMS
@@ -38,9 +38,10 @@ class Each(Node):
         fold: the reducer `(accumulator, result) -> accumulator`, or None for a list.
         start: makes the first accumulator.
         threads: how many threads run a sync flow; None runs the items one after the other.
+        quorum: how many items must succeed; None for all.
     """
 
-    __slots__ = ("body", "concurrency", "unordered", "mode", "fold", "start", "threads")
+    __slots__ = ("body", "concurrency", "unordered", "mode", "fold", "start", "threads", "quorum")
     body: Node
     concurrency: int | None
     unordered: bool
@@ -48,6 +49,7 @@ class Each(Node):
     fold: Callable[[Any, Any], Any] | None
     start: Callable[[], Any] | None
     threads: int | None
+    quorum: int | None
     kind = "each"
 
     def check(self) -> None:
@@ -55,6 +57,7 @@ class Each(Node):
         check_mode(self.mode)
         check_count("concurrency", self.concurrency)
         check_count("threads", self.threads)
+        check_quorum(self.quorum, self.mode)
         if not isinstance(self.unordered, bool):
             raise DefinitionError(f"`unordered` is True or False, got {self.unordered!r}.")
         if (self.fold is None) != (self.start is None):
@@ -76,7 +79,9 @@ class Each(Node):
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write a loop, or the call of the machine that runs it concurrently."""
-        if self.body.is_async or self.threads is not None:
+        if self.quorum is not None:
+            self.emit_quorum(w, args, target, self.quorum)
+        elif self.body.is_async or self.threads is not None:
             self.emit_machine(w, args, target)
         else:
             self.emit_loop(w, args, target)
@@ -99,6 +104,28 @@ class Each(Node):
         path_of = w.bind(w.spot(place))
         text = f"{run}({body}, {args.value}, {bound}, path_of={path_of}, **{w.bind(options, 'k')})"
         w.mark(f"{target} = {wait}{text}", place - 1)
+
+    def emit_quorum(self, w: Writer, args: Args, target: str, quorum: int) -> None:
+        """Write the call of the machine that counts."""
+        place = w.cursor - 1
+        body = w.function(outcome(self.body), Args("v", "v"), awaits=self.body.is_async)
+        options: dict[str, Any] = {
+            "unordered": self.unordered,
+            "fold": self.fold,
+            "start": self.start,
+            "enter": runtime.item_frame if w.seen else None,
+            "leave": runtime.leave_frame if w.seen else None,
+        }
+        run: Callable[..., Any] = runtime.each_quorum
+        if self.body.is_async:
+            run = runtime.each_quorum_async
+            options["concurrency"] = self.concurrency or DEFAULT_CONCURRENCY
+        elif self.threads is not None:
+            run = runtime.each_quorum_threads
+            options["threads"] = self.threads
+        given = f"{body}, {args.value}, {w.bind(quorum, 'k')}, {w.bind(w.spot(place))}, **{w.bind(options, 'k')}"
+        wait = "await " if self.body.is_async else ""
+        w.mark(f"{target} = {wait}{w.bind(run)}({given})", place)
 
     def emit_loop(self, w: Writer, args: Args, target: str) -> None:
         """Write a `for`."""
@@ -168,6 +195,8 @@ class Each(Node):
             shown.append("unordered")
         if self.mode == "collect":
             shown.append("mode='collect'")
+        if self.quorum is not None:
+            shown.append(f"quorum={self.quorum}")
         if self.fold is not None:
             shown.append(f"fold={getattr(self.fold, '__name__', repr(self.fold))}")
         return ", ".join(shown)

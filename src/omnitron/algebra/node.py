@@ -24,6 +24,7 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_SIZE",
     "NOTHING",
+    "UNDOES",
     "Node",
     "alike",
     "checked_name",
@@ -36,6 +37,21 @@ __all__ = [
 MAX_DEPTH = 200
 MAX_SIZE = 10_000_000
 NOTHING: frozenset[Any] = frozenset()
+
+
+class Mark:
+    """Something that a tree has in its needs and that no run has to give."""
+
+    __slots__ = ("word",)
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def __repr__(self) -> str:
+        return self.word
+
+
+UNDOES = Mark("UNDOES")
 
 fill = object.__setattr__
 N = TypeVar("N", bound="Node")

@@ -19,7 +19,8 @@ __all__ = ["Loader", "Spot", "add_path", "path_of"]
 PREFIX = "raised in flow "
 
 REMOTE, BRANCH, ITEM, LONE = "o_remote_path", "o_branch", "o_item", "o_loader"
-JOINING, PROGRAM = "omnitron.runtime.joining", "omnitron.algebra.program"
+PROGRAM = "omnitron.algebra.program"
+MACHINES = ("omnitron.runtime.joining", "omnitron.runtime.racing")
 
 
 class Loader:
@@ -50,6 +51,10 @@ class Spot:
     def __call__(self, error: BaseException) -> str:
         """Give the path of an error beneath this place of the tree."""
         return path_of(error, self.program(), self.place)
+
+    def mark(self, error: BaseException, path: str) -> None:
+        """Put the path on an error that leaves inside of a group, where no flow that it passes notes it."""
+        put_note(error, path)
 
 
 def path_of(error: BaseException, program: Program | None = None, place: int | None = None) -> str:
@@ -117,7 +122,7 @@ def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str |
             yield frame.f_locals[LONE], 0
         elif REMOTE in frame.f_code.co_varnames and frame.f_locals.get(REMOTE):
             yield frame.f_locals[REMOTE], 0
-        elif frame.f_globals.get("__name__") == JOINING:
+        elif frame.f_globals.get("__name__") in MACHINES:
             for name in (BRANCH, ITEM):
                 branch = frame.f_locals.get(name) if name in frame.f_code.co_varnames else None
                 if branch is not None:
@@ -128,7 +133,14 @@ def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str |
 def add_path(error: BaseException) -> None:
     """Put the one note on an exception that leaves a composed flow, or bring the note that is there up to date."""
     try:
-        path = path_of(error)
+        put_note(error, path_of(error))
+    except Exception:
+        return
+
+
+def put_note(error: BaseException, path: str) -> None:
+    """Put the one note on an exception, or bring the one that is there up to date; some exceptions refuse notes."""
+    try:
         note = f"{PREFIX}{path.partition('/')[0]!r}, at {path}"
         notes = getattr(error, "__notes__", None)
         if notes:

@@ -119,6 +119,20 @@ class SyncView(AnyFlow[P, R]):
         mode: Collect,
         threads: int | None = None,
     ) -> Flow[[Iterable[A]], U]: ...
+    @overload
+    def each(
+        self: Callable[[A], T], *, quorum: int, unordered: bool = False, threads: int | None = None
+    ) -> Flow[[Iterable[A]], list[Outcome[T]]]: ...
+    @overload
+    def each(
+        self: Callable[[A], T],
+        *,
+        quorum: int,
+        fold: Callable[[U, Outcome[T]], U],
+        start: Callable[[], U],
+        unordered: bool = False,
+        threads: int | None = None,
+    ) -> Flow[[Iterable[A]], U]: ...
 
 class AsyncView(AnyFlow[P, R]):
     """An async flow."""
@@ -202,4 +216,18 @@ class AsyncView(AnyFlow[P, R]):
         concurrency: int | None = None,
         unordered: bool = False,
         mode: Collect,
+    ) -> AsyncFlow[[Items[A]], U]: ...
+    @overload
+    def each(
+        self: Callable[[A], Later[T]], *, quorum: int, concurrency: int | None = None, unordered: bool = False
+    ) -> AsyncFlow[[Items[A]], list[Outcome[T]]]: ...
+    @overload
+    def each(
+        self: Callable[[A], Later[T]],
+        *,
+        quorum: int,
+        fold: Callable[[U, Outcome[T]], U],
+        start: Callable[[], U],
+        concurrency: int | None = None,
+        unordered: bool = False,
     ) -> AsyncFlow[[Items[A]], U]: ...

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from omnitron.runtime.joining import each_async, each_threads, parallel_async, parallel_threads
     from omnitron.runtime.observers import EventLog, Hooks, Span, Tracing
     from omnitron.runtime.places import run_in_executor, run_in_thread, run_in_thread_loop
+    from omnitron.runtime.quorums import each_quorum, each_quorum_threads, quorum, quorum_threads
+    from omnitron.runtime.racing import each_quorum_async, quorum_async, race_async
     from omnitron.runtime.runs import Run, RunEvents
+    from omnitron.runtime.undoing import Promise, Scope
     from omnitron.runtime.workers import run_in_process
 
 LAZY = {
@@ -45,12 +48,21 @@ LAZY = {
     "Hooks": "observers",
     "Run": "runs",
     "RunEvents": "runs",
+    "Promise": "undoing",
+    "Scope": "undoing",
     "Span": "observers",
     "Tracing": "observers",
     "each_async": "joining",
+    "each_quorum": "quorums",
+    "each_quorum_async": "racing",
+    "each_quorum_threads": "quorums",
     "each_threads": "joining",
     "parallel_async": "joining",
     "parallel_threads": "joining",
+    "quorum": "quorums",
+    "quorum_async": "racing",
+    "quorum_threads": "quorums",
+    "race_async": "racing",
     "run_in_executor": "places",
     "run_in_process": "workers",
     "run_in_thread": "places",
@@ -67,10 +79,12 @@ __all__ = [
     "Hooks",
     "Key",
     "Need",
+    "Promise",
     "Resource",
     "Run",
     "RunEvents",
     "Runtime",
+    "Scope",
     "Site",
     "Span",
     "Tracing",
@@ -81,6 +95,9 @@ __all__ = [
     "current_context",
     "current_step",
     "each_async",
+    "each_quorum",
+    "each_quorum_async",
+    "each_quorum_threads",
     "each_threads",
     "frame_here",
     "item_frame",
@@ -91,6 +108,10 @@ __all__ = [
     "parallel_async",
     "parallel_threads",
     "passes_on",
+    "quorum",
+    "quorum_async",
+    "quorum_threads",
+    "race_async",
     "read_watch",
     "reset_watch",
     "resource",

@@ -65,6 +65,11 @@ async def cancel_all(tasks: list[asyncio.Task[None]]) -> None:
     """Cancel the tasks and wait until each has ended; a cancellation that arrives meanwhile is raised afterwards."""
     for task in tasks:
         task.cancel()
+    await all_ended(tasks)
+
+
+async def all_ended(tasks: list[asyncio.Task[None]]) -> None:
+    """Wait until each task has ended; a cancellation that arrives meanwhile is raised afterwards."""
     interrupted: asyncio.CancelledError | None = None
     waiting = {task for task in tasks if not task.done()}
     while waiting:
