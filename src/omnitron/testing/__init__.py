@@ -5,5 +5,6 @@ Tested themselves; nothing in the library imports them. The pytest plugin is the
 
 from omnitron.testing.clock import ManualClock
 from omnitron.testing.examples import Case, Mismatch, cases_of, check_examples, failed, top_flows
+from omnitron.testing.strategies import inputs
 
-__all__ = ["Case", "ManualClock", "Mismatch", "cases_of", "check_examples", "failed", "top_flows"]
+__all__ = ["Case", "ManualClock", "Mismatch", "cases_of", "check_examples", "failed", "inputs", "top_flows"]
