@@ -18,7 +18,7 @@ def test_metadata_is_shown_as_what_it_is():
     text = shown("described").partition("\n\ninput:\n")[0]
 
     assert text == (
-        "described\n\n"
+        "described  body\n\n"
         "signature:    (x: 'int', *, y: 'str' = 'a') -> 'str'\n"
         "effects:      undeclared\n"
         "capabilities: none\n"

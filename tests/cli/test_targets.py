@@ -97,7 +97,7 @@ def test_a_target_runs_in_worker_processes(tmp_path):
 def test_show_gives_tree_and_facts():
     """The flow does not run."""
     assert call("show", f"{FLOWS}:fetch").stdout.startswith(
-        "fetch\n\n"
+        "fetch  body\n\n"
         "signature:    (x: 'int' = 1) -> 'int'\n"
         "effects:      NETWORK\n"
         "capabilities: net:api\n"
@@ -107,7 +107,9 @@ def test_show_gives_tree_and_facts():
         "\n"
         "input:\n"
     )
-    assert call("show", f"{FLOWS}:both").stdout.startswith("parallel\n├── double\n└── later\n\nsignature:    async (x)")
+    assert call("show", f"{FLOWS}:both").stdout.startswith(
+        "parallel    tree\n├── double  body\n└── later   body\n\nsignature:    async (x)"
+    )
 
 
 def test_capabilities_are_granted_by_name():
@@ -124,3 +126,26 @@ def test_context_values_are_json_or_text():
     """`--context key=value` puts a value into the context of the run."""
     assert result("who", "--context", "tenant=acme") == "acme"
     assert result("who", "--context", "tenant=[1]") == [1]
+
+
+def test_show_draws_what_bodies_call():
+    """Flows that a body is known to call stand dashed beneath it, each once whole, and recursion ends."""
+    target = FLOWS.replace("flows.py", "bodies.py")
+    shown = call("show", f"{target}:calling").stdout.partition("\n\n")[0]
+
+    assert [line.rpartition(" ")[0].rstrip() for line in shown.splitlines()] == [
+        "calling",
+        "├── body",
+        "│   ├╌╌ double",
+        "│   ├╌╌ calling (above)",
+        "│   └╌╌ pair",
+        "│       ├── double",
+        "│       └── again",
+        "│           └╌╌ again (above)",
+        "├── len",
+        "└── cached",
+        "    └╌╌ double (above)",
+    ]
+    assert [line.split()[-1] for line in shown.splitlines()] == [
+        *("tree", "body", "body", "tree", "tree", "body", "body", "body", "opaque", "body", "body"),
+    ]

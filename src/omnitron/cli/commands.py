@@ -16,8 +16,9 @@ from typing import IO, Any, BinaryIO
 import click
 from rich.console import Console
 
-from omnitron.algebra import render, walk
+from omnitron.algebra import walk
 from omnitron.cli.auditing import audit_targets
+from omnitron.cli.bodies import draw_tree
 from omnitron.cli.exits import Exit, Misuse
 from omnitron.cli.facts import fact_lines
 from omnitron.cli.inputs import NOTHING, as_json_or_text, read_arguments, read_pairs
@@ -188,7 +189,11 @@ def print_result(result: Any, stream: BinaryIO | None) -> Exit:
 @click.argument("target", metavar=TARGET)
 @click.option("--traceback", "show_traceback", is_flag=True, help="When the import fails, print the whole traceback.")
 def show(target: str, *, show_traceback: bool) -> None:
-    """Show the tree of a flow, its signature, metadata, examples and schemas. The flow does not run."""
+    """Show the tree of a flow, its signature, metadata, examples and schemas. The flow does not run.
+
+    Beside each node stands whether it is part of the tree, a body (a Python function) or opaque; the flows that a body is
+    known to call are drawn dashed beneath it.
+    """
     with Interruptions(), result_stream(alone=not sys.stdout.isatty()) as stream:
         text = described_flow(find_flow(target, show_traceback=show_traceback))
         stream.write(f"{text}\n".encode())
@@ -197,7 +202,7 @@ def show(target: str, *, show_traceback: bool) -> None:
 
 def described_flow(flow: AnyFlow) -> str:
     """Give what can be known of a flow without running it."""
-    return "\n".join([render(flow.node, limit=50), "", *fact_lines(flow)])
+    return "\n".join([draw_tree(flow), "", *fact_lines(flow)])
 
 
 @cli.command(short_help="List the imports that let code reach out.")

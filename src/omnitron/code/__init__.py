@@ -1,4 +1,4 @@
-"""What can be known of a plain function without running it: its parameters, annotations, docstring and schema.
+"""What can be known of a plain function without running it: parameters, annotations, docstring, schema, what it calls.
 
 Read next: `omnitron.algebra`, which copies parameters into the code that it generates.
 """
@@ -20,6 +20,7 @@ from omnitron.code.annotations import (
     tuple_members,
     untaken,
 )
+from omnitron.code.calls import Callee, callees
 from omnitron.code.parameters import Parameters, parameters_of
 
 if TYPE_CHECKING:
@@ -39,9 +40,11 @@ __all__ = [
     "UNKNOWN",
     "WIDER",
     "AllOf",
+    "Callee",
     "Every",
     "OneOf",
     "Parameters",
+    "callees",
     "clash",
     "describe_annotation",
     "docstring_of",
