@@ -14,12 +14,19 @@ from typing import Any, TypedDict, TypeVar, assert_type
 from omnitron import (
     AsyncFlow,
     Context,
+    Deployment,
     Effect,
     Failure,
     Flow,
+    FlowExample,
     FlowMeta,
     Key,
+    Objective,
     Ok,
+    PerformanceClaim,
+    Resources,
+    Scaling,
+    Semantics,
     context,
     current_context,
     flow,
@@ -195,6 +202,29 @@ def surface() -> None:
     assert_type(price.with_meta(version="2", tags=["x"])(Order("a", 1)), float)
     assert_type(parse.fn("a,1", sep=";"), Order)
     assert_type(add.bind(b=2)(1), int)
+
+
+@flow(
+    documentation="By the list of the region.",
+    examples=[FlowExample("a,1", 1)],
+    objectives=(Objective("p99_latency_s", 0.25), Objective("accuracy", 0.9, bound="at least")),
+    semantics=Semantics("billing", "find a price", ["order"]),
+    performance=PerformanceClaim("O(n)", latency_s=0.01),
+    deployment=Deployment("edge", resources=Resources(cpus=0.5), scaling=Scaling(max_instances=3)),
+)
+def declared(line: str) -> int:
+    """A flow with all of its metadata."""
+    return len(line)
+
+
+def metadata() -> None:
+    """What was declared is read back with its types."""
+    assert_type(declared("a"), int)
+    assert_type(declared.meta.objectives, tuple[Objective, ...])
+    assert_type(declared.meta.performance, PerformanceClaim | None)
+    assert_type(declared.input_schema(), dict[str, Any])
+    assert_type((declared | str).output_schema(), dict[str, Any])
+    assert_type(declared.with_meta(semantics=None, objectives=[])("a"), int)
 
 
 async def surface_async() -> None:

@@ -133,6 +133,8 @@ async def calls() -> None:
     parse.nmae  # refused: no such attribute
     parse.named(3)  # refused: a name is text
     price.with_meta(verison="1")  # refused: no such option
+    price.with_meta(objectives="fast")  # refused: a list of objectives
+    price.with_meta(deployment="edge")  # refused: a record of its own
 
 
 def make() -> None:

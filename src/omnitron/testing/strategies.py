@@ -129,8 +129,8 @@ def strategy_of(annotation: Any, what: str, name: str) -> SearchStrategy[Any]:
         strategy.validate()
     except (InvalidArgument, ResolutionFailed) as error:
         raise DefinitionError(
-            f"nothing can be drawn for {what}, annotated {annotation!r}: {str(error).splitlines()[0]} Give a strategy for "
-            f"it, inputs(..., {name}=...), or register one by hypothesis.strategies.register_type_strategy."
+            f"nothing can be drawn for {what}, annotated {annotation!r}: {str(error).splitlines()[0].rstrip('.')}. Give a "
+            f"strategy for it, inputs(..., {name}=...), or register one by hypothesis.strategies.register_type_strategy."
         ) from error
     return strategy.filter(accepting(annotation)) if fields else strategy
 
