@@ -9,12 +9,18 @@ from omnitron import (
     DefinitionError,
     Effect,
     OmnitronError,
+    by_type,
+    choose,
+    fallback,
     flow,
     gather,
     identity,
+    keep,
+    loop,
     parallel,
     rewrite,
     sequence,
+    tap,
     try_with,
     walk,
     when,
@@ -29,6 +35,14 @@ def plain(x):
 
 def other(x):
     return x * 2
+
+
+def text(x: str):
+    return x
+
+
+def number(x: int):
+    return x
 
 
 @flow
@@ -67,6 +81,18 @@ def build():
         f.named("plus"),
         (f | g).named("both"),
         f.with_meta(tags={"t"}),
+        keep(f),
+        tap(f),
+        choose(plain, {1: f, 2: g}),
+        choose(plain, {1: f, 3: g}),
+        choose(plain, {1: f}, g),
+        by_type(flow(text), flow(number)),
+        by_type(flow(number), flow(text)),
+        fallback(f, g),
+        fallback(f, g, on=KeyError),
+        loop(f, at_most=2),
+        loop(f, until=other, at_most=2),
+        loop(f, until=other),
     ]
 
 
@@ -351,8 +377,28 @@ def test_two_hundred_levels_run_and_one_more_is_refused():
         lambda tree: try_with(tree, recover),
         lambda tree: try_with(tree, finally_=identity),
         lambda tree: flow(lambda x: [x]) | tree.each() | flow(sum),
+        lambda tree: keep(tree) | flow(max),
+        lambda tree: tap(tree) | flow(lambda x: 2),
+        lambda tree: choose(lambda x: 1, {1: tree}),
+        lambda tree: by_type(flow(number) | tree, flow(text)),
+        lambda tree: fallback(tree, recover),
+        lambda tree: fallback(recover, tree),
+        lambda tree: loop(tree, at_most=1),
     ],
-    ids=["parallel", "when", "try_with", "finally", "each"],
+    ids=[
+        "parallel",
+        "when",
+        "try_with",
+        "finally",
+        "each",
+        "keep",
+        "tap",
+        "choose",
+        "by_type",
+        "fallback",
+        "second",
+        "loop",
+    ],
 )
 def test_deep_trees_of_every_kind_work(wrap):
     """At a depth of 150, everything that can be asked of a tree is answered."""

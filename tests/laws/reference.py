@@ -14,6 +14,8 @@ from omnitron import Failure, Ok
 from omnitron.algebra import Bound, Each, Gather, Identity, On, Parallel, Sequence, Star, Step, TryWith, When
 from omnitron.model import Inputs
 
+from .reference_more import meaning_of_more
+
 
 def call(flow, *args, **kwargs):
     """Run a flow of either colour by definition; an async one gives a coroutine.
@@ -62,7 +64,7 @@ async def meaning(node, args, kwargs):
             return node.record(**dict(zip(node.names, await branches(node, args, kwargs, collect=False), strict=True)))
         case Each():
             return await meaning_of_each(node, *args)
-    raise AssertionError(f"no meaning for {type(node).__name__}")
+    return await meaning_of_more(node, args, kwargs)
 
 
 async def meaning_of_when(node, args, kwargs):

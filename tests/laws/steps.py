@@ -5,8 +5,10 @@ suspend; the world decides how: by a turn of the loop, or at a gate that the dri
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 from omnitron import Failure, Ok
 from omnitron.model import Inputs
@@ -218,6 +220,76 @@ async def is_even_later(value):
     """Test the value after a suspension."""
     await pause("is_even_later")
     return is_even(value)
+
+
+def weight_class(value):
+    """Give a key: a number from 0 to 2, or a text."""
+    note("weight_class", value)
+    return weight(value) % 3 if weight(value) % 4 else "fourth"
+
+
+async def weight_class_later(value):
+    """Give a key after a suspension."""
+    await pause("weight_class_later")
+    return weight_class(value)
+
+
+def wide_key(first, second="second", *, key="key"):
+    """Give a key of several parameters."""
+    note("wide_key", (first, second, key))
+    return key
+
+
+def unsaid(value):
+    """Give the value on, so that no annotation tells what it is."""
+    return value
+
+
+def of_text(value: str):
+    """Take a text."""
+    note("of_text", value)
+    return 3
+
+
+def of_number(value: float | None):
+    """Take a number or nothing."""
+    note("of_number", value)
+    return ["number", value]
+
+
+def of_series(value: Sequence[Any]):
+    """Take a series that no other takes."""
+    note("of_series", value)
+    return value[0]
+
+
+def of_pair(value: tuple[Any, ...]):
+    """Take a tuple."""
+    note("of_pair", value)
+    return "text"
+
+
+def of_rest(value: object):
+    """Take the rest."""
+    note("of_rest", value)
+    return ("rest", value)
+
+
+def counted(value):
+    """Put a count beside the value."""
+    return (value, 0)
+
+
+def one_more(values):
+    """Count one turn."""
+    note("one_more", values[1])
+    return values[1] + 1
+
+
+def is_done(values):
+    """Test whether there were two turns."""
+    note("is_done", values[1])
+    return values[1] == 2
 
 
 def fan(value):

@@ -3,9 +3,25 @@
 A tree is drawn as a *recipe*, plain nested tuples that print well and can be built twice; `build` makes the flow.
 """
 
+from functools import reduce
+
 from hypothesis import strategies as st
 
-from omnitron import flow, gather, identity, parallel, sequence, try_with, when
+from omnitron import (
+    by_type,
+    choose,
+    fallback,
+    flow,
+    gather,
+    identity,
+    keep,
+    loop,
+    parallel,
+    sequence,
+    tap,
+    try_with,
+    when,
+)
 
 from . import steps
 
@@ -48,6 +64,22 @@ def combined(parts, *, late):
         st.tuples(st.just("star"), parts, st.sampled_from(joins)),
         st.tuples(st.just("named"), parts, st.sampled_from(("here", "there"))),
         st.tuples(st.just("tagged"), parts),
+        *chosen(parts, few, late=late),
+    )
+
+
+def chosen(parts, few, *, late):
+    """Give recipes that choose, keep, recover and repeat."""
+    keys = (steps.weight_class, steps.weight_class_later) if late else (steps.weight_class,)
+    tests = (steps.is_even, steps.is_even_later) if late else (steps.is_even,)
+    arms = (steps.of_text, steps.of_number, steps.of_series, steps.of_pair, steps.of_rest)
+    return (
+        st.tuples(st.sampled_from(("keep", "tap")), parts),
+        st.tuples(st.just("choose"), st.sampled_from(keys), few, st.none() | parts),
+        st.tuples(st.just("by type"), parts, st.lists(st.sampled_from(arms), min_size=1, unique=True).map(tuple)),
+        st.tuples(st.sampled_from(("fallback", "or else")), few, st.sampled_from(CATCHES)),
+        st.tuples(st.just("loop"), parts, st.none() | st.sampled_from(tests), st.integers(1, 3)),
+        st.tuples(st.just("open loop"), parts),
     )
 
 
@@ -87,6 +119,9 @@ def wide_trees(*, late):
             st.tuples(st.just("catch"), parts, after, st.sampled_from(CATCHES)),
             st.tuples(st.just("finish"), parts, st.sampled_from(finishes)),
             st.tuples(st.just("named"), parts, st.sampled_from(("here", "there"))),
+            st.tuples(st.sampled_from(("keep", "tap")), parts),
+            st.tuples(st.just("choose"), st.just(steps.wide_key), few, st.none() | parts),
+            st.tuples(st.sampled_from(("fallback", "or else")), few, st.sampled_from(CATCHES)),
         )
 
     return st.recursive(st.sampled_from(functions).map(lambda fn: ("step", fn)), over, max_leaves=6)
@@ -176,17 +211,41 @@ def build(recipe):
         case ("each", fan, body, concurrency, mode, unordered, folds):
             body = build(body)
             fan = fan if body.node.is_async else steps.fan
-            return flow(fan) | loop(body, concurrency, mode, unordered=unordered, folds=folds)
+            return flow(fan) | each(body, concurrency, mode, unordered=unordered, folds=folds)
         case ("star", body, join):
             return (build(body) | flow(steps.pair)).star(flow(join))
         case ("named", body, name):
             return build(body).named(name)
         case ("tagged", body):
             return build(body).with_meta(tags={"drawn"}, description="A tree that was drawn.")
+    return build_choice(recipe)
+
+
+def build_choice(recipe):
+    """Make the flow of a recipe that chooses, keeps, recovers or repeats."""
+    match recipe:
+        case ("keep", body):
+            return keep(build(body))
+        case ("tap", body):
+            return tap(build(body))
+        case ("choose", key, arms, default):
+            arms = dict(zip((0, 1, "key"), map(build, arms), strict=False))
+            return choose(key, arms, None if default is None else build(default))
+        case ("by type", body, arms):
+            return build(body) | steps.unsaid | by_type(*map(flow, arms))
+        case ("fallback", parts, on):
+            return fallback(*map(build, parts), on=on)
+        case ("or else", (first, *rest), on):
+            return reduce(lambda made, part: made.or_else(build(part), on=on), rest, build(first))
+        case ("loop", body, until, at_most):
+            return loop(build(body), until=until, at_most=at_most)
+        case ("open loop", body):
+            turn = parallel(flow(steps.first) | build(body), flow(steps.one_more))
+            return flow(steps.counted) | loop(turn, until=steps.is_done)
     raise AssertionError(f"no such recipe: {recipe!r}")
 
 
-def loop(body, concurrency, mode, *, unordered, folds):
+def each(body, concurrency, mode, *, unordered, folds):
     """Make a loop; only an async body has a bound, and an order of its own."""
     options = {"fold": steps.count, "start": tuple} if folds else {}
     if body.node.is_async:
