@@ -323,7 +323,9 @@ class When(Node):
     def gives(self, look: Look, before: Before) -> Any:
         """Give what one of the branches gives; without another that is the input."""
         then = look.gives(self.then, before)
-        return one_of((then, before() if self.otherwise is None else look.gives(self.otherwise, before)))
+        return one_of(
+            (then, look.comes(self.then, before) if self.otherwise is None else look.gives(self.otherwise, before))
+        )
 
     def parameters(self) -> Parameters | None:
         """Give those that test and branches share."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType, GenericAlias, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
 __all__ = [
     "UNKNOWN",
@@ -29,6 +29,7 @@ __all__ = [
 
 UNKNOWN: Any = object()
 DEPTH = 8
+Form: TypeAlias = tuple[type, tuple[Any, ...]]
 
 
 class OneOf:
@@ -88,9 +89,9 @@ def parameter_annotation(fn: Any, place: int, *, names: bool = False) -> Any:
 # What an annotation allows
 
 
-def forms(annotation: Any) -> list[tuple[type, tuple[Any, ...]]] | None:
+def forms(annotation: Any) -> list[Form] | None:
     """Give the classes that an annotation allows, each with its arguments, or None where that may be anything."""
-    found: list[tuple[type, tuple[Any, ...]]] = []
+    found: list[Form] = []
     stack = [annotation]
     while stack:
         here = plain(stack.pop())
@@ -172,7 +173,7 @@ def clash(given: Any, wanted: Any, depth: int = 0) -> bool:
     ins = None if outs is None else forms(wanted)
     if outs is None or ins is None:
         return False
-    return not any(meet(out, into, depth) for out in outs for into in ins)
+    return not any(meets(out, ins, depth) for out in outs)
 
 
 def untaken(given: Any, kinds: tuple[type, ...]) -> type | None:
@@ -198,15 +199,15 @@ def is_one_of(given: type, kinds: tuple[type, ...]) -> bool:
         return True
 
 
-def meet(out: tuple[type, tuple[Any, ...]], into: tuple[type, tuple[Any, ...]], depth: int) -> bool:
-    """Say whether a value of one class with its arguments may be one of another."""
-    given, wanted = out[0], into[0]
-    if not related(given, wanted):
-        return open_class(given) or open_class(wanted)
-    return not into[1] or arguments_meet(out, into, depth)
+def meets(out: Form, ins: list[Form], depth: int) -> bool:
+    """Say whether a value of one form may be one of others; where its class is related to theirs, that decides."""
+    near = [into for into in ins if related(out[0], into[0])]
+    if near:
+        return any(not into[1] or arguments_meet(out, into, depth) for into in near)
+    return open_class(out[0]) or any(open_class(into[0]) for into in ins)
 
 
-def arguments_meet(out: tuple[type, tuple[Any, ...]], into: tuple[type, tuple[Any, ...]], depth: int) -> bool:
+def arguments_meet(out: Form, into: Form, depth: int) -> bool:
     """Say whether what two related generics hold may be the same."""
     (given, args), (wanted, wants) = out, into
     if is_callable(wanted) or is_callable(given) or is_protocol(wanted):
