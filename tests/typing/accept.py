@@ -553,6 +553,31 @@ async def identities() -> None:
     assert_type(await when(is_large, stock, identity)(Order("a", 1)), int | Order)
 
 
+@flow
+def give_back(amount: float) -> None:
+    """Undo a price."""
+    del amount
+
+
+@flow
+async def agive_back(amount: float) -> bool:
+    """Undo a price, later."""
+    return amount > 0
+
+
+async def undone() -> None:
+    """A compensation takes the result; an async one makes the flow async."""
+    order = Order("a", 1)
+    assert_type(price.undo(give_back)(order), float)
+    assert_type(await price.undo(agive_back)(order), float)
+    assert_type(await stock.undo(give_back)(order), int)
+    assert_type(await stock.undo(agive_back)(order), int)
+    assert_type((parse | price.undo(give_back) | str)("a,1", sep=";"), str)
+    assert_type(parse.undo(note)("a,1", sep=";"), Order)
+    assert_type(area.undo(give_back)(1.0, height=2.0), float)
+    assert_type(parallel(price.undo(give_back), count)(order), tuple[float, int])
+
+
 # ---- each ------------------------------------------------------------------------------------------------------
 
 

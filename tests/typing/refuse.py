@@ -256,6 +256,31 @@ def tries(order: Order) -> None:
     try_with(parse, explain)(3)  # refused: the body's parameter
 
 
+async def undone(order: Order) -> None:
+    """A compensation is a flow of the result."""
+    price.undo(length)  # refused: a price is not a text
+    price.undo(parse)  # refused: a price is not a text
+    price.undo(plain)  # refused: a compensation is a flow
+    stock.undo(length)  # refused: a number is not a text
+    price.undo(area)  # refused: one value
+    price.undo(fetch)  # refused: a price is not a text
+    await price.undo(price)(order)  # refused: a price is not an order
+    price.undo(note)("a")  # refused: not an order
+    parse.undo(keep)("a").amount.upper()  # refused: the result is the step's
+
+
+@flow
+def note(amount: float) -> None:
+    """Undo a price."""
+    del amount
+
+
+@flow
+def keep(order: Order) -> None:
+    """Undo an order."""
+    del order
+
+
 async def loops(orders: list[Order], feed: AsyncIterable[Order]) -> None:
     """A loop takes many of what the flow takes."""
     price.each()(["a"])  # refused: not orders

@@ -21,9 +21,11 @@ from omnitron.algebra.program import clear_shapes
 from omnitron.algebra.racing import Race, race
 from omnitron.algebra.rebuilding import rebuild
 from omnitron.algebra.recovering import Fallback
+from omnitron.algebra.refining import Bound, Receiver, Star
 from omnitron.algebra.repeating import Loop
 from omnitron.algebra.selecting import by_type, choose, fallback
-from omnitron.algebra.steps import Bound, Identity, Receiver, Sequence, Star, Step
+from omnitron.algebra.steps import Identity, Sequence, Step
+from omnitron.algebra.undoing import Undo
 from omnitron.algebra.writer import Args, Writer
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ __all__ = [
     "Step",
     "Tap",
     "TryWith",
+    "Undo",
     "When",
     "Writer",
     "by_type",

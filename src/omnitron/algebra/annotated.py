@@ -19,8 +19,9 @@ from omnitron.algebra.branching import Gather, Parallel, TryWith, When
 from omnitron.algebra.loops import Each
 from omnitron.algebra.node import Node
 from omnitron.algebra.places import On
+from omnitron.algebra.refining import Bound, Receiver, Star
 from omnitron.algebra.signature import signature_of
-from omnitron.algebra.steps import Bound, Identity, Receiver, Sequence, Star, Step
+from omnitron.algebra.steps import Identity, Sequence, Step
 from omnitron.algebra.walking import derived_meta
 from omnitron.code import input_schema, output_schema, parameter_texts
 from omnitron.errors import DefinitionError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omnitron import runtime
 from omnitron.algebra.looking import all_of, one_of
 from omnitron.algebra.node import Node
-from omnitron.algebra.steps import plain_name
+from omnitron.algebra.refining import plain_name
 from omnitron.algebra.writer import Args
 from omnitron.code import output_annotation
 from omnitron.errors import DefinitionError, InvalidValue
@@ -121,7 +121,7 @@ def emit_outcome(w: Writer, child: Node, args: Args, target: str) -> None:
     """Write the running of a child so that its outcome, not its error, is left in `target`."""
     with w.block("try:"):
         value = w.temp()
-        w.call(child, args, value)
+        w.scope(child, args, value)
         w.line(f"{target} = o_ok({value})")
     error = w.temp()
     with w.block(f"except Exception as {error}:"):
@@ -375,7 +375,7 @@ class TryWith(Node):
             w.call(self.body, args, result)
             return
         with w.block("try:"):
-            w.call(self.body, args, result)
+            w.scope(self.body, args, result)
         error = w.temp()
         types = isinstance(self.on, (tuple, type))
         with w.block(f"except {w.bind(self.on) if types else 'Exception'} as {error}:"):

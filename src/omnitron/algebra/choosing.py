@@ -33,6 +33,7 @@ class Keep(Node):
     __slots__ = ("body",)
     body: Node
     kind = "keep"
+    direct = "first"
     segment = False
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
@@ -65,6 +66,7 @@ class Tap(Node):
     __slots__ = ("body",)
     body: Node
     kind = "tap"
+    direct = "first"
     segment = False
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
@@ -108,6 +110,7 @@ class Choose(Node):
     arms: tuple[Node, ...]
     otherwise: Node | None
     kind = "choose"
+    direct = "all"
 
     def check(self) -> None:
         """Refuse no arms, and keys that are no constants."""
@@ -164,6 +167,7 @@ class ByType(Node):
     kinds: tuple[tuple[type, ...], ...]
     arms: tuple[Node, ...]
     kind = "by_type"
+    direct = "all"
 
     def check(self) -> None:
         """Refuse no arms, and a class that two arms take."""

@@ -21,9 +21,11 @@ from omnitron.algebra.pickling import is_fixed, reduce_flow
 from omnitron.algebra.places import On
 from omnitron.algebra.printing import render
 from omnitron.algebra.recovering import or_else
+from omnitron.algebra.refining import Bound, Receiver, Star
 from omnitron.algebra.standing import OwnDoc, OwnModule, anything, anything_async, entry, single
-from omnitron.algebra.steps import Bound, Receiver, Star, Step, join
+from omnitron.algebra.steps import Step, join
 from omnitron.algebra.uncompiled import Uncompiled, node_behind
+from omnitron.algebra.undoing import Undo
 from omnitron.algebra.walking import check_replaced, derived_meta, missing_capabilities
 from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta
@@ -222,6 +224,23 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
             on: after which errors: an exception type, a tuple of them, or a predicate of the exception.
         """
         return from_node(or_else(self.node, flow_node(other, "or_else"), on))
+
+    def undo(self, with_: Any) -> Any:
+        """Give this flow with what undoes it: when something fails after it, `with_` runs with its result.
+
+        What was done is undone in reverse order of completion, before the error is handled or leaves; a cancellation is
+        such an error too. What fails as a whole is the flow that was called, and inside of it every part whose errors are
+        caught or dropped: the body of a `try_with` that catches, the flows of a fallback, the branches of a race and of a
+        quorum, what is collected. Where such a part succeeds, a failure later in the flow still undoes it; once the whole
+        flow has succeeded, nothing is undone any more. A flow that is called in a function's body is a whole of its own.
+
+        A failing `with_` is logged, and noted on the error; the rest is still undone. A flow that was cancelled before
+        it gave a result is not undone, even when its work goes on in a thread: for that put `.undo` before `.on("thread")`.
+
+        Args:
+            with_: a flow of the result.
+        """
+        return from_node(Undo(self.node, flow_node(with_, "undo")))
 
     # Standing in for the function
 

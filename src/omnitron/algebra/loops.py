@@ -11,6 +11,7 @@ from omnitron.algebra.branching import check_count, check_mode, check_quorum, ou
 from omnitron.algebra.looking import one_of
 from omnitron.algebra.node import Node
 from omnitron.algebra.steps import ITEMS
+from omnitron.algebra.undoing import scoped
 from omnitron.algebra.writer import Args
 from omnitron.code import UNKNOWN
 from omnitron.errors import DefinitionError
@@ -89,10 +90,12 @@ class Each(Node):
     def emit_machine(self, w: Writer, args: Args, target: str) -> None:
         """Write the call of the concurrent loop."""
         place = w.cursor
-        body = w.function(self.body, Args("v", "v"), awaits=self.body.is_async)
+        collect = self.mode == "collect"
+        part = scoped(self.body) if collect else self.body
+        body = w.function(part, Args("v", "v"), awaits=self.body.is_async)
         options = {
             "unordered": self.unordered,
-            "collect": self.mode == "collect",
+            "collect": collect,
             "fold": self.fold,
             "start": self.start,
             "enter": runtime.item_frame if w.seen else None,
@@ -157,7 +160,7 @@ class Each(Node):
         args = Args(item, item)
         if self.mode == "collect":
             with w.block("try:"):
-                w.call(self.body, args, value)
+                w.scope(self.body, args, value)
                 w.line(f"{value} = o_ok({value})")
             error = w.temp()
             with w.block(f"except Exception as {error}:"):

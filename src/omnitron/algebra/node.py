@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 from omnitron.code import UNKNOWN
 from omnitron.errors import DefinitionError, InvalidValue
 from omnitron.model import FlowMeta
+from omnitron.runtime import Need
 
 if TYPE_CHECKING:
     from omnitron.algebra.looking import Before, Look
@@ -28,6 +29,7 @@ __all__ = [
     "Node",
     "alike",
     "checked_name",
+    "lends_name",
     "likeness",
     "remake",
     "too_large",
@@ -198,9 +200,9 @@ class Node:
         if not given or self.direct == "none" or not self.needs:
             return self.needs
         count = 1 if self.direct == "first" else len(self.children)
-        own = NOTHING if self.meta is None else self.meta.capabilities
         inside = (child.needs_beside(given) if n < count else child.needs for n, child in enumerate(self.children))
-        return own.union(*inside)
+        lasting = (need for need in self.needs if not isinstance(need, Need))
+        return NOTHING.union(lasting, *inside)
 
     def own(self) -> tuple[Any, ...]:
         """Give the fields without the children: what must be equal beside them."""
@@ -408,6 +410,15 @@ class Scope:
 def refines(node: Node) -> bool:
     """Say whether a node changes how its one child is called, and has its name: it adds nothing to a path."""
     return not node.segment and node.label is None and len(node.children) == 1 and node.kind != "sequence"
+
+
+def lends_name(node: Node) -> bool:
+    """Say whether a node, as the root of a flow, is nothing but a refinement of one part, whose place it then has."""
+    if not refines(node):
+        return False
+    while refines(node):
+        node = node.children[0]
+    return node.segment or node.label is not None
 
 
 def walk_nodes(root: Node) -> Iterator[tuple[str, Node]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
-from omnitron.algebra.node import Node
+from omnitron.algebra.node import UNDOES, Node
 from omnitron.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ class On(Node):
         """Refuse a place without a name."""
         if not isinstance(self.place, str) or not self.place:
             raise DefinitionError(f"a place is a name such as 'thread' or 'process', got {self.place!r}.")
+        if self.place != "thread" and UNDOES in self.body.needs:
+            raise DefinitionError(
+                f"what {self.body.name!r} did at {self.place!r} could not be undone from here: it has an `.undo` inside. "
+                f"Put `.undo` outside: `f.on({self.place!r}).undo(...)`."
+            )
 
     def _derive(self) -> None:
         super()._derive()

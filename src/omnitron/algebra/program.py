@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
 
 from omnitron import runtime
-from omnitron.algebra.node import Node, refines, walk_nodes
+from omnitron.algebra.node import Node, lends_name, walk_nodes
 from omnitron.algebra.notes import Loader, add_path, path_of
 from omnitron.algebra.steps import Step
 from omnitron.algebra.walking import missing_capabilities
@@ -150,7 +150,7 @@ class Program:
                 if not node.is_async:
                     raise
                 return raise_later(error)  # calling an async flow never raises, awaiting it does
-        if refines(node):
+        if lends_name(node):
             frame = runtime.Frame(parent.run, path, parent.call, body=False, named=True)
             inside = runtime.run_inside_async if node.is_async else runtime.run_inside
             return (noting_async if node.is_async else noting)(inside, frame, self.seen_run, args, kwargs)

@@ -52,6 +52,7 @@ class Race(Node):
     branches: tuple[Node, ...]
     idempotent: bool
     kind = "race"
+    direct = "all"
 
     def check(self) -> None:
         """Refuse no branches, only sync ones, and branches that write."""

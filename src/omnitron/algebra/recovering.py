@@ -37,6 +37,7 @@ class Fallback(Node):
     branches: tuple[Node, ...]
     on: Any
     kind = "fallback"
+    direct = "all"
 
     def check(self) -> None:
         """Refuse no flows, and what would catch cancellation."""
@@ -65,7 +66,7 @@ class Fallback(Node):
         """Write one flow, and what its error leads to."""
         errors, result, falls = names
         with w.block("try:"):
-            w.call(branch, args, result)
+            w.scope(branch, args, result)
         error = w.temp()
         with w.block(f"except Exception as {error}:"):
             w.line(f"if {falls}({errors}, {error}): raise")

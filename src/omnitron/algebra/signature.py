@@ -6,7 +6,8 @@ import inspect
 from typing import Any
 
 from omnitron.algebra.node import Node
-from omnitron.algebra.steps import Bound, Receiver, Sequence, Star, Step
+from omnitron.algebra.refining import Bound, Receiver, Star
+from omnitron.algebra.steps import Sequence, Step
 from omnitron.code import Parameters
 
 __all__ = ["signature_of", "signature_text"]
@@ -29,7 +30,7 @@ def signature_of(node: Node) -> inspect.Signature:
         return bound_signature(node)
     if isinstance(node, Star):
         return of_parameters(node.parameters(), signature_of(node.body).return_annotation)
-    if node.kind == "on":
+    if node.kind in ("on", "undo", "within"):
         return signature_of(node.children[0])
     return of_parameters(node.parameters(), inspect.Signature.empty)
 

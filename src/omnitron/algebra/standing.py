@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from omnitron.algebra.places import On
-from omnitron.algebra.steps import Bound, Receiver, Step, entry_function
+from omnitron.algebra.refining import Bound, Receiver, entry_function
+from omnitron.algebra.steps import Step
+from omnitron.algebra.undoing import Undo
 
 __all__ = ["OwnDoc", "OwnModule", "anything", "anything_async", "entry", "single"]
 
@@ -42,7 +44,7 @@ def entry(flow: Any) -> Any:
 def single(flow: Any) -> Any:
     """Give the function of a single step, also behind refinements, or None."""
     node = flow.node
-    while isinstance(node, (Bound, Receiver, On)):
+    while isinstance(node, (Bound, Receiver, On, Undo)):
         node = node.body
     return node.fn if isinstance(node, Step) else None
 

@@ -9,7 +9,7 @@ from weakref import ref
 
 from omnitron.algebra.node import Node
 from omnitron.algebra.program import compile_tree
-from omnitron.algebra.steps import Receiver
+from omnitron.algebra.refining import Receiver
 from omnitron.algebra.walking import check_names
 from omnitron.runtime import passes_on
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
+from omnitron.algebra.node import UNDOES
 from omnitron.algebra.notes import Spot
 from omnitron.errors import DefinitionError
 from omnitron.model import one_input
@@ -224,6 +225,30 @@ class Writer:
         finally:
             self.urgent = before
 
+    @contextmanager
+    def undoing(self, node: Node, *, root: bool = False) -> Iterator[None]:
+        """Write what is written inside, which runs `node`, as a scope; nothing more if there is nothing to undo.
+
+        `root` says that what was done inside can no longer be undone once it has succeeded.
+        """
+        if UNDOES not in node.needs:
+            yield
+            return
+        scope, error = self.temp(), self.temp()
+        wait, later = ("await ", "_async") if self.awaits else ("", "")
+        self.line(f"{scope} = {self.bind(runtime.Scope)}({'root=True' if root else ''})")
+        with self.block("try:"):
+            yield
+        with self.block(f"except BaseException as {error}:"):
+            self.line(f"{wait}{scope}.fail{later}({error})")
+            self.line("raise")
+        self.line(f"{wait}{scope}.keep{later}()")
+
+    def scope(self, child: Node, args: Args, target: str) -> None:
+        """Run a child whose errors are caught or dropped here: as `call`, but what was done in it is undone before."""
+        with self.undoing(child):
+            self.call(child, args, target)
+
     def temp(self) -> str:
         """Give the name of a variable that nothing else uses."""
         self.temps += 1
@@ -235,20 +260,30 @@ class Writer:
         self.namespace[name] = value
         return name
 
-    def call(self, child: Node, args: Args, target: str) -> None:
-        """Run a child here and leave its result in the variable `target`."""
+    def call(self, child: Node, args: Args, target: str, keep: str | None = None) -> bool:
+        """Run a child here and leave its result in the variable `target`.
+
+        Args:
+            child: the child.
+            args: what it is called with.
+            target: a variable.
+            keep: the text of what is told the result of an async boundary before any observer is; say whether it was.
+        """
         index = self.cursor
         if not (self.seen or child.children or self.build.notes):
             child.emit(self, args, target)
             self.cursor = index + child.size
-            return
+            return False
         self.cursor = index + child.size
         if self.seen and (child.segment or child.label is not None):
             fn, awaits = self.callable_of(child, index, args, awaits=self.awaits)
             site = self.bind(self.site(child, index, awaits=awaits), "s")
             see = "await o_see" if self.awaits else "o_see"
+            if kept := keep is not None and self.awaits:
+                see, site = f"await {self.bind(runtime.see_keeping)}", f"{keep}, {site}"
             self.mark(f"{target} = {see}({site}, {self.attach(fn)}, {args.call})", index)
-        elif self.nesting >= MAX_NESTING or (len(self.lines) > MAX_LINES and child.children):
+            return kept
+        if self.nesting >= MAX_NESTING or (len(self.lines) > MAX_LINES and child.children):
             fn, awaits = self.callable_of(child, index, args, awaits=self.awaits if self.seen else child.is_async)
             self.line(f"{target} = {'await ' if awaits else ''}{self.attach(fn)}({args.call})")
         else:
@@ -257,6 +292,7 @@ class Writer:
             child.emit(self, args, target)
             self.nesting -= 1
             self.complete(child, index)
+        return False
 
     def function(self, child: Node, args: Args | None = None, *, awaits: bool | None = None) -> str:
         """Give the name of a callable that runs a child.
@@ -390,7 +426,11 @@ class Writer:
     def whole(self) -> None:
         """Write a function that runs its node and returns the result."""
         piece = self.piece
-        piece.body(self, piece.args, "v")
+        if piece is self.build.pieces[0]:
+            with self.undoing(piece.node, root=True):
+                piece.body(self, piece.args, "v")
+        else:
+            piece.body(self, piece.args, "v")
         if piece.body == piece.node.emit:
             self.complete(piece.node, piece.cursor - 1)
         self.line("return v")
@@ -402,7 +442,8 @@ class Writer:
         if not piece.awaits:
             self.lines.insert(0, f"    if o_watch() is not None: return o_rest({piece.args.call})")
         self.pad = "        "
-        piece.body(self, piece.args, "v")
+        with self.undoing(piece.node, root=True):
+            piece.body(self, piece.args, "v")
         self.complete(piece.node, piece.cursor - 1)
         self.line("return v")
         self.lines += ["    except Exception as o_error:", "        o_note(o_error)", "        raise"]

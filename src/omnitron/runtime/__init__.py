@@ -31,6 +31,7 @@ from omnitron.runtime.watching import (
     run_seen_async,
     see,
     see_async,
+    see_keeping,
 )
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ __all__ = [
     "run_seen_async",
     "see",
     "see_async",
+    "see_keeping",
     "take",
     "take_async",
     "wanted_keys",

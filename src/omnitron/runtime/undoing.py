@@ -161,24 +161,19 @@ class Scope:
 
     async def fail_async(self, error: BaseException) -> None:
         """End a part of an async flow that has failed."""
-        promises = self.failing()
-        if isinstance(error, GeneratorExit):
-            undo(promises, error, Promise.run_thrown_away)
-        else:
-            await undo_async(promises, error)
+        await undo_async(self.failing(), error)
 
     async def drop_async(self) -> None:
         """End a part that has succeeded, and whose result nobody takes."""
         await undo_async(self.failing(), None)
 
 
-def undo(promises: list[Promise], cause: BaseException | None, run: Callable[[Promise], None] = Promise.run) -> None:
+def undo(promises: list[Promise], cause: BaseException | None) -> None:
     """Run promises, the step that was done last first; what one raises is reported, and keeps none from running.
 
     Args:
         promises: in any order.
         cause: the error because of which they run, if there is one.
-        run: runs one.
 
     Raises:
         BaseException: what no policy may catch was raised by one and is not what leaves anyway.
@@ -186,7 +181,7 @@ def undo(promises: list[Promise], cause: BaseException | None, run: Callable[[Pr
     interrupted: BaseException | None = None
     for promise in sorted(promises, key=number_of, reverse=True):
         try:
-            run(promise)
+            promise.run()
         except BaseException as error:
             report(promise, error, cause)
             interrupted = interrupted if isinstance(error, Exception) else error
@@ -194,11 +189,17 @@ def undo(promises: list[Promise], cause: BaseException | None, run: Callable[[Pr
 
 
 async def undo_async(promises: list[Promise], cause: BaseException | None) -> None:
-    """The async twin of `undo`. A cancellation ends the one that is running; the rest still run, then it leaves."""
+    """The async twin of `undo`. A cancellation ends the one that is running; the rest still run, then it leaves.
+
+    Once the coroutine of the flow is thrown away, nothing can be awaited any more.
+    """
     interrupted: BaseException | None = None
     for promise in sorted(promises, key=number_of, reverse=True):
         try:
-            await promise.run_async()
+            if isinstance(cause, GeneratorExit) or isinstance(interrupted, GeneratorExit):
+                promise.run_thrown_away()
+            else:
+                await promise.run_async()
         except BaseException as error:
             report(promise, error, cause)
             interrupted = interrupted if isinstance(error, Exception) else error

@@ -33,6 +33,7 @@ __all__ = [
     "run_inside_async",
     "see",
     "see_async",
+    "see_keeping",
     "watch",
 ]
 
@@ -347,6 +348,16 @@ def static_path(path: str) -> str:
     return "/".join(parts)
 
 
+async def see_keeping(
+    keep: Callable[[Any], Awaitable[None] | None], site: Site, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+) -> Any:
+    """Do as `see_async`, and tell `keep` the result before any observer is told: what is done is done."""
+    parent = read_watch()
+    assert parent is not None
+    frame = child_frame(parent, beneath(parent, site.segment), site, args, kwargs)
+    return await run_seen_async(frame, fn, args, kwargs, awaits=site.awaits, urgent=site.urgent, keep=keep)
+
+
 def run_inside(frame: Frame, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run a call inside a frame that is no boundary."""
     token = set_watch(frame)
@@ -402,6 +413,7 @@ async def run_seen_async(
     *,
     awaits: bool = True,
     urgent: bool = False,
+    keep: Callable[[Any], Awaitable[None] | None] | None = None,
 ) -> Any:
     """Run one call of an async run inside its frame, with its events; `awaits` says whether `fn` is asynchronous."""
     run, call = frame.run, frame.call
@@ -432,6 +444,8 @@ async def run_seen_async(
                 leave_frame(token)
         else:
             output = stand_in.value
+        if keep is not None and (later := keep(output)) is not None:
+            await later
         if interrupted is not None:
             raise interrupted
     except GeneratorExit as error:  # the coroutine is thrown away: nothing can be awaited any more
