@@ -8,6 +8,7 @@ import math
 import operator
 import os
 import pickle
+import threading
 from decimal import Decimal
 from pathlib import PurePosixPath
 
@@ -277,6 +278,7 @@ def local_things():
         (try_with(flow(plain), identity, on=lambda error: True), r"<lambda>"),
         (flow(plain).bind(extra=[{"a": (lambda: 1,)}]), r"<lambda>"),
         (flow(functools.partial(inner, 1)), r"inner at"),
+        (flow(plain).bind(extra=Box(threading.Lock())), r"an object of .*Box, which holds an object of _thread.lock"),
         (flow(plain).bind(extra=Local), r"the class .*Local"),
         (flow(plain).bind(extra=Local()), r"an object of .*Local"),
         (flow(plain).bind(extra=(n for n in ())), r"an object of builtins.generator"),
@@ -310,6 +312,14 @@ def test_a_partial_over_the_function_of_a_flow_pickles():
     tree = flow(functools.partial(decorated.fn)).bind(x=decorated.fn)
 
     assert pickle.loads(pickle.dumps(tree)) == tree
+
+
+def test_what_cannot_be_made_again_tells_nothing_of_its_state():
+    """An object that holds something opaque is opaque as a whole."""
+    data = flow(plain).bind(extra=Bare(["secret", lambda: 1])).describe()
+
+    assert list(data["flow"]["fields"]["keywords"][0][1]) == ["opaque"]
+    assert "secret" not in json.dumps(data)
 
 
 def test_an_opaque_part_does_not_hide_the_rest():

@@ -30,7 +30,7 @@ from omnitron.algebra.node import Node, is_flow
 from omnitron.algebra.pickling import find_name
 from omnitron.model import Record
 
-__all__ = ["HOLDS", "OWN", "Constants", "is_special", "member", "opaque_text", "path_to", "source_of"]
+__all__ = ["HOLDS", "OWN", "Constants", "contents", "is_special", "member", "opaque_text", "path_to", "source_of"]
 
 OWN = "omnitron"
 HOLDS = ("fn", "__wrapped__")
@@ -113,7 +113,10 @@ class Constants:
         return self.reduced(value) or {"opaque": opaque_text(value)}
 
     def reduced(self, value: Any) -> dict[str, Any] | None:
-        """Give an object as it would pickle: what to call, with what, and the state to fill in; None if it would not."""
+        """Give an object as it would pickle: what to call, with what, and the state to fill in; None if it would not.
+
+        An object that could not be made again is opaque as a whole, and tells nothing of its state.
+        """
         try:
             reducer = copyreg.dispatch_table.get(type(value))
             found: Any = value.__reduce_ex__(4) if reducer is None else reducer(value)
@@ -131,8 +134,6 @@ class Constants:
             form = {"new": self.plain(made), "args": self.each(args)}
         else:
             form = {"call": self.plain(make), "args": self.each(args)}
-        if "opaque" in form.get("new", form.get("call", ())):
-            return None
         state, items, pairs = (*rest, None, None, None)[:3]
         if state is not None:
             form["state"] = self.plain(state)
@@ -140,7 +141,8 @@ class Constants:
             form["items"] = self.each(items)
         if pairs is not None:
             form["pairs"] = [[self.plain(key), self.plain(kept)] for key, kept in pairs]
-        return form
+        hidden = hidden_in(form)
+        return form if hidden is None else {"opaque": f"{opaque_text(value)}, which holds {hidden}"}
 
 
 def whole(value: int) -> Any:
@@ -234,3 +236,33 @@ def source_of(fn: FunctionType) -> str:
     module = fn.__module__ if fn.__module__ in sys.modules else None
     depth = len((module or "").split(".")) + (parts[-1] == "__init__.py")
     return f"{'/'.join(parts[-depth:])}:{code.co_firstlineno}"
+
+
+def contents(form: Any) -> list[tuple[Any, Any]]:
+    """Give what stands directly in plain data and may hold more, with its place.
+
+    What a user named (fields, keywords) stands one level deeper and is no word of a form.
+    """
+    if type(form) is list:
+        return [(number, held) for number, held in enumerate(form) if type(held) in HOLDING]
+    found: list[tuple[Any, Any]] = []
+    for word, held in form.items():
+        if type(held) in HOLDING:
+            inner = type(held) is dict and word in NAMED
+            found += [pair for pair in held.items() if type(pair[1]) in HOLDING] if inner else [(word, held)]
+    return found
+
+
+HOLDING = (list, dict)
+NAMED = ("fields", "keywords", "meta")
+
+
+def hidden_in(form: Any) -> str | None:
+    """Give the text of something opaque in plain data, or None."""
+    stack = [form]
+    while stack:
+        form = stack.pop()
+        if type(form) is dict and "opaque" in form:
+            return str(form["opaque"])
+        stack += [held for _, held in contents(form)]
+    return None

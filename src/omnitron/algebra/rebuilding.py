@@ -14,7 +14,7 @@ from math import nan
 from types import BuiltinFunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
-from omnitron.algebra.constants import HOLDS, OWN, is_special, member
+from omnitron.algebra.constants import HOLDS, OWN, contents, is_special, member
 from omnitron.algebra.describing import FORMAT
 from omnitron.algebra.flows import from_node
 from omnitron.algebra.making import step_of
@@ -242,25 +242,6 @@ def own_class(path: Any, wanted: type) -> Any:
 def is_node(form: Any) -> bool:
     """Say whether plain data describes a node."""
     return type(form) is dict and "class" in form and "fields" in form
-
-
-def contents(form: Any) -> list[tuple[Any, Any]]:
-    """Give what stands directly in plain data and may hold more, with its place.
-
-    What a user named (fields, keywords) stands one level deeper and is no word of a form.
-    """
-    if type(form) is list:
-        return [(number, held) for number, held in enumerate(form) if type(held) in HOLDING]
-    found: list[tuple[Any, Any]] = []
-    for word, held in form.items():
-        if type(held) in HOLDING:
-            inner = type(held) is dict and word in NAMED
-            found += [pair for pair in held.items() if type(pair[1]) in HOLDING] if inner else [(word, held)]
-    return found
-
-
-HOLDING = (list, dict)
-NAMED = ("fields", "keywords", "meta")
 
 
 def refuse_opaque(data: dict[str, Any]) -> None:
