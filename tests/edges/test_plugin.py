@@ -38,6 +38,7 @@ def broken(x):
 
 whole = (double | later).with_meta(examples=[FlowExample(1, 4)])
 again = double
+renamed = flow(double.fn, name="other")
 '''
 
 

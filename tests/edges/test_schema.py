@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypedDict, TypeVar
+from typing import Annotated, Any, Literal, TypedDict, TypeVar, Unpack
 
 import pytest
 from pydantic import BaseModel, Field
@@ -368,6 +368,33 @@ def test_an_annotation_that_names_nothing_is_refused():
         flow(f).input_schema()
     with pytest.raises(DefinitionError, match="the result of 'f' cannot be looked up"):
         flow(f).output_schema()
+
+
+def test_an_annotation_nested_too_deeply_is_refused():
+    """Pydantic goes down by recursion."""
+    made = double
+    for _ in range(180):
+        made = parallel(made)
+
+    with pytest.raises(DefinitionError, match="so deeply nested"):
+        made.output_schema()
+
+
+def test_a_generic_annotation_is_shown_whole():
+    """With its arguments."""
+
+    def f(x: list[Opaque]) -> None: ...
+
+    with pytest.raises(DefinitionError, match=r"list\[.*Opaque\], of which no JSON Schema"):
+        flow(f).input_schema()
+
+
+def test_unpacked_names_allow_any_other():
+    """What a TypedDict says of `**more` is left to the checkers."""
+
+    def f(**more: Unpack[Named]) -> None: ...
+
+    assert flow(f).input_schema()["additionalProperties"] is True
 
 
 # ------------------------------------------------------------------ many annotations

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from inspect import Parameter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack, get_origin
 
+from omnitron.code.annotations import describe_annotation
 from omnitron.errors import DefinitionError, MissingExtra
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ def input_schema(
         DefinitionError: names the parameter whose annotation has no schema.
         MissingExtra: pydantic is not installed.
     """
-    found = list(parameters)
+    found = [one.replace(annotation=EMPTY) if get_origin(one.annotation) is Unpack else one for one in parameters]
     adapters = {one.name: adapter_of(one.annotation, f"the parameter {one.name!r} of {title!r}") for one in found}
-    schemas, shared = schemas_of(adapters, title)
+    schemas, shared = schemas_of(adapters, {one.name: one.annotation for one in found}, title)
     properties: dict[str, Any] = {}
     required: list[str] = []
     more: Any = False
@@ -74,7 +75,7 @@ def output_schema(title: str, annotation: Any, description: str = "") -> dict[st
 
     try:
         schema = adapter.json_schema(mode="serialization")
-    except PydanticUserError as error:
+    except (PydanticUserError, RecursionError) as error:
         raise refused(what, annotation, error) from error
     if description:
         schema.setdefault("description", description)
@@ -90,12 +91,12 @@ def adapter_of(annotation: Any, what: str) -> TypeAdapter[Any]:
         raise MissingExtra("schema", "pydantic") from error
     try:
         return TypeAdapter(Any if annotation is EMPTY else annotation)
-    except (PydanticUserError, PydanticUndefinedAnnotation) as error:
+    except (PydanticUserError, PydanticUndefinedAnnotation, RecursionError) as error:
         raise refused(what, annotation, error) from error
 
 
 def schemas_of(
-    adapters: Mapping[str, TypeAdapter[Any]], title: str
+    adapters: Mapping[str, TypeAdapter[Any]], annotations: Mapping[str, Any], title: str
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Give the schema of each parameter, and the definitions that they share."""
     from pydantic import TypeAdapter
@@ -103,20 +104,22 @@ def schemas_of(
 
     try:
         found, shared = TypeAdapter.json_schemas([(name, "validation", one) for name, one in adapters.items()])
-    except PydanticUserError as first:
+    except (PydanticUserError, RecursionError) as first:
         for name, one in adapters.items():
             try:
                 one.json_schema()
-            except PydanticUserError as error:
-                raise refused(f"the parameter {name!r} of {title!r}", one._type, error) from error
-        raise DefinitionError(f"no JSON Schema can be made for {title!r}: {first.message}") from first
+            except (PydanticUserError, RecursionError) as error:
+                raise refused(f"the parameter {name!r} of {title!r}", annotations[name], error) from error
+        raise DefinitionError(f"no JSON Schema can be made for {title!r}: {first}") from first
     return {name: dict(schema) for (name, _), schema in found.items()}, dict(shared)
 
 
 def refused(what: str, annotation: Any, error: Any) -> DefinitionError:
     """Say which annotation has no schema, and what to do."""
-    shown = getattr(annotation, "__qualname__", None) or repr(annotation)
-    said = str(getattr(error, "message", error)).strip().splitlines()[0].rstrip(".")
+    if isinstance(error, RecursionError):
+        return DefinitionError(f"{what} is annotated so deeply nested a type that no JSON Schema can be made of it.")
+    shown = describe_annotation(annotation)
+    said = str(getattr(error, "message", error)).strip().splitlines()[0].partition(". ")[0].rstrip(".")
     return DefinitionError(
         f"{what} is annotated {shown}, of which no JSON Schema can be made: {said}. Annotate plain data (a dataclass, a "
         "TypedDict, a pydantic model, built-in types), or give the class a `__get_pydantic_core_schema__`."

@@ -244,7 +244,7 @@ class Runner(doctest.DocTestRunner):
 
 def docstring_case(path: str, node: Node, fn: FunctionType, options: int) -> Iterator[Case]:
     """Give the case of a function's docstring, if it has examples and is not the standard library's."""
-    if (fn.__module__ or "").partition(".")[0] in sys.stdlib_module_names:
+    if ">>>" not in (fn.__doc__ or "") or (fn.__module__ or "").partition(".")[0] in sys.stdlib_module_names:
         return
     names = dict(fn.__globals__)
     names.setdefault(fn.__name__, from_node(node))
