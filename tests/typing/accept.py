@@ -20,6 +20,7 @@ from omnitron import (
     Flow,
     FlowExample,
     FlowMeta,
+    Inputs,
     Key,
     Objective,
     Ok,
@@ -27,15 +28,21 @@ from omnitron import (
     Resources,
     Scaling,
     Semantics,
+    by_type,
+    choose,
     context,
     current_context,
+    fallback,
     flow,
     gather,
     identity,
+    keep,
+    loop,
     parallel,
     race,
     rebuild,
     sequence,
+    tap,
     try_with,
     when,
 )
@@ -538,6 +545,123 @@ async def tries() -> None:
     assert_type(try_with(price, explain, note)(order), float | str)
     assert_type(try_with(price, catch=explain, finally_=note)(order), float | str)
     assert_type(await try_with(stock, aexplain, note)(order), int | bytes)
+
+
+def size(order: Order) -> str:
+    """Give a key."""
+    return "large" if order.amount > 100 else "small"
+
+
+async def asize(order: Order) -> str:
+    """Give a key, later."""
+    return size(order)
+
+
+async def choices() -> None:
+    """A choice gives what its arms give."""
+    order = Order("a", 1)
+    assert_type(choose(size, {"large": halve, "small": halve}), Flow[[Order], Order])
+    assert_type(choose(size, {"large": price, "small": price})(order), float)
+    assert_type(choose(size, {"large": price}, pair)(order), float | tuple[str, int])
+    assert_type(choose(size, {"large": price}, default=price)(order), float)
+    assert_type(await choose(size, {"large": stock, "small": stock})(order), int)
+    assert_type(await choose(size, {"large": price}, stock)(order), float | int)
+    assert_type(await choose(asize, {"large": price, "small": price})(order), float)
+    assert_type(await choose(flow(asize), {"large": price}, pair)(order), float | tuple[str, int])
+    assert_type(choose(lambda order: order.amount, {1: price, 2: price})(order), float)
+    assert_type((parse | choose(size, {"large": price}, pair))("a,1"), float | tuple[str, int])
+    assert_type(choose(area, {1.0: area, 2.0: area})(1.0, 2.0), float)
+
+
+@flow
+def of_text(value: str) -> int:
+    """Take a text."""
+    return len(value)
+
+
+@flow
+def of_number(value: int | None) -> bytes:
+    """Take a number or nothing."""
+    return str(value).encode()
+
+
+@flow
+async def of_order(value: Order) -> float:
+    """Take an order, later."""
+    return float(value.amount)
+
+
+@flow
+def mixed(line: str) -> str | int | None:
+    """Give one of several."""
+    return line or None
+
+
+async def types() -> None:
+    """A choice by type takes and gives what its arms do."""
+    assert_type(by_type(of_text), Flow[[str], int])
+    assert_type(by_type(of_text, of_number), Flow[[str | int | None], int | bytes])
+    assert_type(by_type(of_text, of_number)(3), int | bytes)
+    assert_type(await by_type(of_text, of_order)("a"), int | float)
+    assert_type(await by_type(of_order, of_text, of_number)(None), float | int | bytes)
+    assert_type((mixed | by_type(of_text, of_number))("a"), int | bytes)
+    assert_type(await (mixed | by_type(of_text, of_number, of_order))("a"), int | bytes | float)
+
+
+async def fallbacks() -> None:
+    """A stand-in adds its type."""
+    order = Order("a", 1)
+    assert_type(fallback(price, count), Flow[[Order], float | int])
+    assert_type(fallback(price, count, pair)(order), float | int | tuple[str, int])
+    assert_type(fallback(price, price, price, price, price, price)(order), float)
+    assert_type(fallback(price, count, on=(KeyError, ValueError))(order), float | int)
+    assert_type(await fallback(price, stock)(order), float | int)
+    assert_type(await fallback(stock, price, on=ValueError)(order), int | float)
+    assert_type(fallback(area, label)(1.0, 2.0), float | str)
+    assert_type(price.or_else(count)(order), float | int)
+    assert_type(parse.or_else(parse)("a,1", sep=";"), Order)
+    assert_type(await price.or_else(stock)(order), float | int)
+    assert_type(await stock.or_else(price, on=lambda error: "busy" in str(error))(order), int | float)
+    assert_type(await stock.or_else(ahalve).or_else(price)(order), int | Order | float)
+    assert_type((parse | price.or_else(count))("a,1"), float | int)
+
+
+async def keeps() -> None:
+    """A pair of input and result, or the input alone."""
+    order = Order("a", 1)
+    assert_type(keep(price), Flow[[Order], tuple[Order, float]])
+    assert_type(keep(plain)(order), tuple[Order, str])
+    assert_type(await keep(stock)(order), tuple[Order, int])
+    assert_type(await keep(aplain)(order), tuple[Order, bytes])
+    assert_type(keep(area)(1.0, 2.0), tuple[Inputs, float])
+    assert_type((parse | keep(price))("a,1"), tuple[Order, float])
+    assert_type(await (parse | keep(stock))("a,1"), tuple[Order, int])
+    assert_type((parse | keep(repr))("a,1"), tuple[Order, str])
+    assert_type(keep(price).star(lambda order, cost: order.amount * cost)(order), float)
+    assert_type(tap(note), Flow[[Order], Order])
+    assert_type((parse | tap(note) | price)("a,1"), float)
+    assert_type(await (parse | tap(anote) | price)("a,1"), float)
+    assert_type((parse | tap(print) | price)("a,1"), float)
+    assert_type(await tap(anote)(order), Order)
+
+
+def is_tiny(order: Order) -> bool:
+    """Test an order."""
+    return order.amount < 2
+
+
+async def repeats() -> None:
+    """A loop gives what its body takes."""
+    order = Order("a", 1)
+    assert_type(loop(halve, until=is_tiny), Flow[[Order], Order])
+    assert_type(loop(halve, at_most=3)(order), Order)
+    assert_type(loop(halve, until=is_tiny, at_most=3)(order), Order)
+    assert_type(loop(halve, until=lambda order: order.amount < 2)(order), Order)
+    assert_type(await loop(ahalve, until=is_tiny)(order), Order)
+    assert_type(await loop(halve, until=ais_large)(order), Order)
+    assert_type(await loop(ahalve, until=ais_large, at_most=3)(order), Order)
+    assert_type(await loop(ahalve, at_most=3)(order), Order)
+    assert_type((parse | loop(halve, at_most=3) | price)("a,1"), float)
 
 
 async def identities() -> None:

@@ -15,12 +15,18 @@ from omnitron import (
     Flow,
     Key,
     Ok,
+    by_type,
+    choose,
+    fallback,
     flow,
     gather,
     identity,
+    keep,
+    loop,
     parallel,
     race,
     sequence,
+    tap,
     try_with,
     when,
 )
@@ -266,7 +272,7 @@ async def undone(order: Order) -> None:
     price.undo(fetch)  # refused: a price is not a text
     await price.undo(price)(order)  # refused: a price is not an order
     price.undo(note)("a")  # refused: not an order
-    parse.undo(keep)("a").amount.upper()  # refused: the result is the step's
+    parse.undo(unparse)("a").amount.upper()  # refused: the result is the step's
 
 
 @flow
@@ -276,9 +282,78 @@ def note(amount: float) -> None:
 
 
 @flow
-def keep(order: Order) -> None:
+def unparse(order: Order) -> None:
     """Undo an order."""
     del order
+
+
+@flow
+def size(order: Order) -> str:
+    """Give a key."""
+    return order.sku
+
+
+@flow
+def maybe(line: str) -> str | int | None:
+    """Give one of several."""
+    return line or None
+
+
+@flow
+def number(value: int) -> int:
+    """Take a number."""
+    return value
+
+
+async def choices(order: Order) -> None:
+    """Key and arms take the same value."""
+    choose(size, {"a": length})(order)  # refused: a text or an order
+    choose(size, {"a": price})(3)  # refused: not an order
+    choose(size, {"a": plain})  # refused: a combinator takes flows
+    choose(size, {"a": price}, plain)  # refused: a combinator takes flows
+    choose(size, [price])  # refused: arms have keys
+    choose(size, {"a": price}, pair)(order).hex()  # refused: perhaps a tuple
+    choose(size, {"a": stock})(order).bit_length()  # refused: one async makes it async
+    by_type(length, price)(3)  # refused: a text or an order
+    by_type(length, plain)  # refused: a combinator takes flows
+    by_type(length, area)  # refused: one value each
+    maybe | by_type(length, number)  # refused: perhaps None
+    by_type(length, price)("a").bit_length()  # refused: perhaps a float
+
+
+async def fallbacks(order: Order) -> None:
+    """A stand-in takes the same."""
+    fallback(price, length)(order)  # refused: a text or an order
+    fallback(price, plain)  # refused: a combinator takes flows
+    fallback(price, pair, on=int)  # refused: not an exception type
+    fallback(price, pair)(order).hex()  # refused: perhaps a tuple
+    fallback(price, stock)(order).hex()  # refused: one async makes it async
+    price.or_else(length)(order)  # refused: a text or an order
+    price.or_else(plain)  # refused: a combinator takes flows
+    price.or_else(pair)(order).hex()  # refused: perhaps a tuple
+    price.or_else(stock)(order).hex()  # refused: one async makes it async
+
+
+async def keeps(order: Order) -> None:
+    """The input stands first, or alone."""
+    keep(price)("a")  # refused: not an order
+    keep(price)(order)[1].upper()  # refused: a float
+    keep(3)  # refused: not a function
+    parse | keep(length)  # refused: an order into a text
+    tap(price)("a")  # refused: not an order
+    tap(price)(order).hex()  # refused: the order itself
+    parse | tap(length)  # refused: an order into a text
+    parse | tap(price) | length  # refused: the order itself
+
+
+async def repeats(order: Order) -> None:
+    """A loop has an end, and a body that can be repeated."""
+    loop(number)  # refused: no end
+    loop(price, at_most=3)  # refused: a float into an order
+    loop(plain, at_most=3)  # refused: a combinator takes flows
+    loop(number, until=is_large)  # refused: a number or an order
+    loop(number, at_most="3")  # refused: not a number
+    loop(number, at_most=3)("a")  # refused: not a number
 
 
 async def loops(orders: list[Order], feed: AsyncIterable[Order]) -> None:
