@@ -568,7 +568,12 @@ async def choices() -> None:
     assert_type(await choose(size, {"large": price}, stock)(order), float | int)
     assert_type(await choose(asize, {"large": price, "small": price})(order), float)
     assert_type(await choose(flow(asize), {"large": price}, pair)(order), float | tuple[str, int])
-    assert_type(choose(lambda order: order.amount, {1: price, 2: price})(order), float)
+    various: Flow[[Order], Any] = choose(size, {"large": price, "small": pair})
+    assert_type(various(order), Any)
+    later: AsyncFlow[[Order], Any] = choose(asize, {"large": price, "small": stock, "none": pair})
+    await later(order)
+    numbered: Flow[[Order], float] = choose(lambda order: order.amount, {1: price, 2: price})
+    numbered(order)
     assert_type((parse | choose(size, {"large": price}, pair))("a,1"), float | tuple[str, int])
     assert_type(choose(area, {1.0: area, 2.0: area})(1.0, 2.0), float)
 
@@ -643,6 +648,9 @@ async def keeps() -> None:
     assert_type(await (parse | tap(anote) | price)("a,1"), float)
     assert_type((parse | tap(print) | price)("a,1"), float)
     assert_type(await tap(anote)(order), Order)
+    (parse | tap(plain_any) | price)("a,1")
+    (parse | keep(plain_any))("a,1")
+    assert_type(tap(identity)(3), int)
 
 
 def is_tiny(order: Order) -> bool:

@@ -33,7 +33,9 @@ def first_part(node: Node) -> Node:
 
 def last_function(node: Node) -> Any:
     """Give the function whose result leaves the tree, as far as that is one."""
-    node = last_part(node)
+    while isinstance(node, Sequence):
+        right = node._right
+        node = right if right is not None else node.parts[-1]
     return node.fn if isinstance(node, Step) else None
 
 

@@ -38,6 +38,8 @@ __all__ = ["keep", "loop", "tap"]
 
 
 @overload
+def keep(f: Callable[[object], Untyped], /) -> KeepFlow[Any]: ...
+@overload
 def keep(f: Callable[[object], Later[R]], /) -> AsyncKeepFlow[R]: ...  # type: ignore[overload-overlap]
 @overload
 def keep(f: Callable[[object], R], /) -> KeepFlow[R]: ...
@@ -66,9 +68,13 @@ def keep(f: Any, /) -> Any:
 
 
 @overload
+def tap(f: Callable[[object], Untyped], /) -> IdentityFlow: ...
+@overload
 def tap(f: Callable[[object], Later[object]], /) -> AsyncIdentityFlow: ...  # type: ignore[overload-overlap]
 @overload
 def tap(f: Callable[[object], object], /) -> IdentityFlow: ...
+@overload
+def tap(f: Callable[[A], Untyped], /) -> Flow[[A], A]: ...
 @overload
 def tap(f: Callable[[A], Later[object]], /) -> AsyncFlow[[A], A]: ...  # type: ignore[overload-overlap]
 @overload

@@ -78,6 +78,16 @@ def choose(
 def choose(key: Callable[[A], K], arms: Mapping[K, AnyStep[A, R1]], default: None = None) -> AsyncFlow[[A], R1]: ...
 @overload
 def choose(
+    key: Callable[[A], K], arms: Mapping[K, SyncStep[A, object]], default: SyncStep[A, object] | None = None
+) -> Flow[[A], Any]: ...
+@overload
+def choose(
+    key: Callable[[A], K] | Callable[[A], Later[K]],
+    arms: Mapping[K, AnyStep[A, object]],
+    default: AnyStep[A, object] | None = None,
+) -> AsyncFlow[[A], Any]: ...
+@overload
+def choose(
     key: Callable[Concatenate[A, B, P], K],
     arms: Mapping[K, SyncCall[Concatenate[A, B, P], R1]],
     default: SyncCall[Concatenate[A, B, P], R1] | None = None,
