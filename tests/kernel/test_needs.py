@@ -274,3 +274,23 @@ def test_the_context_outside_of_a_run_is_empty():
         return ctx
 
     assert read(1) is current_context()
+
+
+def test_a_derived_part_has_what_its_context_gives():
+    """What `within` gives need not stand in the context around it."""
+    table = resource(scope="run")(named_table)
+
+    @flow
+    def read(x: str, *, t: str = needs(table)) -> str:
+        return f"{x} {t}"
+
+    inside = (greet | read).within(tenant="inner")
+
+    assert inside.requires == frozenset()
+    assert context().run(inside, "you") == "inner greets you table of inner"
+    assert context(tenant="outer").run(parallel(greet, inside), "you")[0] == "outer greets you"
+
+
+def named_table(*, name: str = needs(tenant)) -> str:
+    """Open a table of the tenant."""
+    return f"table of {name}"

@@ -710,6 +710,14 @@ async def undone() -> None:
     assert_type(parallel(price.undo(give_back), count)(order), tuple[float, int])
 
 
+async def derived() -> None:
+    """A part in a context of its own keeps its type."""
+    order = Order("a", 1)
+    assert_type(parse.within(tenant="acme", deadline=3.0)("a,1", sep=";"), Order)
+    assert_type(await stock.within({TENANT: "acme"}, capabilities={"net:*"})(order), int)
+    assert_type((parse | price.within(tenant="acme"))("a,1"), float)
+
+
 # ---- each ------------------------------------------------------------------------------------------------------
 
 

@@ -356,6 +356,14 @@ async def repeats(order: Order) -> None:
     loop(number, at_most=3)("a")  # refused: not a number
 
 
+def derived(order: Order) -> None:
+    """A part in a context of its own keeps its type."""
+    price.within(tenant="acme")("a")  # refused: not an order
+    price.within(3)  # refused: a mapping of values
+    stock.within(tenant="acme")(order).hex()  # refused: still async
+    price.within(tenant="acme") | length  # refused: a price is not a text
+
+
 async def loops(orders: list[Order], feed: AsyncIterable[Order]) -> None:
     """A loop takes many of what the flow takes."""
     price.each()(["a"])  # refused: not orders

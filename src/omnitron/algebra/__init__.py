@@ -26,6 +26,7 @@ from omnitron.algebra.repeating import Loop
 from omnitron.algebra.selecting import by_type, choose, fallback
 from omnitron.algebra.steps import Identity, Sequence, Step
 from omnitron.algebra.undoing import Undo
+from omnitron.algebra.within import Within
 from omnitron.algebra.writer import Args, Writer
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ __all__ = [
     "TryWith",
     "Undo",
     "When",
+    "Within",
     "Writer",
     "by_type",
     "choose",

@@ -27,8 +27,9 @@ from omnitron.algebra.steps import Step, join
 from omnitron.algebra.uncompiled import Uncompiled, node_behind
 from omnitron.algebra.undoing import Undo
 from omnitron.algebra.walking import check_replaced, derived_meta, missing_capabilities
+from omnitron.algebra.within import Within
 from omnitron.errors import DefinitionError
-from omnitron.model import FlowMeta
+from omnitron.model import FlowMeta, capability_names
 from omnitron.runtime import Context, Frame, Need, frame_here, passes_on, read_watch, run_inside_async
 
 if TYPE_CHECKING:
@@ -241,6 +242,24 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
             with_: a flow of the result.
         """
         return from_node(Undo(self.node, flow_node(with_, "undo")))
+
+    def within(self, values: Mapping[Any, Any] | None = None, /, **named: Any) -> Self:
+        """Give this flow run in a context derived from the current one, as `ctx.with_(values, **named)` derives it.
+
+        It stays part of the run around it: values are added, capabilities and time only shrink, observers and guards come
+        to those that are there. A `deadline` is seconds from when this part starts.
+
+        Args:
+            values: `{key: value}` for keys of any hashable type.
+            **named: options of `context`, and values by name.
+
+        Raises:
+            DefinitionError: a value not of its key's type, a wrong option, capabilities that leave out what the flow needs.
+        """
+        if named.get("capabilities") is not None:
+            named["capabilities"] = capability_names(named["capabilities"])
+        changed: Self = from_node(Within(self.node, tuple((values or {}).items()), tuple(sorted(named.items()))))
+        return changed
 
     # Standing in for the function
 

@@ -6,9 +6,9 @@ recorded while a flow runs, so a call that does not fail pays nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 if TYPE_CHECKING:
@@ -51,6 +51,18 @@ class Spot:
     def __call__(self, error: BaseException) -> str:
         """Give the path of an error beneath this place of the tree."""
         return path_of(error, self.program(), self.place)
+
+    def here(self) -> tuple[str, bool]:
+        """Give the path around this place, and whether it is that of the boundary beneath, as over a whole flow."""
+        program = self.program()
+        assert program is not None  # it runs
+        return program.around(self.place)
+
+    def part(self, *, awaits: bool) -> Callable[..., Any]:
+        """Give what runs the child of this place where every boundary is observed."""
+        program = self.program()
+        assert program is not None  # it runs
+        return program.part(self.place, awaits=awaits)
 
     def mark(self, error: BaseException, path: str) -> None:
         """Put the path on an error that leaves inside of a group, where no flow that it passes notes it."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
 
 from omnitron import runtime
-from omnitron.algebra.node import Node, lends_name, walk_nodes
+from omnitron.algebra.node import Node, lends_name, refines, walk_nodes
 from omnitron.algebra.notes import Loader, add_path, path_of
 from omnitron.algebra.steps import Step
 from omnitron.algebra.walking import missing_capabilities
@@ -60,7 +60,7 @@ def code_of(text: str) -> CodeType:
 class Program:
     """A compiled tree: the function that a call reaches, and the watched twin that is made when something watches."""
 
-    __slots__ = ("__weakref__", "file", "loader", "module", "node", "noted", "paths", "seen_run", "site")
+    __slots__ = ("__weakref__", "file", "loader", "module", "node", "noted", "parts", "paths", "seen_run", "site")
 
     loader: Loader
     site: runtime.Site
@@ -70,6 +70,7 @@ class Program:
         self.noted: dict[bool, list[Piece]] = {}
         self.paths: list[tuple[str, Node]] | None = None
         self.seen_run: Callable[..., Any] | None = None
+        self.parts: dict[tuple[int, bool], Callable[..., Any]] = {}
         self.module = getattr(getattr(node, "fn", None), "__module__", None) or "omnitron.flow"
         self.file = f"flow {short(node.name)} #{next_number()}"
 
@@ -137,11 +138,7 @@ class Program:
     def watched(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the flow as a call that is seen; for an async flow give the coroutine."""
         node = self.node
-        if self.seen_run is None:
-            name = node.name
-            self.site = runtime.Site(name, name, node, body=not node.children, awaits=node.is_async)
-            self.loader = Loader(ref(self), 0, seen=False)
-            self.seen_run = self.compile_seen()  # last, because other threads ask for it first
+        seen_run = self.seen_run or self.prepare()
         parent, path = runtime.frame_here(2, self.site.segment)
         if node.needs:
             try:
@@ -153,14 +150,37 @@ class Program:
         if lends_name(node):
             frame = runtime.Frame(parent.run, path, parent.call, body=False, named=True)
             inside = runtime.run_inside_async if node.is_async else runtime.run_inside
-            return (noting_async if node.is_async else noting)(inside, frame, self.seen_run, args, kwargs)
+            return (noting_async if node.is_async else noting)(inside, frame, seen_run, args, kwargs)
         frame = runtime.child_frame(parent, path, self.site, args, kwargs)
         run = runtime.run_seen_async if node.is_async else runtime.run_seen
         if not node.children:
             if node.is_async:
                 run = partial(run_lone_async, self.loader, run)
-            return run(frame, self.seen_run, args, kwargs)
-        return (noting_async if node.is_async else noting)(run, frame, self.seen_run, args, kwargs)
+            return run(frame, seen_run, args, kwargs)
+        return (noting_async if node.is_async else noting)(run, frame, seen_run, args, kwargs)
+
+    def prepare(self) -> Callable[..., Any]:
+        """Make what a watched run needs; the function last, because other threads ask for it first."""
+        name, node = self.node.name, self.node
+        self.site = runtime.Site(name, name, node, body=not node.children, awaits=node.is_async)
+        self.loader = Loader(ref(self), 0, seen=False)
+        self.seen_run = seen_run = self.compile_seen()
+        return seen_run
+
+    def part(self, index: int, *, awaits: bool) -> Callable[..., Any]:
+        """Give the watched twin of a part at which a run may begin to be watched: the child of the node of a number."""
+        if self.seen_run is None:
+            self.prepare()
+        return self.parts[index, awaits]
+
+    def around(self, index: int) -> tuple[str, bool]:
+        """Give the path around the child of the node of a number, and whether the next boundary has that very path."""
+        paths = self.known_paths()
+        path, inside = paths[index][0], index + 1
+        while refines(paths[inside][1]):
+            inside += 1
+        node = paths[inside][1]
+        return path, paths[inside][0] == path and (node.segment or node.label is not None)
 
     def compile_seen(self) -> Callable[..., Any]:
         """Compile the twin in which every boundary is observed."""
@@ -169,7 +189,9 @@ class Program:
             return node.function()
         build = Build(ref(self), seen=True, paths=self.known_paths())
         build.add(seen_root(node))
-        return self.link(build.write(), seen=True)
+        seen_run = self.link(build.write(), seen=True)
+        self.parts = {place: piece.namespace[name] for place, (piece, name) in build.entries.items()}
+        return seen_run
 
     # What tracebacks and notes ask
 

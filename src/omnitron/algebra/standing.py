@@ -11,6 +11,7 @@ from omnitron.algebra.places import On
 from omnitron.algebra.refining import Bound, Receiver, entry_function
 from omnitron.algebra.steps import Step
 from omnitron.algebra.undoing import Undo
+from omnitron.algebra.within import Within
 
 __all__ = ["OwnDoc", "OwnModule", "anything", "anything_async", "entry", "single"]
 
@@ -44,7 +45,7 @@ def entry(flow: Any) -> Any:
 def single(flow: Any) -> Any:
     """Give the function of a single step, also behind refinements, or None."""
     node = flow.node
-    while isinstance(node, (Bound, Receiver, On, Undo)):
+    while isinstance(node, (Bound, Receiver, On, Undo, Within)):
         node = node.body
     return node.fn if isinstance(node, Step) else None
 

@@ -127,7 +127,7 @@ class Build:
         paths: the path of every node in order of walking; needed when `seen` or `notes`.
     """
 
-    __slots__ = ("notes", "paths", "pieces", "program", "seen", "texts")
+    __slots__ = ("entries", "notes", "paths", "pieces", "program", "seen", "texts")
 
     def __init__(
         self,
@@ -142,6 +142,7 @@ class Build:
         self.notes = notes
         self.paths = paths or []
         self.pieces: list[Piece] = []
+        self.entries: dict[tuple[int, bool], tuple[Piece, str]] = {}
         self.texts: dict[tuple[str, int, int], tuple[list[str], list[str]]] = {}
 
     def add(self, piece: Piece) -> int:
@@ -362,6 +363,10 @@ class Writer:
             space.update(zip(known[0], functions, strict=True))
             lines += known[1]
         self.cursor += many
+
+    def enter_at(self, index: int, name: str, *, awaits: bool) -> None:
+        """Say that a run which was not watched so far may go on at the node of a number, by the callable of this name."""
+        self.build.entries[index, awaits] = (self.piece, name)
 
     def leave_out(self, child: Node) -> None:
         """Pass by a child that does not run here, because another place gets it as a whole."""

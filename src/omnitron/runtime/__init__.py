@@ -35,6 +35,7 @@ from omnitron.runtime.watching import (
 )
 
 if TYPE_CHECKING:
+    from omnitron.runtime.deriving import Derivation, check_changes, run_derived, run_derived_async
     from omnitron.runtime.joining import each_async, each_threads, parallel_async, parallel_threads
     from omnitron.runtime.observers import EventLog, Hooks, Span, Tracing
     from omnitron.runtime.places import run_in_executor, run_in_thread, run_in_thread_loop
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from omnitron.runtime.workers import run_in_process
 
 LAZY = {
+    "Derivation": "deriving",
     "EventLog": "observers",
     "Hooks": "observers",
     "Run": "runs",
@@ -53,6 +55,7 @@ LAZY = {
     "Scope": "undoing",
     "Span": "observers",
     "Tracing": "observers",
+    "check_changes": "deriving",
     "each_async": "joining",
     "each_quorum": "quorums",
     "each_quorum_async": "racing",
@@ -64,6 +67,8 @@ LAZY = {
     "quorum_async": "racing",
     "quorum_threads": "quorums",
     "race_async": "racing",
+    "run_derived": "deriving",
+    "run_derived_async": "deriving",
     "run_in_executor": "places",
     "run_in_process": "workers",
     "run_in_thread": "places",
@@ -75,6 +80,7 @@ __all__ = [
     "SYSTEM_RANDOM",
     "Context",
     "CurrentStep",
+    "Derivation",
     "EventLog",
     "Frame",
     "Hooks",
@@ -91,6 +97,7 @@ __all__ = [
     "Tracing",
     "Watched",
     "adopt_factory",
+    "check_changes",
     "child_frame",
     "context",
     "current_context",
@@ -117,6 +124,8 @@ __all__ = [
     "reset_watch",
     "resource",
     "run_beneath",
+    "run_derived",
+    "run_derived_async",
     "run_in_executor",
     "run_in_process",
     "run_in_thread",

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overload
 
 from omnitron.errors import DeadlineExceeded, DefinitionError, MissingKey, RunCancelled
-from omnitron.model import Capability, Observer, covers
+from omnitron.model import Capability, covers
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
 from omnitron.runtime.options import PLAIN, Runtime, read_options
@@ -351,19 +351,23 @@ def watches(runtime: Runtime, *, is_async: bool) -> bool:
     )
 
 
-def watched_frame(ctx: Context, *, is_async: bool, more: tuple[Observer, ...] = ()) -> Frame:
-    """Give the root frame of a watched run; `more` observe it besides those of the context."""
-    runtime = ctx.runtime
+def watched_frame(runtime: Runtime, id: str | None = None, *, is_async: bool) -> Frame:
+    """Give the root frame of a watched run, under the name `id` or one of its own."""
     run = Watched(
-        os.urandom(8).hex() if ctx._title is None else ctx._title[0],
+        os.urandom(8).hex() if id is None else id,
         runtime.clock,
-        (*runtime.observers, *more),
+        runtime.observers,
         runtime.guards,
         None if is_async else runtime.deadline,
         runtime.replaced,
         is_async=is_async,
     )
     return Frame(run, "", None, body=False)
+
+
+def without_title(ctx: Context) -> Context:
+    """Give the context that is current inside a run: the name of a run is that of no other."""
+    return ctx if ctx._title is None else make(ctx._values, ctx.runtime, ctx._scope)
 
 
 def admitted_flow(ctx: Context, flow: Any, kwargs: dict[str, Any]) -> tuple[Any, bool, bool]:
@@ -382,9 +386,8 @@ def enter_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, 
     flow, is_async, keeps_places = admitted_flow(ctx, flow, kwargs)
     frame = None
     if keeps_places or ctx._title is not None or watches(ctx.runtime, is_async=is_async):
-        frame = watched_frame(ctx, is_async=is_async)
-        if ctx._title is not None:
-            ctx = make(ctx._values, ctx.runtime, ctx._scope)
+        frame = watched_frame(ctx.runtime, None if ctx._title is None else ctx._title[0], is_async=is_async)
+        ctx = without_title(ctx)
     return (run_async if is_async else run_sync)(ctx, frame, flow, args, kwargs)
 
 

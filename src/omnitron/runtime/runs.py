@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from omnitron.errors import DefinitionError, NoRun, RunCancelled
 from omnitron.model import Event
-from omnitron.runtime.contexts import Context, admitted_flow, make, run_async, run_sync, watched_frame
+from omnitron.runtime.contexts import Context, admitted_flow, run_async, run_sync, watched_frame, without_title
 from omnitron.runtime.reporting import logger
 from omnitron.runtime.scopes import Scope, running_loop, scope_here
 
@@ -270,12 +270,12 @@ def start_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, 
     owner = None if detached else owner_of(ctx)
     if owner is not None and is_async:
         refuse_blocking(owner, loop)
-    frame = watched_frame(ctx, is_async=is_async)
+    frame = watched_frame(ctx.runtime, None if ctx._title is None else ctx._title[0], is_async=is_async)
     run: Run[Any] = Run(frame.run.id, flow.name, owner)
     frame.run.observers = (*frame.run.observers, run)
     if owner is not None:
         owner.add_run(run)
-    inner = make(ctx._values, ctx.runtime, ctx._scope) if ctx._title is not None else ctx
+    inner = without_title(ctx)
     going_on.add(run)
     if is_async:
         start_task(run, loop, run_async(inner, frame, flow, args, kwargs))
@@ -328,7 +328,7 @@ def start_thread(run: Run[Any], watched: Watched, call: Callable[[], Any]) -> No
     """Run a call in a thread that settles the handle."""
 
     def stop(reason: str) -> None:
-        watched.stopped = reason
+        watched.halt.reason = reason
 
     def work() -> None:
         try:

@@ -38,17 +38,26 @@ __all__ = [
 ]
 
 
+class Halt:
+    """Says to a sync run, from another thread, that nothing more may start in it, and why."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+
+
 class Watched:
-    """What the calls of one watched run share. Immutable but for the counter of calls, `stopped`, and what waits.
+    """What the calls of one watched run share. Immutable but for the counter of calls, `halt`, and what waits.
 
     Attributes:
         later: in an async run, what asynchronous observers answered where nothing could await it: at a sync flow that a
             body calls. The next boundary that can awaits it. In a sync run there is no such boundary, and it is None.
         replaced: what runs in the place of flows of these names or static paths.
-        stopped: why nothing more may start in a sync run, or None.
+        halt: says that nothing more may start in a sync run.
     """
 
-    __slots__ = ("clock", "deadline", "guards", "id", "later", "next_call", "observers", "replaced", "stopped")
+    __slots__ = ("clock", "deadline", "guards", "halt", "id", "later", "next_call", "observers", "replaced")
 
     def __init__(
         self,
@@ -68,7 +77,7 @@ class Watched:
         self.deadline = deadline
         self.next_call = count(1).__next__
         self.replaced = replaced
-        self.stopped: str | None = None
+        self.halt = Halt()
         self.later: deque[tuple[Observer, Event, Awaitable[None]]] | None = deque() if is_async else None
 
     def admit(self, call: Call, *, urgent: bool = False) -> Replace | None:
@@ -76,8 +85,8 @@ class Watched:
 
         What is called while the end of the run's time is on its way out is clean-up in a body, and urgent too.
         """
-        if self.stopped is not None and not urgent and not is_leaving():
-            raise RunStopped(self.stopped)
+        if self.halt.reason is not None and not urgent and not is_leaving():
+            raise RunStopped(self.halt.reason)
         if self.deadline is not None and call.started_s >= self.deadline and not urgent and not is_leaving():
             raise DeadlinePassed(
                 f"the deadline of the context passed {call.started_s - self.deadline:.3f} s before "

@@ -1,0 +1,169 @@
+"""Running a part of a flow in a context that is derived for it.
+
+The part belongs to the run around it: the same run id, paths that go on, and whoever watches the run watches the part too.
+Where nothing watched and the derived context does, the part alone is watched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from copy import copy
+from typing import Any, Protocol
+
+from omnitron.errors import DeadlineExceeded, DefinitionError
+from omnitron.runtime.contexts import (
+    Context,
+    check_observers,
+    current,
+    current_context,
+    refuse_late,
+    watched_frame,
+    watches,
+)
+from omnitron.runtime.keys import checked_values
+from omnitron.runtime.options import PLAIN, Runtime, read_options
+from omnitron.runtime.watching import DeadlinePassed, Frame, leave_frame, read_watch, reset_watch, set_watch
+
+__all__ = ["Derivation", "check_changes", "run_derived", "run_derived_async"]
+
+
+class Place(Protocol):
+    """Where in its program a part stands."""
+
+    def here(self) -> tuple[str, bool]:
+        """Give the static path around the part, and whether it is that of the part itself."""
+        ...
+
+    def part(self, *, awaits: bool) -> Callable[..., Any]:
+        """Give what runs the part where every boundary is observed."""
+        ...
+
+
+class Derivation:
+    """How a part's context differs from the one around it, and what the part is.
+
+    Args:
+        values: more values by their keys.
+        named: options of a context, and values by name.
+        part: the part, for errors that name it.
+        place: where it stands.
+        is_async: whether the part itself awaits.
+    """
+
+    __slots__ = ("is_async", "named", "part", "place", "values")
+
+    def __init__(
+        self, values: Mapping[Any, Any], named: Mapping[str, Any], *, part: Any, place: Place, is_async: bool
+    ) -> None:
+        self.values = values
+        self.named = named
+        self.part = part
+        self.place = place
+        self.is_async = is_async
+
+    @property
+    def ends(self) -> bool:
+        """Whether the part has a deadline of its own."""
+        return self.named.get("deadline") is not None
+
+    def enter(
+        self, fn: Callable[..., Any], parent: Frame | None, *, awaits: bool
+    ) -> tuple[Context, Frame | None, Callable[..., Any]]:
+        """Give the derived context, the frame of the part if it is watched, and what runs it there.
+
+        Raises:
+            MissingCapability: a capability is named that the context around does not hold.
+        """
+        old = current_context()
+        ctx = old.with_(self.values, **self.named)
+        if parent is not None:
+            return ctx, self.beneath(parent, old.runtime, ctx.runtime), fn
+        watching = ctx.runtime if self.ends else ctx.runtime.replace(deadline=None)
+        if not watches(watching, is_async=self.is_async):
+            return ctx, None, fn
+        root = watched_frame(watching, is_async=self.is_async)
+        path, named = self.place.here()
+        return ctx, Frame(root.run, path, None, body=False, named=named), self.place.part(awaits=awaits)
+
+    def beneath(self, parent: Frame, old: Runtime, new: Runtime) -> Frame:
+        """Give the frame of a part of a run that is watched already: what the part adds comes to what is there."""
+        run = copy(parent.run)
+        run.observers = (*run.observers, *new.observers[len(old.observers) :])
+        run.guards = (*run.guards, *new.guards[len(old.guards) :])
+        if new.clock is not old.clock:
+            run.clock = new.clock
+            run.deadline = None if run.deadline is None else new.deadline
+        if self.ends and not self.is_async:
+            run.deadline = new.deadline
+        run.replaced = new.replaced
+        return Frame(run, parent.path, parent.call, body=False, named=parent.named)
+
+    def refuse_late(self, ctx: Context) -> None:
+        """Refuse the result of a sync part that took longer than it may."""
+        if self.ends and not self.is_async:
+            refuse_late(ctx.runtime)
+
+    def passed(self, error: DeadlinePassed, parent: Frame | None) -> BaseException:
+        """Give what leaves when a deadline ended the part: its own as an error, that of the run around as it is."""
+        if not self.ends:
+            return error
+        run = None if parent is None else parent.run
+        if run is not None and run.deadline is not None and run.clock.monotonic() >= run.deadline:
+            return error
+        return DeadlineExceeded(str(error))
+
+
+def run_derived(derivation: Derivation, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call a sync part in its derived context."""
+    parent = read_watch()
+    ctx, frame, fn = derivation.enter(fn, parent, awaits=False)
+    check_observers(ctx.runtime, derivation.part, is_async=False)
+    context_token, watch_token = current.set(ctx), set_watch(frame)
+    try:
+        result = fn(*args, **kwargs)
+        derivation.refuse_late(ctx)
+        return result
+    except DeadlinePassed as error:
+        raise derivation.passed(error, parent) from None
+    finally:
+        reset_watch(watch_token)
+        current.reset(context_token)
+
+
+async def run_derived_async(derivation: Derivation, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call and await a part of an async flow in its derived context."""
+    parent = read_watch()
+    ctx, frame, fn = derivation.enter(fn, parent, awaits=True)
+    context_token, watch_token = current.set(ctx), set_watch(frame)
+    try:
+        if derivation.ends and derivation.is_async:
+            from omnitron.runtime.deadlines import before_deadline
+
+            assert ctx.runtime.deadline is not None
+            return await before_deadline(ctx.runtime.deadline, ctx.runtime.clock, fn, args, kwargs)
+        result = await fn(*args, **kwargs)
+        derivation.refuse_late(ctx)
+        return result
+    except DeadlinePassed as error:
+        raise derivation.passed(error, parent) from None
+    finally:
+        leave_frame(watch_token)
+        with suppress(ValueError):
+            current.reset(context_token)
+
+
+def check_changes(values: Mapping[Any, Any], named: Mapping[str, Any]) -> frozenset[str] | None:
+    """Refuse what no context could be derived by; give the names of the capabilities that are left, None for all.
+
+    Raises:
+        DefinitionError: nothing is changed, a value is not of its key's type, a name is reserved, an option is wrong.
+    """
+    if not values and not named:
+        raise DefinitionError(
+            "within takes what its context has beside the one around: values, or options such as "
+            "`deadline=3`, `observers=...`, `capabilities={...}`."
+        )
+    checked_values(values)
+    runtime, _ = read_options(PLAIN, dict(named), Context)
+    return runtime.capabilities
