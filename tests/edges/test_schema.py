@@ -12,9 +12,28 @@ from typing import Annotated, Any, Literal, TypedDict, TypeVar, Unpack
 import pytest
 from pydantic import BaseModel, Field
 
-from omnitron import DefinitionError, MissingExtra, flow, gather, identity, parallel, sequence, try_with, when
+from omnitron import (
+    DefinitionError,
+    Key,
+    MissingExtra,
+    by_type,
+    choose,
+    flow,
+    gather,
+    identity,
+    keep,
+    loop,
+    needs,
+    parallel,
+    race,
+    sequence,
+    tap,
+    try_with,
+    when,
+)
 
 T = TypeVar("T")
+TENANT = needs(Key("tenant", str))
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -29,12 +48,8 @@ class Priced(BaseModel):
     total: float = Field(ge=0, description="With tax.")
 
 
-class Need:
-    """What `needs(...)` gives looks like this one."""
-
-
 @flow
-def price(order: Order, rate: float = 1.5, *, region: "Literal['eu', 'us']" = "eu", who: str = Need()) -> Priced:
+def price(order: Order, rate: float = 1.5, *, region: "Literal['eu', 'us']" = "eu", who: str = TENANT) -> Priced:
     """Price an order.
 
     Args:
@@ -58,6 +73,11 @@ def double(x: int) -> int:
 def shown(x: object) -> str:
     """Show anything."""
     return repr(x)
+
+
+@flow
+def size(x: str) -> float:
+    return len(x)
 
 
 @flow
@@ -316,6 +336,47 @@ def test_methods_take_and_give_without_their_object():
             return str(x)
 
     assert (properties(Shop().ask), output(Shop().ask)) == ({"x": INTEGER}, STRING)
+
+
+def test_what_the_context_fills_is_no_part_of_a_schema():
+    """The step gives what it gives without it."""
+
+    def ask(x: int, *, who: str = needs(Key("tenant", str))) -> str:
+        return who
+
+    made = flow(ask)
+
+    assert (properties(made), output(made)) == ({"x": INTEGER}, STRING)
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (double | tap(text), INTEGER),
+        (choose(double, {1: text, 2: later}), {"anyOf": [STRING, BOOLEAN]}),
+        (choose(double, {1: text}, default=double), {"anyOf": [STRING, INTEGER]}),
+        (by_type(double, size), {"anyOf": [INTEGER, {"type": "number"}]}),
+        (double.or_else(text), {"anyOf": [INTEGER, STRING]}),
+        (race(later, later), BOOLEAN),
+        (loop(double, at_most=2), INTEGER),
+        (double.undo(text), INTEGER),
+        (double.each(quorum=1), {"type": "array", "items": {}}),
+    ],
+)
+def test_every_combinator_gives_what_its_parts_give(made, expected):
+    """As far as their annotations tell."""
+    assert output(made) == expected
+
+
+def test_keep_gives_what_came_and_what_was_made_of_it():
+    """A pair."""
+    assert output(double | keep(text))["prefixItems"] == [INTEGER, STRING]
+    assert output(keep(text))["prefixItems"] == [INTEGER, STRING]
+
+
+def test_a_quorum_gives_outcomes():
+    """Of which only the number is known."""
+    assert output(parallel(double, text, quorum=1))["prefixItems"] == [{}, {}]
 
 
 def test_a_long_row_of_parts_that_pass_on_needs_no_recursion():

@@ -16,12 +16,17 @@ from types import GenericAlias
 from typing import Any, get_args, get_origin
 
 from omnitron.algebra.branching import Gather, Parallel, TryWith, When
+from omnitron.algebra.choosing import ByType, Choose, Keep, Tap
 from omnitron.algebra.loops import Each
 from omnitron.algebra.node import Node
 from omnitron.algebra.places import On
+from omnitron.algebra.racing import Race
+from omnitron.algebra.recovering import Fallback
 from omnitron.algebra.refining import Bound, Receiver, Star
+from omnitron.algebra.repeating import Loop
 from omnitron.algebra.signature import signature_of
 from omnitron.algebra.steps import Identity, Sequence, Step
+from omnitron.algebra.undoing import Undo
 from omnitron.algebra.walking import derived_meta
 from omnitron.code import input_schema, output_schema, parameter_texts
 from omnitron.errors import DefinitionError
@@ -47,8 +52,8 @@ def input_schema_of(node: Node) -> dict[str, Any]:
 def output_schema_of(node: Node) -> dict[str, Any]:
     """Give the schema of the result."""
     giver = node
-    while not isinstance(giver, Step) and isinstance(giver, (Sequence, *REFINEMENTS)):
-        giver = giver.children[-1]
+    while isinstance(giver, (Sequence, *REFINEMENTS)):
+        giver = giver.children[-1] if isinstance(giver, Sequence) else giver.children[0]
     text = parameter_texts(giver.fn)[1] if isinstance(giver, Step) else ""
     return output_schema(node.name, typed_result(node), text)
 
@@ -94,7 +99,7 @@ def annotation_at(node: Node, place: int, name: str) -> Any:
 
 def entries(node: Node) -> tuple[Node, ...]:
     """Give the children that are called with the node's own arguments."""
-    if isinstance(node, (Sequence, TryWith)):
+    if isinstance(node, (Sequence, TryWith, Undo, Loop)):
         return node.children[:1]
     return () if isinstance(node, (Each, Star)) else node.children
 
@@ -165,7 +170,7 @@ def typed_result(node: Node) -> Any:
 
 def given(node: Node, came: Came) -> Any:
     """Give the annotation of a node's result, where `came` gives that of the one value that it is called with."""
-    rule = RESULTS.get(type(node))
+    rule = next((RESULTS[kind] for kind in type(node).__mro__ if kind in RESULTS), None)
     return EMPTY if rule is None else rule(node, came)
 
 
@@ -227,12 +232,12 @@ def as_it_is(annotation: Any) -> Any:
 
 def passes(node: Node) -> bool:
     """Say whether a node may give its own input on."""
-    return isinstance(node, Identity) or (isinstance(node, When) and node.otherwise is None)
+    return isinstance(node, (Identity, Tap)) or (isinstance(node, When) and node.otherwise is None)
 
 
 def parallel_result(node: Parallel, came: Came) -> Any:
     """Give a tuple; of outcomes only their number is known."""
-    inside = [Any if node.mode == "collect" else anything_for(given(one, came)) for one in node.branches]
+    inside = [Any if node.mode == "collect" or node.quorum else anything_for(given(one, came)) for one in node.branches]
     return GenericAlias(tuple, tuple(inside))
 
 
@@ -258,13 +263,29 @@ def each_result(node: Each, came: Came) -> Any:
     """Give a list, or what the reducer gives."""
     if node.fold is not None:
         return function_result(node.fold)
-    item = EMPTY if node.mode == "collect" else given(node.body, nobody)
+    item = EMPTY if node.mode == "collect" or node.quorum else given(node.body, nobody)
     return list if item is EMPTY else GenericAlias(list, item)
+
+
+def any_result(node: Any, came: Came) -> Any:
+    """Give what any of the branches gives."""
+    return union(*(given(one, came) for one in node.branches))
+
+
+def chosen_result(node: Choose | ByType, came: Came) -> Any:
+    """Give what any of the arms gives."""
+    arms = node.children[1:] if isinstance(node, Choose) else node.arms
+    return union(*(given(one, came) for one in arms))
+
+
+def kept_result(node: Keep, came: Came) -> Any:
+    """Give a pair of what came and what the body makes of it."""
+    return GenericAlias(tuple, (anything_for(came()), anything_for(given(node.body, came))))
 
 
 def refined_result(node: Any, came: Came) -> Any:
     """Give what the body gives."""
-    return given(node.body, came if isinstance(node, On) else nobody)
+    return given(node.body, came if isinstance(node, (On, Undo)) else nobody)
 
 
 def nobody() -> Any:
@@ -287,7 +308,7 @@ def anything_for(annotation: Any) -> Any:
     return Any if annotation is EMPTY else annotation
 
 
-REFINEMENTS = (Bound, On, Receiver, Star)
+REFINEMENTS = (Bound, On, Receiver, Star, Undo)
 RESULTS: dict[type[Node], Callable[[Any, Came], Any]] = {
     Step: step_result,
     Sequence: sequence_result,
@@ -297,6 +318,13 @@ RESULTS: dict[type[Node], Callable[[Any, Came], Any]] = {
     TryWith: try_result,
     Each: each_result,
     Identity: lambda node, came: came(),
+    Tap: lambda node, came: came(),
+    Keep: kept_result,
+    Choose: chosen_result,
+    ByType: chosen_result,
+    Fallback: any_result,
+    Race: any_result,
+    Loop: refined_result,
     **dict.fromkeys(REFINEMENTS, refined_result),
 }
 """What leaves each kind of node; a node that is not listed may give anything."""
