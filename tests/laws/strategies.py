@@ -148,6 +148,11 @@ def wrappings(inner, functions, least, most):
         st.tuples(st.just("sequence"), st.tuples(leaf, st.none())),
         st.tuples(st.just("sequence"), st.tuples(st.none(), leaf)),
         st.tuples(st.just("named"), st.none(), st.just("here")),
+        st.tuples(st.sampled_from(("keep", "tap")), st.none()),
+        st.tuples(st.just("choose"), st.just(steps.weight_class), st.tuples(leaf, st.none()), leaf),
+        st.tuples(st.just("fallback"), st.tuples(st.none(), leaf), st.sampled_from(CATCHES)),
+        st.tuples(st.just("fallback"), st.tuples(leaf, st.none()), st.sampled_from(CATCHES)),
+        st.tuples(st.just("loop"), st.none(), st.just(steps.is_even), st.integers(1, 2)),
         st.just(("alone", None)),
         st.just(("long", None)),
     )

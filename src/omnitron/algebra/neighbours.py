@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import FunctionType
+from types import FunctionType, GenericAlias
 from typing import Any
 
 from omnitron.algebra.looking import Look
@@ -72,8 +72,10 @@ def check_neighbours(left: Node, right: Node) -> None:
             if given is None:
                 if "return" not in giver.__annotations__:
                     return
-            elif type(given) is str or given is next(iter(notes.values())):
+            elif type(given) is str or given is (first := next(iter(notes.values()))):
                 return  # the same class (or a first parameter without any); texts are checked at the first call
+            elif type(given) is GenericAlias and type(first) is GenericAlias and given == first:
+                return
         check_composed(left, right)
 
 

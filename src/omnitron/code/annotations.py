@@ -66,9 +66,9 @@ def resolve(fn: FunctionType, annotation: Any, *, names: bool) -> Any:
 
 
 def output_annotation(fn: Any, *, names: bool = False) -> Any:
-    """Give the annotated result of a function or UNKNOWN."""
+    """Give the annotated result of a function or UNKNOWN; a class gives itself, unless its metaclass has a say."""
     if isinstance(fn, type):
-        return fn
+        return fn if type(fn).__call__ is type.__call__ else UNKNOWN
     if type(fn) is not FunctionType:
         return UNKNOWN
     return resolve(fn, fn.__annotations__.get("return", UNKNOWN), names=names)
