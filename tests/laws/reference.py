@@ -14,7 +14,7 @@ from omnitron import Failure, Ok
 from omnitron.algebra import Bound, Each, Gather, Identity, On, Parallel, Sequence, Star, Step, TryWith, When
 from omnitron.model import Inputs
 
-from .reference_more import meaning_of_more
+from . import reference_more as more
 
 
 def call(flow, *args, **kwargs):
@@ -22,7 +22,7 @@ def call(flow, *args, **kwargs):
 
     What was left to its default is no part of the input, and neither is a default that was given.
     """
-    running = meaning(flow.node, *without_defaults(inspect.signature(flow), args, kwargs))
+    running = more.whole(flow.node, *without_defaults(inspect.signature(flow), args, kwargs))
     if flow.node.is_async:
         return running
     try:
@@ -58,13 +58,13 @@ async def meaning(node, args, kwargs):
             return await meaning_of_when(node, args, kwargs)
         case TryWith():
             return await meaning_of_try(node, args, kwargs)
-        case Parallel():
+        case Parallel(quorum=None):
             return tuple(await branches(node, args, kwargs, collect=node.mode == "collect"))
         case Gather():
             return node.record(**dict(zip(node.names, await branches(node, args, kwargs, collect=False), strict=True)))
-        case Each():
+        case Each(quorum=None):
             return await meaning_of_each(node, *args)
-    return await meaning_of_more(node, args, kwargs)
+    return await more.meaning(node, args, kwargs)
 
 
 async def meaning_of_when(node, args, kwargs):
@@ -81,7 +81,7 @@ async def meaning_of_try(node, args, kwargs):
     """Catch what is chosen, and finish exactly once whatever happens."""
     try:
         try:
-            return await meaning(node.body, args, kwargs)
+            return await (meaning if node.catch is None else more.part)(node.body, args, kwargs)
         except Exception as error:
             on = node.on
             if node.catch is None or not (isinstance(error, on) if isinstance(on, type | tuple) else on(error)):
@@ -131,10 +131,10 @@ async def either(items):
             yield item
 
 
-async def outcome(node, args, kwargs):
+async def outcome(node, args, kwargs, run=more.part):
     """Give what becomes of the node as a value."""
     try:
-        return Ok(await meaning(node, args, kwargs))
+        return Ok(await run(node, args, kwargs))
     except Exception as error:
         return Failure(error, one_input(args, kwargs))
 

@@ -1,82 +1,196 @@
-"""The meanings of the nodes that choose, keep, recover and repeat; the others stand in `reference`."""
+"""The meaning of the nodes of `reference` that end early, undo, or change the context. Its interpreter calls this one."""
 
-from omnitron import LimitReached, NoMatch
-from omnitron.algebra import ByType, Choose, Fallback, Keep, Loop, Tap
+import asyncio
+from contextvars import ContextVar
+from functools import reduce
+from itertools import count
 
-from . import reference
+from omnitron import Failure, Ok, current_context, flow
+from omnitron.algebra import Each, Parallel, Race, Undo, Within
+from omnitron.errors import NotEnough
+
+from . import reference, reference_choosing
+
+done = ContextVar("done", default=None)
+ordinal = count()
 
 
-async def meaning_of_more(node, args, kwargs):
+async def meaning(node, args, kwargs):
     """Give what the node gives for these arguments."""
     match node:
-        case Keep():
-            result = await reference.meaning(node.body, args, kwargs)
-            return reference.one_input(args, kwargs), result
-        case Tap():
-            await reference.meaning(node.body, args, kwargs)
-            return reference.one_input(args, kwargs)
-        case Choose():
-            return await reference.meaning(await arm_of(node, args, kwargs), args, kwargs)
-        case ByType():
-            (value,) = args
-            return await reference.meaning(arm_by_type(node, value), args, kwargs)
-        case Fallback():
-            return await meaning_of_fallback(node, args, kwargs)
-        case Loop():
-            (value,) = args
-            return await meaning_of_loop(node, value)
-    raise AssertionError(f"no meaning for {type(node).__name__}")
-
-
-async def arm_of(node, args, kwargs):
-    """The first arm whose key is equal, else the default."""
-    key = await reference.meaning(node.key, args, kwargs)
-    for known, arm in zip(node.keys, node.arms, strict=True):
-        if known == key:
-            return arm
-    if node.otherwise is None:
-        raise NoMatch(key, tuple(map(repr, node.keys)), node.name)
-    return node.otherwise
-
-
-def arm_by_type(node, value):
-    """The arm of the nearest class of the value's line, then of an abstract class, then the one for the rest."""
-    rows = [(kind, arm) for kinds, arm in zip(node.kinds, node.arms, strict=True) for kind in kinds]
-    for mine in type(value).__mro__[:-1]:
-        for wanted in {int: (int, float, complex), float: (float, complex)}.get(mine, (mine,)):
-            for kind, arm in rows:
-                if kind is wanted:
-                    return arm
-    for kind, arm in rows:
-        if kind is not object and isinstance(value, kind):
-            return arm
-    for kind, arm in rows:
-        if kind is object:
-            return arm
-    raise NoMatch(type(value), node.roles(), node.name)
-
-
-async def meaning_of_fallback(node, args, kwargs):
-    """The first success; after the last flow, or an error of another kind, that error leaves."""
-    *firsts, last = node.branches
-    for branch in firsts:
-        try:
-            return await reference.meaning(branch, args, kwargs)
-        except Exception as error:
-            on = node.on
-            if not (isinstance(error, on) if isinstance(on, type | tuple) else on(error)):
-                raise
-    return await reference.meaning(last, args, kwargs)
-
-
-async def meaning_of_loop(node, value):
-    """A turn, then the test, again and again."""
-    turns = 0
-    while node.at_most is None or turns < node.at_most:
-        value = await reference.meaning(node.body, (value,), {})
-        turns += 1
-        if node.until is not None and await reference.meaning(node.until, (value,), {}):
+        case Race():
+            return await meaning_of_race(node, args, kwargs)
+        case Parallel():
+            tally, few = {}, len(node.branches)
+            calls = [(number, branch, args, kwargs) for number, branch in enumerate(node.branches)]
+            await enough(node, iter(calls), few, tally, few if node.is_async else 1)
+            return tuple(tally.get(number) for number in range(few))
+        case Each():
+            return await meaning_of_each(node, *args)
+        case Undo():
+            value = await reference.meaning(node.body, args, kwargs)
+            done.get().append((next(ordinal), node.with_, value))
             return value
-    if node.until is not None:
-        raise LimitReached(value, turns, node.name)
+        case Within():
+            inside = current_context().with_(dict(node.values), **dict(node.options))
+            return await inside.run(flow(reference.meaning, colour="async"), node.body, args, kwargs)
+    return await reference_choosing.meaning(node, args, kwargs)
+
+
+async def whole(node, args, kwargs):
+    """Run a node as a whole: what was done in it is undone when it fails, and stays done when it succeeds."""
+    return await part(node, args, kwargs, outer=[])
+
+
+async def part(node, args, kwargs, *, outer=None, dropped=lambda: False):
+    """Run a node as a part: what was done in it is undone when it fails or is dropped, else handed on."""
+    outer, mine = done.get() if outer is None else outer, []
+    token = done.set(mine)
+    try:
+        value = await reference.meaning(node, args, kwargs)
+    except BaseException:
+        done.reset(token)
+        await undo(mine)
+        raise
+    done.reset(token)
+    if dropped():
+        await undo(mine)
+    else:
+        outer += mine
     return value
+
+
+async def undo(steps):
+    """Undo what was done, the last first; each compensation is a whole of its own, and may fail."""
+    interrupted = None
+    for _, compensation, value in sorted(steps, key=lambda step: step[0], reverse=True):
+        try:
+            await reference.outcome(compensation, (value,), {}, run=whole)
+        except asyncio.CancelledError as error:
+            interrupted = error
+    if interrupted is not None:
+        raise interrupted
+
+
+async def meaning_of_race(node, args, kwargs):
+    """Give what the first branch that succeeds gives; when all fail, raise all that they raised."""
+    won, errors = [], {}
+
+    async def run(number, branch, stop):
+        if won:
+            return
+        try:
+            late = []
+            value = await part(branch, args, kwargs, dropped=lambda: late.append(bool(won)) or late[0])
+        except Exception as error:
+            errors[number] = error
+        else:
+            won.append(value)
+            stop()
+
+    await at_once([lambda stop, n=n, branch=branch: run(n, branch, stop) for n, branch in enumerate(node.branches)])
+    if won:
+        return won[0]
+    raised = [errors[number] for number in sorted(errors)]
+    raise ExceptionGroup(f"no branch of the race succeeded, {len(raised)} failed", raised)
+
+
+async def meaning_of_each(node, items):
+    """Take items until enough have succeeded; list or fold the outcomes."""
+    tally = {}
+    size = len(items) if hasattr(items, "__len__") else None
+    async with reference.aclosing(reference.either(items)) as source:
+
+        async def calls():
+            async for number, item in reference_enumerate(source):
+                yield number, node.body, (item,), {}
+
+        width = (node.concurrency or 64) if node.is_async else 1
+        await enough(node, calls(), size, tally, width if size is None else min(width, size))
+    values = [tally[number] for number in (tally if node.unordered else sorted(tally))]
+    return values if node.fold is None else reduce(node.fold, values, node.start())
+
+
+async def reference_enumerate(source):
+    """Number items as they come."""
+    number = 0
+    async for item in source:
+        yield number, item
+        number += 1
+
+
+async def enough(node, calls, possible, tally, width):
+    """Make calls, `width` at a time, until enough have succeeded or too many failed; put outcomes into the tally."""
+    taking, taken = asyncio.Lock(), 0
+
+    def failed():
+        return [outcome for _, outcome in sorted(tally.items()) if isinstance(outcome, Failure)]
+
+    def decided():
+        bad = len(failed())
+        return len(tally) - bad >= node.quorum or (possible is not None and possible - bad < node.quorum)
+
+    async def worker(stop):
+        nonlocal possible, taken
+        while not decided():
+            async with taking:
+                found = next(calls, None) if hasattr(calls, "__next__") else await anext(calls, None)
+            if found is None:
+                possible = taken
+                break
+            taken += 1
+            number, branch, args, kwargs = found
+            tally[number] = await reference.outcome(branch, args, kwargs)
+        if decided():
+            stop()
+
+    if node.is_async:
+        await at_once([] if decided() else [worker] * width)
+    elif not decided():
+        await worker(lambda: None)
+    if sum(isinstance(outcome, Ok) for outcome in tally.values()) < node.quorum:
+        errors = [outcome.error for outcome in failed()]
+        if not errors:
+            raise NotEnough(node.quorum, possible)
+        succeeded = len(tally) - len(errors)
+        said = f"{node.quorum} of {possible} needed, {succeeded} succeeded and {len(errors)} failed"
+        raise ExceptionGroup(said, errors)
+
+
+async def at_once(workers):
+    """Run workers at once; each is given what cancels all others, which then are awaited."""
+    tasks, stopped, errors = [], [], []
+    finished = asyncio.get_running_loop().create_future()
+
+    def stop():
+        if not stopped:
+            stopped.append(True)
+            for task in tasks:
+                if task is not asyncio.current_task():
+                    task.cancel()
+        if not finished.done():
+            finished.set_result(None)
+
+    async def watched(worker):
+        try:
+            if not stopped:
+                await worker(stop)
+        except asyncio.CancelledError:
+            if not stopped:
+                raise
+        except Exception as error:
+            errors.append(error)
+            stop()
+        if len(tasks) == sum(task.done() or task is asyncio.current_task() for task in tasks):
+            stop()
+
+    tasks += [asyncio.ensure_future(watched(worker)) for worker in workers]
+    if not tasks:
+        return
+    try:
+        await finished
+    finally:
+        stop()
+        await reference.all_ended(tasks)
+    if errors:
+        raise errors[0]

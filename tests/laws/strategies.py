@@ -23,7 +23,7 @@ from omnitron import (
     when,
 )
 
-from . import steps
+from . import early, steps
 
 SYNC = (steps.plain, steps.other, steps.fragile, steps.broken)
 ASYNC = (steps.calm, steps.slow, steps.slower, steps.fragile_later, steps.broken_later, steps.careful)
@@ -65,6 +65,7 @@ def combined(parts, *, late):
         st.tuples(st.just("named"), parts, st.sampled_from(("here", "there"))),
         st.tuples(st.just("tagged"), parts),
         *chosen(parts, few, late=late),
+        *early.recipes(parts, late=late),
     )
 
 
@@ -98,6 +99,7 @@ def threaded_trees():
             combined(parts, late=False),
             st.tuples(st.just("threads"), few, mode, threads),
             st.tuples(st.just("each on threads"), parts, mode, threads),
+            st.tuples(st.just("quorum on threads"), few, st.sampled_from((1, 2)), st.just(1)),
         )
 
     return st.recursive(leaves(SYNC), over, max_leaves=6)
@@ -247,7 +249,7 @@ def build_choice(recipe):
         case ("open loop", body):
             turn = parallel(flow(steps.first) | build(body), flow(steps.one_more))
             return flow(steps.counted) | loop(turn, until=steps.is_done)
-    raise AssertionError(f"no such recipe: {recipe!r}")
+    return early.build(recipe, build)
 
 
 def each(body, concurrency, mode, *, unordered, folds):

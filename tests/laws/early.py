@@ -1,0 +1,105 @@
+"""Recipes of what ends early, undoes, or changes the context; and the steps that only they need."""
+
+from hypothesis import strategies as st
+
+from omnitron import current_context, flow, parallel, race
+
+from . import steps
+
+
+def recipes(parts, *, late):
+    """Give strategies of recipes over other recipes; `late` allows async ones."""
+    few = st.lists(parts, min_size=2, max_size=3).map(tuple)
+    needed = st.sampled_from((1, 1, 2, 3))
+    fans = (steps.fan, steps.fan_lazily, steps.fan_later) if late else (steps.fan, steps.fan_lazily)
+    undoing = (steps.plain, steps.broken, *((steps.slow, steps.broken_later) if late else ()))
+    found = [
+        st.tuples(st.just("quorum"), few, needed),
+        st.tuples(
+            st.just("quorum of items"), st.sampled_from(fans), parts, st.sampled_from((None, 1, 2)), needed,
+            st.booleans(), st.booleans(),
+        ),
+        st.tuples(st.just("undo"), parts, st.sampled_from(undoing)),
+        st.tuples(st.just("reserve"), st.booleans() if late else st.just(False)),
+        st.tuples(st.just("reserve first"), st.booleans() if late else st.just(False), parts),
+        st.tuples(st.just("within"), parts, st.sampled_from(("acme", "other"))),
+        st.just(("tenant",)),
+    ]  # fmt: skip
+    return [*found, st.tuples(st.just("race"), few)] if late else found
+
+
+def build(recipe, inside):
+    """Make the flow of a recipe; `inside` makes those of its parts."""
+    match recipe:
+        case ("race", parts):
+            flows = [inside(part) for part in parts]
+            later = [] if any(part.node.is_async for part in flows) else [flow(steps.slow)]
+            return race(*flows, *later)
+        case ("quorum", parts, needed):
+            return parallel(*map(inside, parts), quorum=min(needed, len(parts)))
+        case ("quorum on threads", parts, needed, threads):
+            return parallel(*map(inside, parts), quorum=min(needed, len(parts)), threads=threads)
+        case ("quorum of items", fan, body, concurrency, needed, unordered, folds):
+            body = inside(body)
+            options = {"fold": steps.count, "start": tuple} if folds else {}
+            if body.node.is_async:
+                options |= {"concurrency": concurrency, "unordered": unordered}
+            return flow(fan if body.node.is_async else steps.fan) | body.each(quorum=needed, **options)
+        case ("undo", body, compensation):
+            return inside(body).undo(flow(compensation))
+        case ("reserve", late):
+            return reserving(late=late)
+        case ("reserve first", late, after):
+            return reserving(late=late) | inside(after)
+        case ("within", body, tenant):
+            return inside(body).within(tenant=tenant)
+        case ("tenant",):
+            return flow(tenant_of)
+    raise AssertionError(f"no such recipe: {recipe!r}")
+
+
+def reserving(*, late):
+    """Make a step that can be undone, and says which of its calls was."""
+    return flow(reserve_later).undo(flow(release_later)) if late else flow(reserve).undo(flow(release))
+
+
+class Ticket:
+    """What was reserved. All look alike, because threads may take them in any order."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __repr__(self):
+        return "ticket"
+
+
+def reserve(value):
+    """Do something of which each time counts."""
+    here = steps.world.get()
+    ticket = Ticket(sum(word == "reserve" for word, _ in here.log))
+    here.note("reserve", ticket.number)
+    return ticket
+
+
+def release(ticket):
+    """Undo it."""
+    steps.note("release", ticket.number)
+
+
+async def reserve_later(value):
+    """Do it, later."""
+    await steps.pause("reserve_later")
+    return reserve(value)
+
+
+async def release_later(reserved):
+    """Undo it, with a suspension after the note."""
+    release(reserved)
+    await steps.pause("release_later")
+
+
+def tenant_of(value):
+    """Give what the context of this call holds."""
+    found = current_context().get("tenant", None)
+    steps.note("tenant", found)
+    return (found, value)
