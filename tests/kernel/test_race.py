@@ -6,6 +6,7 @@ import pytest
 
 from omnitron import (
     AsyncFlow,
+    DeadlineExceeded,
     DefinitionError,
     Effect,
     EventLog,
@@ -18,6 +19,7 @@ from omnitron import (
     try_with,
     walk,
 )
+from omnitron.testing import ManualClock
 
 
 class Broken(Exception):
@@ -252,9 +254,13 @@ def test_observers_see_every_branch_and_how_it_ended():
 
 def test_a_deadline_ends_a_race():
     """The time of the context bounds it like every flow."""
-    from omnitron import DeadlineExceeded
+    log, clock = [], ManualClock()
 
-    log = []
+    async def main():
+        task = asyncio.ensure_future(context(deadline=3, clock=clock).run(race(waiting(log), waiting(log)), 1))
+        await clock.advance(5)
+        await task
+
     with pytest.raises(DeadlineExceeded):
-        asyncio.run(context(deadline=0.01).run(race(waiting(log), waiting(log)), 1))
+        asyncio.run(main())
     assert log == ["begun", "begun", "cleaned", "cleaned"]

@@ -10,6 +10,7 @@ import pytest
 from omnitron import (
     AsyncFlow,
     CallStarted,
+    DeadlineExceeded,
     DefinitionError,
     EventLog,
     Flow,
@@ -22,6 +23,7 @@ from omnitron import (
     try_with,
     walk,
 )
+from omnitron.testing import ManualClock
 
 log = []
 
@@ -294,16 +296,19 @@ def test_a_cancellation_meanwhile_keeps_nothing_from_being_undone():
 
 def test_a_deadline_undoes():
     """A run that is out of time undoes what it did, sync and async."""
-    from omnitron import DeadlineExceeded
-    from omnitron.testing import ManualClock
 
     clock = ManualClock()
     late = do("a") | flow(lambda x: clock.move(5)) | do("b")
     with pytest.raises(DeadlineExceeded):
         context(deadline=3, clock=clock).run(late, 0)
-    with pytest.raises(DeadlineExceeded):
-        asyncio.run(context(deadline=0.01).run(do_later("c") | forever, 0))
 
+    async def main():
+        task = asyncio.ensure_future(context(deadline=3, clock=clock).run(do_later("c") | forever, 0))
+        await clock.advance(5)
+        await task
+
+    with pytest.raises(DeadlineExceeded):
+        asyncio.run(main())
     assert log == ["do a", "undo a", "do c", "undo c", "undone c"]
 
 
@@ -356,8 +361,22 @@ def test_observers_see_compensations():
     assert seen[-2:] == [("saga/parallel/undo_b", "saga"), ("saga/undo_a", "saga")]
 
 
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_step_may_be_undone_by_several(watched):
+    """The compensation that was written last runs first; each has the step's result."""
+    undone = []
+    twice = flow(str).undo(flow(lambda x: undone.append(("one", x)))).undo(flow(lambda x: undone.append(("two", x))))
+    ctx = context(observers=[EventLog()] if watched else [])
+    ends(twice | fail, ctx)
+    ends(twice | flow(fail_later), ctx)
+
+    assert undone == [("two", "0"), ("one", "0")] * 2
+
+
 def test_a_watched_step_is_undone_though_its_observers_were_cancelled():
     """What is done is done before anybody is told of it."""
+
+    again = do_later("a").undo(flow(lambda name: log.append(f"again {name}")))
 
     class Stuck:
         async def observe(self, event):
@@ -365,7 +384,7 @@ def test_a_watched_step_is_undone_though_its_observers_were_cancelled():
                 await asyncio.Event().wait()
 
     async def main():
-        task = asyncio.ensure_future(context(observers=[Stuck()]).run(do_later("a") | do("b"), 0))
+        task = asyncio.ensure_future(context(observers=[Stuck()]).run(again | do("b"), 0))
         for _ in range(5):
             await asyncio.sleep(0)
         task.cancel()
@@ -373,7 +392,7 @@ def test_a_watched_step_is_undone_though_its_observers_were_cancelled():
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(main())
-    assert log == ["do a", "undo a", "undone a"]
+    assert log == ["do a", "again a", "undo a", "undone a"]
 
 
 def test_a_compensation_runs_in_the_context_of_its_step():

@@ -304,7 +304,7 @@ def test_the_deadline_of_the_run_stays_one():
 
 def test_a_deadline_cancels_an_async_part():
     """The part cleans up, and the rest of the flow goes on."""
-    log = []
+    log, clock = [], ManualClock()
 
     @flow
     async def forever(x):
@@ -313,8 +313,14 @@ def test_a_deadline_cancels_an_async_part():
         finally:
             log.append("cleaned")
 
-    tree = try_with(forever.within(deadline=0.01), flow(lambda failure: type(failure.error)))
-    assert asyncio.run(tree(1)) is DeadlineExceeded
+    tree = try_with(forever.within(deadline=3, clock=clock), flow(lambda failure: type(failure.error)))
+
+    async def main():
+        task = asyncio.ensure_future(tree(1))
+        await clock.advance(5)
+        return await task
+
+    assert asyncio.run(main()) is DeadlineExceeded
     assert log == ["cleaned"]
 
 

@@ -11,7 +11,7 @@ from functools import reduce
 from itertools import count
 
 from omnitron import Failure, Ok
-from omnitron.algebra import Bound, Each, Gather, Identity, On, Parallel, Sequence, Star, Step, TryWith, When
+from omnitron.algebra import Bound, Each, Gather, Identity, Parallel, Sequence, Star, Step, TryWith, When
 from omnitron.model import Inputs
 
 from . import reference_more as more
@@ -52,8 +52,6 @@ async def meaning(node, args, kwargs):
             return await meaning(node.body, tuple(value), {})
         case Bound():
             return await meaning(node.body, args, {**dict(node.keywords), **kwargs})
-        case On():
-            return await meaning(node.body, args, kwargs)
         case When():
             return await meaning_of_when(node, args, kwargs)
         case TryWith():

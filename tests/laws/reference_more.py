@@ -6,7 +6,7 @@ from functools import reduce
 from itertools import count
 
 from omnitron import Failure, Ok, current_context, flow
-from omnitron.algebra import Each, Parallel, Race, Undo, Within
+from omnitron.algebra import Each, On, Parallel, Race, Undo, Within
 from omnitron.errors import NotEnough
 
 from . import reference, reference_choosing
@@ -27,6 +27,8 @@ async def meaning(node, args, kwargs):
             return tuple(tally.get(number) for number in range(few))
         case Each():
             return await meaning_of_each(node, *args)
+        case On():
+            return await reference.meaning(node.body, args, kwargs)
         case Undo():
             value = await reference.meaning(node.body, args, kwargs)
             done.get().append((next(ordinal), node.with_, value))

@@ -33,7 +33,7 @@ class Star(Node):
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write a call with a star."""
-        w.call(self.body, Args(f"*{args.value}"), target)
+        w.pass_on(self.body, Args(f"*{args.value}"), target)
 
     def gives(self, look: Look, before: Before) -> Any:
         """Give what the body gives."""
@@ -93,7 +93,7 @@ class Bound(Node):
         fixed = [f"{name}={w.bind(value, 'k')}" for name, value in self.keywords if plain_name(name)]
         odd = {name: value for name, value in self.keywords if not plain_name(name)}
         parts = [before.rstrip(", "), *fixed, *([f"**{w.bind(odd, 'k')}"] if odd else []), stars + more]
-        w.call(self.body, Args(", ".join(part for part in parts if part)), target)
+        w.pass_on(self.body, Args(", ".join(part for part in parts if part)), target)
 
     def takes(self, look: Look) -> Any:
         """Give what the body takes, unless its first parameter is fixed."""
@@ -160,7 +160,7 @@ class Receiver(Node):
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the call with the object before the other arguments."""
         owner = w.bind(self.owner, "k")
-        w.call(self.body, Args(f"{owner}, {args.call}" if args.call else owner), target)
+        w.pass_on(self.body, Args(f"{owner}, {args.call}" if args.call else owner), target)
 
     def takes(self, look: Look) -> Any:
         """Give the annotation of the parameter after the object's."""

@@ -50,7 +50,10 @@ class Undo(Node):
             fn = w.function(Whole.of(self.with_), Args("v", "v"), awaits=awaits)
         w.line(f"{promise} = {w.bind(runtime.Promise)}({fn}, {spot}, awaits={awaits})")
         w.cursor = start
-        if not w.call(self.body, args, target, keep=f"{promise}.keep"):
+        keep = f"{promise}.keep" if w.keep is None else f"{w.bind(runtime.keep_both)}({promise}.keep, {w.keep})"
+        if w.call(self.body, args, target, keep=keep):
+            w.keep = None  # so is what was to be kept of this node, whose result is the body's
+        else:
             w.line(f"{promise} = {promise}.keep({target})")
             if w.awaits:
                 w.line(f"if {promise} is not None: await {promise}")

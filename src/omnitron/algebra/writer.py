@@ -176,6 +176,7 @@ class Writer:
         "awaits",
         "build",
         "cursor",
+        "keep",
         "lines",
         "namespace",
         "nesting",
@@ -197,6 +198,7 @@ class Writer:
         self.nesting = 0
         self.pad = "    "
         self.temps = 0
+        self.keep: str | None = None
         self.urgent = piece.urgent
 
     # What a node's `emit` uses
@@ -290,10 +292,18 @@ class Writer:
         else:
             self.cursor = index + 1
             self.nesting += 1
+            before, self.keep = self.keep, keep  # a node that hands it on to its own boundary takes it
             child.emit(self, args, target)
+            kept, self.keep = keep is not None and self.keep is None, before
             self.nesting -= 1
             self.complete(child, index)
+            return kept
         return False
+
+    def pass_on(self, child: Node, args: Args, target: str) -> None:
+        """Run the child whose result is that of the node itself: who keeps the one keeps the other."""
+        if self.call(child, args, target, keep=self.keep):
+            self.keep = None
 
     def function(self, child: Node, args: Args | None = None, *, awaits: bool | None = None) -> str:
         """Give the name of a callable that runs a child.

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from omnitron.runtime.quorums import each_quorum, each_quorum_threads, quorum, quorum_threads
     from omnitron.runtime.racing import each_quorum_async, quorum_async, race_async
     from omnitron.runtime.runs import Run, RunEvents
-    from omnitron.runtime.undoing import Promise, Scope
+    from omnitron.runtime.undoing import Promise, Scope, keep_both
     from omnitron.runtime.workers import run_in_process
 
 LAZY = {
@@ -61,6 +61,7 @@ LAZY = {
     "each_quorum_async": "racing",
     "each_quorum_threads": "quorums",
     "each_threads": "joining",
+    "keep_both": "undoing",
     "parallel_async": "joining",
     "parallel_threads": "joining",
     "quorum": "quorums",
@@ -109,6 +110,7 @@ __all__ = [
     "each_threads",
     "frame_here",
     "item_frame",
+    "keep_both",
     "leave_frame",
     "missing_needs",
     "needs",

@@ -18,7 +18,7 @@ from omnitron.runtime.contexts import current
 from omnitron.runtime.reporting import logger
 from omnitron.runtime.watching import Frame, read_watch, run_inside, run_inside_async
 
-__all__ = ["Promise", "Scope"]
+__all__ = ["Promise", "Scope", "keep_both"]
 
 next_number = count(1).__next__
 scope_here: ContextVar[Scope | None] = ContextVar("omnitron_scope", default=None)
@@ -97,6 +97,24 @@ class Promise:
             return None
         running.close()
         raise RuntimeError("it would have to wait, and the coroutine of its flow was thrown away")
+
+
+def keep_both(
+    one: Callable[[Any], Coroutine[Any, Any, None] | None], other: Callable[[Any], Coroutine[Any, Any, None] | None]
+) -> Callable[[Any], Coroutine[Any, Any, None] | None]:
+    """Give what keeps two promises of one step in order."""
+
+    def keep(value: Any) -> Coroutine[Any, Any, None] | None:
+        first, second = one(value), other(value)
+        return second if first is None else first if second is None else in_turn(second, first)
+
+    return keep
+
+
+async def in_turn(*later: Coroutine[Any, Any, None]) -> None:
+    """Await one after the other."""
+    for each in later:
+        await each
 
 
 class Scope:
