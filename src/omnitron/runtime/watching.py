@@ -463,6 +463,8 @@ async def run_seen_async(
     except BaseException as error:
         if run.observers:
             await run.notify_async(CallFailed(call, error, run.clock.monotonic() - started))
+        if interrupted is not None and error is not interrupted and isinstance(error, Exception):
+            raise interrupted from error  # the cancellation that came first must not get lost
         raise
     if run.observers:
         await run.notify_async(CallFinished(call, output, run.clock.monotonic() - started))
