@@ -13,16 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, NewType
 
 from omnitron import (
-    Deployment,
     Effect,
     FlowExample,
     Inputs,
     Objective,
     Ok,
-    PerformanceClaim,
-    Resources,
-    Scaling,
-    Semantics,
     current_context,
     flow,
     gather,
@@ -30,6 +25,7 @@ from omnitron import (
     try_with,
     when,
 )
+from omnitron.model import Deployment, PerformanceClaim, ResourceRequirements, ScalingPolicy, SemanticDescriptor
 
 UserId = NewType("UserId", int)
 NOT_A_FLOW = 3
@@ -140,10 +136,12 @@ def rows(n: int) -> list[dict[str, Any]]:
 @flow(
     documentation="As often as\nit takes.",
     tags={"shop"},
-    semantics=Semantics("billing", "find a price", {"order"}),
+    semantics=SemanticDescriptor("billing", "find a price", {"order"}),
     objectives=[Objective("p99_latency_s", 0.25), Objective("accuracy", 0.9, bound="at least", description="or why")],
     performance=PerformanceClaim("O(n)", latency_s=0.01, throughput_per_s=1000),
-    deployment=Deployment("edge", resources=Resources(cpus=0.5, memory_bytes=1024), scaling=Scaling(max_instances=3)),
+    deployment=Deployment(
+        "edge", resources=ResourceRequirements(cpus=0.5, memory_bytes=1024), scaling=ScalingPolicy(max_instances=3)
+    ),
     examples=[FlowExample(Inputs((1,), {"y": "b"}), "b", "by name"), *[FlowExample(1, "a")] * 6],
 )
 def described(x: int, *, y: str = "a") -> str:

@@ -6,17 +6,13 @@ import pytest
 
 from omnitron import (
     DefinitionError,
-    Deployment,
     FlowExample,
     FlowMeta,
     InvalidValue,
     Objective,
-    PerformanceClaim,
-    Resources,
-    Scaling,
-    Semantics,
     flow,
 )
+from omnitron.model import Deployment, PerformanceClaim, ResourceRequirements, ScalingPolicy, SemanticDescriptor
 
 WHOLE = {
     "version": "1.2.0",
@@ -25,9 +21,9 @@ WHOLE = {
     "tags": {"shop"},
     "examples": [FlowExample(1, 2, "one")],
     "objectives": [Objective("p99_latency_s", 0.25), Objective("accuracy", 0.9, bound="at least")],
-    "semantics": Semantics("billing", "find a price", {"order"}),
+    "semantics": SemanticDescriptor("billing", "find a price", {"order"}),
     "performance": PerformanceClaim("O(n)", "O(1)", latency_s=0.01, throughput_per_s=100),
-    "deployment": Deployment("edge", resources=Resources(cpus=0.5), scaling=Scaling(max_instances=3)),
+    "deployment": Deployment("edge", resources=ResourceRequirements(cpus=0.5), scaling=ScalingPolicy(max_instances=3)),
 }
 
 
@@ -100,7 +96,7 @@ def test_a_composed_flow_has_its_own_claims():
         ({"examples": [(1, 2)]}, "is none"),
         ({"objectives": "fast"}, "list of Objective"),
         ({"objectives": 3}, "list of Objective"),
-        ({"semantics": "billing"}, r"Semantics\(domain=\.\.\."),
+        ({"semantics": "billing"}, r"SemanticDescriptor\(domain=\.\.\."),
         ({"performance": {"latency_s": 1}}, "takes a PerformanceClaim"),
         ({"deployment": "edge"}, "takes a Deployment"),
         ({"tags": "shop"}, r"Write \{'shop'\}"),
@@ -122,10 +118,10 @@ def test_a_field_of_another_type_is_refused(fields, said):
         lambda: Objective("x", 1, bound="near"),
         lambda: PerformanceClaim(latency_s=-1),
         lambda: PerformanceClaim(throughput_per_s=float("inf")),
-        lambda: Resources(cpus=-1),
-        lambda: Scaling(max_instances=0),
-        lambda: Scaling(concurrency=0),
-        lambda: Scaling(min_instances=3, max_instances=2),
+        lambda: ResourceRequirements(cpus=-1),
+        lambda: ScalingPolicy(max_instances=0),
+        lambda: ScalingPolicy(concurrency=0),
+        lambda: ScalingPolicy(min_instances=3, max_instances=2),
         lambda: Deployment("moon"),
     ],
 )
@@ -140,11 +136,11 @@ def test_a_value_outside_its_range_is_refused(make):
     [
         lambda: Objective("x", True),
         lambda: Objective("x", "1"),
-        lambda: Resources(memory_bytes=1.5),
-        lambda: Resources(cpus=True),
-        lambda: Scaling(min_instances="1"),
+        lambda: ResourceRequirements(memory_bytes=1.5),
+        lambda: ResourceRequirements(cpus=True),
+        lambda: ScalingPolicy(min_instances="1"),
         lambda: Deployment(resources={"cpus": 1}),
-        lambda: Semantics(1),
+        lambda: SemanticDescriptor(1),
         lambda: FlowExample(1, 2, None),
     ],
 )

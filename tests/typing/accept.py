@@ -14,7 +14,6 @@ from typing import Any, TypedDict, TypeVar, assert_type
 from omnitron import (
     AsyncFlow,
     Context,
-    Deployment,
     Effect,
     Failure,
     Flow,
@@ -24,10 +23,6 @@ from omnitron import (
     Key,
     Objective,
     Ok,
-    PerformanceClaim,
-    Resources,
-    Scaling,
-    Semantics,
     by_type,
     choose,
     context,
@@ -46,6 +41,7 @@ from omnitron import (
     try_with,
     when,
 )
+from omnitron.model import Deployment, PerformanceClaim, ResourceRequirements, ScalingPolicy, SemanticDescriptor
 
 R = TypeVar("R")
 
@@ -215,9 +211,9 @@ def surface() -> None:
     documentation="By the list of the region.",
     examples=[FlowExample("a,1", 1)],
     objectives=(Objective("p99_latency_s", 0.25), Objective("accuracy", 0.9, bound="at least")),
-    semantics=Semantics("billing", "find a price", ["order"]),
+    semantics=SemanticDescriptor("billing", "find a price", ["order"]),
     performance=PerformanceClaim("O(n)", latency_s=0.01),
-    deployment=Deployment("edge", resources=Resources(cpus=0.5), scaling=Scaling(max_instances=3)),
+    deployment=Deployment("edge", resources=ResourceRequirements(cpus=0.5), scaling=ScalingPolicy(max_instances=3)),
 )
 def declared(line: str) -> int:
     """A flow with all of its metadata."""

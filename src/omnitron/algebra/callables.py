@@ -27,7 +27,15 @@ from typing import (
 from omnitron.algebra.flows import AsyncFlow, Flow
 
 if TYPE_CHECKING:
-    from omnitron.model import Capability, Deployment, Effect, FlowExample, Objective, PerformanceClaim, Semantics
+    from omnitron.model import (
+        Capability,
+        Deployment,
+        Effect,
+        FlowExample,
+        Objective,
+        PerformanceClaim,
+        SemanticDescriptor,
+    )
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -73,7 +81,7 @@ class Declared(TypedDict, total=False):
     tags: Iterable[str]
     examples: Iterable[FlowExample]
     objectives: Iterable[Objective]
-    semantics: Semantics | None
+    semantics: SemanticDescriptor | None
     performance: PerformanceClaim | None
     deployment: Deployment | None
 

@@ -239,7 +239,7 @@ class Writer:
             return
         scope, error = self.temp(), self.temp()
         wait, later = ("await ", "_async") if self.awaits else ("", "")
-        self.line(f"{scope} = {self.bind(runtime.Scope)}({'root=True' if root else ''})")
+        self.line(f"{scope} = {self.bind(runtime.Saga)}({'root=True' if root else ''})")
         with self.block("try:"):
             yield
         with self.block(f"except BaseException as {error}:"):

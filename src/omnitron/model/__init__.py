@@ -12,9 +12,9 @@ from omnitron.model.meta import (
     FlowMeta,
     Objective,
     PerformanceClaim,
-    Resources,
-    Scaling,
-    Semantics,
+    ResourceRequirements,
+    ScalingPolicy,
+    SemanticDescriptor,
 )
 from omnitron.model.outcome import Failure, Inputs, Ok, Outcome, one_input
 from omnitron.model.protocols import Clock, Executor, Guard, Observer, Random
@@ -44,9 +44,9 @@ __all__ = [
     "Random",
     "Record",
     "Replace",
-    "Resources",
-    "Scaling",
-    "Semantics",
+    "ResourceRequirements",
+    "ScalingPolicy",
+    "SemanticDescriptor",
     "canonical",
     "capability_names",
     "covers",

@@ -19,9 +19,9 @@ __all__ = [
     "FlowMeta",
     "Objective",
     "PerformanceClaim",
-    "Resources",
-    "Scaling",
-    "Semantics",
+    "ResourceRequirements",
+    "ScalingPolicy",
+    "SemanticDescriptor",
 ]
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ class Objective(Record):
         return f"{self.metric} {self.bound} {self.target}"
 
 
-class Semantics(Record):
+class SemanticDescriptor(Record):
     """What a flow means: words that a search reads beside its name.
 
     Attributes:
@@ -151,7 +151,7 @@ class PerformanceClaim(Record):
         self._fill(complexity=complexity, latency_s=latency_s, memory=memory, throughput_per_s=throughput_per_s)
 
 
-class Resources(Record):
+class ResourceRequirements(Record):
     """What a flow wants of the machine that it runs on.
 
     Attributes:
@@ -174,7 +174,7 @@ class Resources(Record):
         self._fill(cpus=cpus, gpus=gpus, memory_bytes=memory_bytes)
 
 
-class Scaling(Record):
+class ScalingPolicy(Record):
     """How many instances of a flow a cluster should keep.
 
     Attributes:
@@ -213,21 +213,23 @@ class Deployment(Record):
 
     __slots__ = ("preferred", "resources", "scaling")
     preferred: Literal["edge", "cloud", "local", "any"]
-    resources: Resources
-    scaling: Scaling
+    resources: ResourceRequirements
+    scaling: ScalingPolicy
 
     def __init__(
         self,
         preferred: Literal["edge", "cloud", "local", "any"] = "any",
         *,
-        resources: Resources | None = None,
-        scaling: Scaling | None = None,
+        resources: ResourceRequirements | None = None,
+        scaling: ScalingPolicy | None = None,
     ) -> None:
         if preferred not in PLACES:
             raise InvalidValue(f"`preferred` is one of {', '.join(map(repr, PLACES))}; got {preferred!r}.")
-        check_record("resources", resources, Resources)
-        check_record("scaling", scaling, Scaling)
-        self._fill(preferred=preferred, resources=resources or Resources(), scaling=scaling or Scaling())
+        check_record("resources", resources, ResourceRequirements)
+        check_record("scaling", scaling, ScalingPolicy)
+        self._fill(
+            preferred=preferred, resources=resources or ResourceRequirements(), scaling=scaling or ScalingPolicy()
+        )
 
 
 class FlowMeta(Record):
@@ -259,7 +261,7 @@ class FlowMeta(Record):
     tags: frozenset[str]
     examples: tuple[FlowExample, ...]
     objectives: tuple[Objective, ...]
-    semantics: Semantics | None
+    semantics: SemanticDescriptor | None
     performance: PerformanceClaim | None
     deployment: Deployment | None
 
@@ -274,7 +276,7 @@ class FlowMeta(Record):
         tags: Iterable[str] = (),
         examples: Iterable[FlowExample] = (),
         objectives: Iterable[Objective] = (),
-        semantics: Semantics | None = None,
+        semantics: SemanticDescriptor | None = None,
         performance: PerformanceClaim | None = None,
         deployment: Deployment | None = None,
     ) -> None:
@@ -282,7 +284,7 @@ class FlowMeta(Record):
             check_text(option, value)
         if effects is not None and not isinstance(effects, Effect):
             raise DefinitionError(f"`effects` is an Effect such as Effect.READ | Effect.NETWORK, got {effects!r}.")
-        check_record("semantics", semantics, Semantics)
+        check_record("semantics", semantics, SemanticDescriptor)
         check_record("performance", performance, PerformanceClaim)
         check_record("deployment", deployment, Deployment)
         self._fill(

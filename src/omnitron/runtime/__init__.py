@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from omnitron.runtime.quorums import each_quorum, each_quorum_threads, quorum, quorum_threads
     from omnitron.runtime.racing import each_quorum_async, quorum_async, race_async
     from omnitron.runtime.runs import Run, RunEvents
-    from omnitron.runtime.undoing import Promise, Scope, keep_both
+    from omnitron.runtime.undoing import Promise, Saga, keep_both
     from omnitron.runtime.workers import run_in_process
 
 LAZY = {
@@ -52,7 +52,7 @@ LAZY = {
     "Run": "runs",
     "RunEvents": "runs",
     "Promise": "undoing",
-    "Scope": "undoing",
+    "Saga": "undoing",
     "Span": "observers",
     "Tracing": "observers",
     "check_changes": "deriving",
@@ -92,7 +92,7 @@ __all__ = [
     "Run",
     "RunEvents",
     "Runtime",
-    "Scope",
+    "Saga",
     "Site",
     "Span",
     "Tracing",

@@ -14,7 +14,7 @@ from typing import Any
 from omnitron.model import Failure, Ok
 from omnitron.runtime.joining import END, Source, all_ended, raise_first
 from omnitron.runtime.tally import Items, Marks, Tally
-from omnitron.runtime.undoing import Scope
+from omnitron.runtime.undoing import Saga
 
 __all__ = ["each_quorum_async", "quorum_async", "race_async"]
 
@@ -111,7 +111,7 @@ async def race_async(
     heat = Heat(Tally(1, len(branches)))
 
     async def run(o_branch: int, branch: Later) -> None:
-        scope = Scope() if undoes else None
+        scope = Saga() if undoes else None
         try:
             value = await branch(*args, **kwargs)
         except BaseException as error:

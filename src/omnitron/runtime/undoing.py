@@ -1,7 +1,7 @@
 """Sagas: what undoes the steps that are done, and the scopes that run it when something fails.
 
 A step that can be undone makes a `Promise` before it runs and keeps it when it is done; the promise then stands in the
-innermost `Scope`. A scope that fails runs its promises, the last one first; one that succeeds hands them to the scope
+innermost `Saga`. A scope that fails runs its promises, the last one first; one that succeeds hands them to the scope
 around it; the scope of a whole flow forgets them. Which places of a tree are scopes is the business of
 `omnitron.algebra.undoing`. A tree in which nothing is undone never comes here.
 """
@@ -18,10 +18,10 @@ from omnitron.runtime.contexts import current
 from omnitron.runtime.reporting import logger
 from omnitron.runtime.watching import Frame, read_watch, run_inside, run_inside_async
 
-__all__ = ["Promise", "Scope", "keep_both"]
+__all__ = ["Promise", "Saga", "keep_both"]
 
 next_number = count(1).__next__
-scope_here: ContextVar[Scope | None] = ContextVar("omnitron_scope", default=None)
+saga_here: ContextVar[Saga | None] = ContextVar("omnitron_saga", default=None)
 
 
 class Promise:
@@ -41,7 +41,7 @@ class Promise:
         self.awaits = awaits
         self.context = current.get()
         self.frame = read_watch()
-        self.scope = scope_here.get()
+        self.scope = saga_here.get()
         self.number = 0
         self.value: Any = None
 
@@ -117,7 +117,7 @@ async def in_turn(*later: Coroutine[Any, Any, None]) -> None:
         await each
 
 
-class Scope:
+class Saga:
     """A part of a flow that succeeds or fails as a whole. It is open from its making on.
 
     Args:
@@ -129,8 +129,8 @@ class Scope:
     def __init__(self, *, root: bool = False) -> None:
         self.kept: list[Promise] = []
         self.failed = False
-        self.outer = None if root else scope_here.get()
-        self.token = scope_here.set(self)
+        self.outer = None if root else saga_here.get()
+        self.token = saga_here.set(self)
 
     def take(self, promise: Promise) -> bool:
         """Keep a promise; say whether that is done, which it is not in a scope that has failed."""
@@ -146,7 +146,7 @@ class Scope:
     def close(self) -> None:
         """Leave the scope."""
         with suppress(ValueError):  # a coroutine that is closed in another context than it ran in
-            scope_here.reset(self.token)
+            saga_here.reset(self.token)
 
     def hand_over(self) -> list[Promise]:
         """Give the promises to the scope around this one; give back those that it does not take any more."""
