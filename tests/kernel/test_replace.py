@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from omnitron import CallFinished, DefinitionError, EventLog, context, flow, parallel
+from omnitron import CallFinished, DefinitionError, EventLog, Key, MissingNeed, context, flow, needs, parallel
 
 
 @flow
@@ -110,3 +110,19 @@ def test_wrong_replacements_are_refused(given, text):
     """Where the context is made."""
     with pytest.raises(DefinitionError, match=text):
         context(replace=given)
+
+
+def test_a_replaced_step_needs_nothing():
+    """What only the replaced function asked for need not be given; what others ask for must."""
+
+    @flow
+    def greet(name: str, *, who: str = needs(Key("tenant", str))) -> str:
+        return f"{who} greets {name}"
+
+    fake = {"greet": lambda name: f"fake {name}"}
+    stage = (greet | book).named("stage")
+
+    assert context(replace=fake).run(stage, "you") == "fake you"
+    assert context(replace={"stage": book}).run(stage | book, "you") == "you"
+    with pytest.raises(MissingNeed):
+        context(replace=fake).run(stage | greet.named("again"), "you")

@@ -132,9 +132,26 @@ def loose_filler(fn: Callable[..., Any], asked: dict[str, Need], *, is_async: bo
     return async_filler if is_async else sync_filler
 
 
+def needs_in_place(root: Node, replaced: Set[str]) -> set[Need]:
+    """Give what the steps of a tree need that run themselves, and not another function in the place of them or around them."""
+    found: set[Need] = set()
+    away: list[str] = []
+    for path, node in walk_nodes(root):
+        if any(path == one or path.startswith(f"{one}/") for one in away):
+            continue
+        if path in replaced or ((node.segment or node.label is not None) and node.name in replaced):
+            away.append(path)
+        elif isinstance(node, Asking):
+            found |= {*node.asked.values()}
+    return found
+
+
 def check_needs(root: Node, ctx: Context, passed: dict[str, Any]) -> None:
     """Refuse a run in a context that lacks values that the tree needs and the call does not pass."""
-    asked = {need.target for need in root.needs_beside(passed.keys()) if isinstance(need, Need)}
+    needs = {need for need in root.needs_beside(passed.keys()) if isinstance(need, Need)}
+    if needs and ctx.runtime.replaced is not None:
+        needs &= needs_in_place(root, ctx.runtime.replaced.keys())
+    asked = {need.target for need in needs}
     missing = runtime.missing_needs(asked, ctx) if asked else {}
     if not missing:
         return
