@@ -133,7 +133,7 @@ def loose_filler(fn: Callable[..., Any], asked: dict[str, Need], *, is_async: bo
 
 
 def needs_in_place(root: Node, replaced: Set[str]) -> set[Need]:
-    """Give what the steps of a tree need that run themselves, and not another function in the place of them or around them."""
+    """Give what the steps of a tree need that are not replaced, by themselves or with what is around them."""
     found: set[Need] = set()
     away: list[str] = []
     for path, node in walk_nodes(root):

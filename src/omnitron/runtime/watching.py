@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 
 from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Clock, Event, Guard, Observer, Replace
 from omnitron.runtime.reporting import logger
+from omnitron.runtime.resources import Need
 
 __all__ = [
     "Frame",
@@ -340,15 +341,21 @@ def substitute(frame: Frame, fn: Callable[..., Any]) -> Callable[..., Any]:
         return fn
     alone = getattr(found, "_stand_in", None)
     if alone is None:
-        plain: Callable[..., Any] = found
-        return plain
-    function: Callable[..., Any] | None = alone()
+        return without_needs(found)
+    function = alone()
     if function is not None:
-        return function
+        return without_needs(function)
     # a composed flow has the place of what it replaces
     inside = run_inside_async if found.node.is_async else run_inside
     place = Frame(frame.run, frame.path, call, body=False, named=True)
-    return lambda *args, **kwargs: inside(place, found, args, kwargs)
+    return without_needs(lambda *args, **kwargs: inside(place, found, args, kwargs))
+
+
+def without_needs(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function that is called without what the replaced one would have had filled from the context."""
+    return lambda *args, **kwargs: fn(
+        *args, **{name: value for name, value in kwargs.items() if type(value) is not Need}
+    )
 
 
 def static_path(path: str) -> str:
