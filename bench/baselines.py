@@ -7,6 +7,7 @@ changed to meet a bar.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -397,3 +398,72 @@ async def spanned_chain_soon(spans: list[HandSpan], value: int) -> int:
     root.duration_s = perf_counter() - root.started_s
     root.status = "ok"
     return value
+
+
+# ---------------------------------------------------------------- runs, needs, bodies
+
+
+HERE: ContextVar[object] = ContextVar("here", default=None)
+
+
+def run_in_variable(call: Callable[[int], int], value: int) -> int:
+    """A call while a context variable is set.
+
+    Lacks: closes nothing, checks no capability and no need, has no deadline, cannot be observed.
+    """
+    token = HERE.set(call)
+    try:
+        return call(value)
+    finally:
+        HERE.reset(token)
+
+
+def priced(item: int, prices: dict[int, int], rate: int) -> int:
+    """The price of an item, with what it needs passed by hand.
+
+    Lacks: who calls must have what it needs, open it, close it, and pass it through every function in between.
+    """
+    return prices[item] * rate
+
+
+def nested(value: int) -> int:
+    """A function that calls a function.
+
+    Lacks: neither can be observed, guarded or replaced.
+    """
+    return call(value) + 1
+
+
+def spanned_nested(spans: list[HandSpan], value: int) -> int:
+    """A function that calls a function, two spans.
+
+    Lacks: works for these functions only, always records, and knows no guard, deadline or second observer.
+    """
+    run_id = next(RUN_IDS)
+    whole = HandSpan("nested", "nested", run_id, None, next(SPAN_IDS), perf_counter())
+    spans.append(whole)
+    try:
+        part = HandSpan("call", "nested/call", run_id, whole.span_id, next(SPAN_IDS), perf_counter())
+        spans.append(part)
+        try:
+            result = call(value)
+        except BaseException as error:
+            part.end(error)
+            raise
+        part.duration_s = perf_counter() - part.started_s
+        part.status = "ok"
+        result += 1
+    except BaseException as error:
+        whole.end(error)
+        raise
+    whole.duration_s = perf_counter() - whole.started_s
+    whole.status = "ok"
+    return result
+
+
+async def in_task(value: int) -> int:
+    """A coroutine in a task of its own, awaited.
+
+    Lacks: has no name of its own, no status and events, no reason of its cancellation; may outlive whoever started it.
+    """
+    return await asyncio.create_task(first_soon(value))

@@ -148,6 +148,8 @@ def needs_in_place(root: Node, replaced: Set[str]) -> set[Need]:
 
 def check_needs(root: Node, ctx: Context, passed: dict[str, Any]) -> None:
     """Refuse a run in a context that lacks values that the tree needs and the call does not pass."""
+    if runtime.holds_needs(root.needs, ctx):
+        return
     needs = {need for need in root.needs_beside(passed.keys()) if isinstance(need, Need)}
     if needs and ctx.runtime.replaced is not None:
         needs &= needs_in_place(root, ctx.runtime.replaced.keys())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.contexts import Context, adopt_factory, context, current_context
-from omnitron.runtime.filling import missing_needs, needs, take, take_async, wanted_keys
+from omnitron.runtime.filling import holds_needs, missing_needs, needs, take, take_async, wanted_keys
 from omnitron.runtime.keys import Key
 from omnitron.runtime.options import Runtime
 from omnitron.runtime.resources import Need, Resource, needs_of, resource
@@ -109,6 +109,7 @@ __all__ = [
     "each_quorum_threads",
     "each_threads",
     "frame_here",
+    "holds_needs",
     "item_frame",
     "keep_both",
     "leave_frame",

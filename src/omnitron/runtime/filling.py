@@ -25,7 +25,7 @@ from omnitron.runtime.scopes import (
 )
 from omnitron.runtime.watching import read_watch
 
-__all__ = ["missing_needs", "needs", "take", "take_async"]
+__all__ = ["holds_needs", "missing_needs", "needs", "take", "take_async"]
 
 T = TypeVar("T")
 MISSING: Any = object()
@@ -224,6 +224,25 @@ def refuse_wrong_door(target: Resource[Any], scope: Scope) -> None:
             f"the resource {target.name!r} is async, and its context was entered by `with`, which cannot await its end. "
             "Write `async with context(...) as app:`."
         )
+
+
+def holds_needs(needs: Iterable[Any], ctx: Context) -> bool:
+    """Say whether a context certainly holds all that is needed; the quick answer for a run in which nothing lacks."""
+    values = ctx._values
+    for need in needs:
+        if type(need) is not Need:
+            continue
+        target = need.target
+        if type(target) is Key:
+            found = values.get(target.name, MISSING)
+            if type(found) is not target.type and (found is MISSING or not target.fits(found)):
+                return False
+        elif target is not Context and target.keys:
+            app = ctx._scope
+            holder = values if app is None or target.scope == "run" else app.root.context._values
+            if not all(type(key) is Resource or key is Context or key in holder for key in target.keys):
+                return False
+    return True
 
 
 def wanted_keys(target: Any, holder: Context) -> Iterable[tuple[str, str]]:

@@ -60,14 +60,17 @@ class Key(Generic[T]):
     def __reduce__(self) -> tuple[Any, ...]:
         return Key, (self.name, self.type)
 
-    def check(self, value: Any) -> None:
-        """Refuse a value that is not of the key's type (generics by their origin; what `isinstance` cannot tell passes)."""
+    def fits(self, value: Any) -> bool:
+        """Say whether a value is of the key's type, as far as can be told."""
         kind = getattr(self.type, "__origin__", self.type)
         try:
-            fits = isinstance(value, kind)
+            return isinstance(value, kind) or (kind is float and type(value) is int)
         except TypeError:
-            return
-        if not fits and not (kind is float and type(value) is int):
+            return True
+
+    def check(self, value: Any) -> None:
+        """Refuse a value that is not of the key's type (generics by their origin; what `isinstance` cannot tell passes)."""
+        if not self.fits(value):
             raise DefinitionError(
                 f"the value for {self!r} is {value!r}, a {type(value).__name__}. "
                 f"Give a {getattr(self.type, '__name__', self.type)}, or widen the type of the key."
