@@ -524,7 +524,7 @@ def test_acall_has_the_place_of_its_caller(colour):
     pair = (step | step).named("pair")
 
     async def body(x):
-        await asyncio.gather(*[step.acall(n) for n in range(2)])
+        await asyncio.gather(*(step.acall(n) for n in range(2)))
         return await asyncio.gather(pair.acall(x), step.acall(x))
 
     log = EventLog()
@@ -532,7 +532,7 @@ def test_acall_has_the_place_of_its_caller(colour):
     places = {event.path for event in log.events if event.path.count("/") == 1}
 
     assert sorted(places) == [
-        "body/first@4[0]", "body/first@<listcomp>.0[0]", "body/first@<listcomp>.0[1]", "body/pair@3[0]",
+        "body/first@4[0]", "body/first@<genexpr>.0[0]", "body/first@<genexpr>.0[1]", "body/pair@3[0]",
     ]  # fmt: skip
 
 

@@ -51,10 +51,12 @@ def write(value: Any, out: bytearray) -> None:
 def write_other(value: Any, out: bytearray) -> None:
     """Append a value of a class that has a name: fields, or a text that says all of it."""
     kind = type(value)
-    name = f"{kind.__module__}.{kind.__qualname__}"
+    module = kind.__module__
+    module = module.partition(".")[0] if module.startswith("pathlib.") else module  # where a release of Python keeps it
+    name = f"{module}.{kind.__qualname__}"
     if hasattr(value, "_value_") and hasattr(kind, "__members__"):  # an enum member
         part(name, str(getattr(value, "name", None) or value._value_).encode(), out)
-    elif kind.__module__ in ("datetime", "decimal", "uuid", "pathlib", "fractions"):
+    elif module in ("datetime", "decimal", "uuid", "pathlib", "fractions"):
         part(name, repr(value).encode(), out)
     else:
         row(name, [item for pair in fields_of(value).items() for item in pair], out)
