@@ -11,7 +11,7 @@ from functools import reduce
 from itertools import count
 
 from omnitron import Failure, Ok
-from omnitron.algebra import Bound, Each, Gather, Identity, Parallel, Sequence, Star, Step, TryWith, When
+from omnitron.algebra import Each, Gather, Identity, Parallel, Sequence, Step, TryWith, When
 from omnitron.model import Inputs
 
 from . import reference_more as more
@@ -47,11 +47,6 @@ async def meaning(node, args, kwargs):
             for part in rest:
                 value = await meaning(part, (value,), {})
             return value
-        case Star():
-            (value,) = args
-            return await meaning(node.body, tuple(value), {})
-        case Bound():
-            return await meaning(node.body, args, {**dict(node.keywords), **kwargs})
         case When():
             return await meaning_of_when(node, args, kwargs)
         case TryWith():

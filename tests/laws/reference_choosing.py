@@ -1,7 +1,7 @@
-"""The meaning of the nodes that choose, keep, recover and repeat. The interpreter in `reference_more` calls this one."""
+"""The meaning of the nodes that pass on otherwise, choose, keep, recover and repeat. The interpreter in `reference_more` calls this one."""
 
 from omnitron import LimitReached, NoMatch
-from omnitron.algebra import ByType, Choose, Fallback, Keep, Loop, Tap
+from omnitron.algebra import Bound, ByType, Choose, Fallback, Keep, Loop, Star, Tap
 
 from . import reference, reference_more
 
@@ -9,6 +9,11 @@ from . import reference, reference_more
 async def meaning(node, args, kwargs):
     """Give what the node gives for these arguments."""
     match node:
+        case Star():
+            (value,) = args
+            return await reference.meaning(node.body, tuple(value), {})
+        case Bound():
+            return await reference.meaning(node.body, args, {**dict(node.keywords), **kwargs})
         case Keep():
             result = await reference.meaning(node.body, args, kwargs)
             return reference.one_input(args, kwargs), result
