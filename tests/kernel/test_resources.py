@@ -673,3 +673,28 @@ def test_a_thousand_concurrent_runs():
     assert shared == ["open", "close"]
     assert all(course in ([], whole, [whole[0], whole[3]]) for course in courses.values())
     assert sum(course == whole for course in courses.values()) > 500
+
+
+def test_a_cancellation_while_an_error_closes_a_run_is_not_lost():
+    """The error that was leaving is the cause of what leaves in its place."""
+
+    async def main():
+        inside = asyncio.Event()
+
+        @resource(scope="run")
+        async def slow():
+            try:
+                yield 1
+            finally:
+                inside.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(context().run(asking_later(slow) | flow(lambda x: 1 // 0), 1))
+        await inside.wait()
+        task.cancel()
+        return await asyncio.gather(task, return_exceptions=True)
+
+    (result,) = asyncio.run(main())
+
+    assert isinstance(result, asyncio.CancelledError)
+    assert isinstance(result.__cause__, ZeroDivisionError)

@@ -462,3 +462,40 @@ def test_a_thousand_runs_at_once():
         return results == [2 * n for n in range(1000)], strangers
 
     assert in_app(main) == (True, [])
+
+
+def test_runs_are_asked_to_end_together():
+    """Leaving a context waits for the slowest of its runs, not for one after the other."""
+    asked = []
+
+    @flow
+    async def work(x: int) -> int:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            asked.append(x)
+            while len(asked) < 3:
+                await asyncio.sleep(0)
+        return x
+
+    async def main(app):
+        runs = [app.start(work, n) for n in range(3)]
+        await asyncio.sleep(0)
+        return runs
+
+    assert {run.status for run in in_app(main)} == {"cancelled"}
+
+
+def test_a_run_whose_loop_stands_still_ends_with_its_context():
+    """Nothing could wait for it."""
+    loop = asyncio.new_event_loop()
+
+    async def begin(app):
+        return app.start(forever, 1)
+
+    with context() as app:
+        run = loop.run_until_complete(begin(app))
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+    assert run.status == "cancelled"

@@ -1,4 +1,4 @@
-"""The meaning of the nodes that pass on otherwise, choose, keep, recover and repeat. The interpreter in `reference_more` calls this one."""
+"""The meaning of the nodes that spread, bind, choose, keep, recover and repeat; `reference_more` calls this one."""
 
 from omnitron import LimitReached, NoMatch
 from omnitron.algebra import Bound, ByType, Choose, Fallback, Keep, Loop, Star, Tap

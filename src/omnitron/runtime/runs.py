@@ -184,23 +184,23 @@ class Run(Generic[R]):
             self._bell.ring()
 
     def settle(self, state: str, value: Any = None, error: BaseException | None = None) -> None:
-        """Take the end of the run."""
+        """Take the end of the run; the first one counts."""
         with self._bell.changed:
+            if self.done:
+                return
             self._state, self._value, self._error, self._stop = state, value, error, None
             self._bell.ring()
         going_on.discard(self)
         if self._owner is not None:
             self._owner.drop_run(self)
 
-    def end(self, reason: str) -> None:
-        """Cancel it and wait in this thread until it has ended."""
-        self.cancel(reason)
+    def end(self) -> None:
+        """Wait in this thread until it has ended (who asks has cancelled it)."""
         with self._bell.changed:
             self._bell.changed.wait_for(lambda: self.done)
 
-    async def aend(self, reason: str) -> None:
-        """Cancel it and wait until it has ended; a cancellation of this wait is raised afterwards."""
-        self.cancel(reason)
+    async def aend(self) -> None:
+        """Wait until it has ended (who asks has cancelled it); a cancellation of this wait is raised afterwards."""
         interrupted: asyncio.CancelledError | None = None
         while not self.done:
             try:
@@ -307,10 +307,11 @@ def start_task(run: Run[Any], loop: asyncio.AbstractEventLoop, coroutine: Any) -
         if running_loop() is loop:
             task.cancel(reason)
             return
-        try:
+        if loop.is_running():
             loop.call_soon_threadsafe(task.cancel, reason)
-        except RuntimeError:  # the loop is closed, and with it the task
-            run.settle("cancelled")
+            return
+        task.cancel(reason)  # what comes of it nobody can wait for: its loop is closed, or stands still
+        run.settle("cancelled")
 
     def ended(task: asyncio.Task[Any]) -> None:
         if task.cancelled():

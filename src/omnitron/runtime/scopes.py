@@ -167,6 +167,13 @@ class Scope:
             whose = "its context was left" if self.is_app else "its run has ended"
             raise NoRun(f"{what}: {whose}. Do it before, inside the `with` block or the run.")
 
+    def stop_runs(self) -> list[Any]:
+        """Ask all runs to end; give them, to be waited for."""
+        runs = self.list_runs()
+        for run in runs:
+            run.cancel("the context that started it was left")
+        return runs
+
     def list_runs(self) -> list[Any]:
         """Give the runs that have not ended."""
         with making:
@@ -181,8 +188,8 @@ class Scope:
             BaseException: what closing raised, where there is no `error`; several errors as one `ExceptionGroup`.
         """
         self.closed = True
-        for run in self.list_runs():
-            run.end("the context that started it was left")
+        for run in self.stop_runs():
+            run.end()
         raised: list[BaseException] = []
         while self.closers:
             closer = self.closers.pop()
@@ -197,9 +204,9 @@ class Scope:
         self.closed = True
         raised: list[BaseException] = []
         if self.runs:
-            for run in self.list_runs():
+            for run in self.stop_runs():
                 try:
-                    await run.aend("the context that started it was left")
+                    await run.aend()
                 except BaseException as broken:
                     raised.append(broken)
         await close_all(self.closers, error, raised)
@@ -238,17 +245,22 @@ def told(closer: Closer, broken: BaseException) -> BaseException:
 
 
 def settle(error: BaseException | None, raised: list[BaseException]) -> None:
-    """Let what closing raised leave, unless something else leaves already: then it is noted there."""
+    """Let what closing raised leave, unless something else leaves already: then it is noted there.
+
+    A cancellation, or the end of the process, that arrived while an ordinary error was leaving leaves in its place.
+    """
     if not raised:
         return
+    stops = [broken for broken in raised if not isinstance(broken, Exception)]
     if error is not None:
+        if stops and isinstance(error, Exception):
+            raise stops[0] from error
         for broken in raised:
             try:
                 error.add_note(f"closing failed too: {type(broken).__name__}: {broken}")
             except Exception:
                 return
         return
-    stops = [broken for broken in raised if not isinstance(broken, Exception)]
     if stops:
         raise stops[0]
     if len(raised) == 1:
