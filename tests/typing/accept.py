@@ -7,7 +7,7 @@ must not pass, and ``test_typing`` runs the checkers over both.
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar, assert_type
 
@@ -15,6 +15,7 @@ from omnitron import (
     AsyncFlow,
     Context,
     Effect,
+    Event,
     Failure,
     Flow,
     FlowExample,
@@ -23,19 +24,24 @@ from omnitron import (
     Key,
     Objective,
     Ok,
+    Resource,
+    Run,
     by_type,
     choose,
     context,
     current_context,
+    current_step,
     fallback,
     flow,
     gather,
     identity,
     keep,
     loop,
+    needs,
     parallel,
     race,
     rebuild,
+    resource,
     sequence,
     tap,
     try_with,
@@ -44,6 +50,8 @@ from omnitron import (
 from omnitron.model import Deployment, PerformanceClaim, ResourceRequirements, ScalingPolicy, SemanticDescriptor
 
 R = TypeVar("R")
+TENANT = Key("tenant", str)
+LIMIT = Key("limit", int)
 
 
 @dataclass
@@ -830,9 +838,6 @@ class Holder:
 
 # ---- context ---------------------------------------------------------------------------------------------------
 
-TENANT = Key("tenant", str)
-LIMIT = Key("limit", int)
-
 
 async def runs(ctx: Context) -> None:
     """Running keeps signature, result and colour."""
@@ -863,6 +868,90 @@ def values() -> None:
     assert_type(ctx.has_capability("net:x"), bool)
     assert_type("tenant" in ctx, bool)
     assert_type(current_context().get(TENANT), str)
+
+
+# ---- needs, resources, runs ------------------------------------------------------------------------------------
+
+
+class Client:
+    """Something that is opened."""
+
+
+@resource
+async def http() -> AsyncIterator[Client]:
+    """Open a client, and close it."""
+    yield Client()
+
+
+@resource(scope="run")
+async def transaction(*, client: Client = needs(http)) -> AsyncIterator[Order]:
+    """Open something that needs something."""
+    del client
+    yield Order("a", 1)
+
+
+@resource(scope="run")
+async def later() -> int:
+    """Give a value."""
+    return 1
+
+
+@resource
+def soon() -> Iterator[str]:
+    """Open a value."""
+    yield ""
+
+
+@flow
+async def charged(
+    order: Order,
+    *,
+    client: Client = needs(http),
+    tx: Order = needs(transaction),
+    number: int = needs(later),
+    text: str = needs(soon),
+    who: str = needs(TENANT),
+    ctx: Context = needs(Context),
+) -> float:
+    """Ask for everything."""
+    del client, tx, number, text, who, ctx
+    return order.amount
+
+
+@flow
+def greeted(name: str, *, who: str = needs(TENANT)) -> str:
+    """Ask for a value."""
+    return f"{who} {name}"
+
+
+async def needed(ctx: Context, order: Order) -> None:
+    """Needs are parameters that may be left out; the flow is piped like any other."""
+    assert_type(http, Resource[Client])
+    assert_type(transaction, Resource[Order])
+    assert_type(later, Resource[int])
+    assert_type(soon, Resource[str])
+    assert_type(greeted("a"), str)
+    assert_type(greeted("a", who="me"), str)
+    assert_type(await ctx.run(charged, order), float)
+    assert_type(await ctx.run(charged, order, client=Client()), float)
+    assert_type(await (parse | charged)("a"), float)
+    assert_type(ctx.with_({http: Client(), TENANT: "a"}), Context)
+
+
+async def started(ctx: Context, order: Order) -> None:
+    """A run has the type of the result, whatever the colour."""
+    assert_type(ctx.start(price, order), Run[float])
+    assert_type(ctx.start(stock, order), Run[int])
+    assert_type(await ctx.start(stock, order), int)
+    assert_type(ctx.as_run("a", detached=True).start(price, order).result(1.0), float)
+    assert_type([event async for event in ctx.start(stock, order).events()], list[Event])
+    assert_type(list(ctx.start(price, order).events()), list[Event])
+    assert_type(current_step().key, str)
+    assert_type(ctx.with_(replace={"price": price, "stock": stock.acall}), Context)
+    with context() as app:
+        assert_type(app, Context)
+    async with context() as app:
+        assert_type(app, Context)
 
 
 async def described() -> None:

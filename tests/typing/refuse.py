@@ -5,7 +5,7 @@ Nothing here runs. ``test_typing`` compares the lines that the checkers report w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterator
 from dataclasses import dataclass
 
 from omnitron import (
@@ -23,13 +23,17 @@ from omnitron import (
     identity,
     keep,
     loop,
+    needs,
     parallel,
     race,
+    resource,
     sequence,
     tap,
     try_with,
     when,
 )
+
+TENANT = Key("tenant", str)
 
 
 @dataclass
@@ -403,9 +407,6 @@ async def methods(shop: Shop, order: Order) -> None:
     length | shop.price  # refused: a number into an order
 
 
-TENANT = Key("tenant", str)
-
-
 async def runs(ctx: Context, order: Order) -> None:
     """Running refuses what calling refuses."""
     ctx.run(parse, 3)  # refused: not a text
@@ -417,6 +418,33 @@ async def runs(ctx: Context, order: Order) -> None:
     ctx.get(TENANT).bit_length()  # refused: a text
     ctx.get(TENANT, None).upper()  # refused: perhaps None
     ctx[TENANT].bit_length()  # refused: a text
+
+
+@resource
+def opened() -> Iterator[int]:
+    """Open a number."""
+    yield 1
+
+
+@flow
+def asks(order: Order, *, number: int = needs(opened)) -> str:
+    """Ask for a number."""
+    return order.sku * number
+
+
+async def asked(ctx: Context, order: Order) -> None:
+    """A need has the type of what is opened, and a run that of the result."""
+    wrong: str = needs(opened)  # refused: a number
+    other: int = needs(TENANT)  # refused: a text
+    needs(3)  # refused: neither key nor resource
+    asks(order, number="a")  # refused: not a number
+    asks(order, 3)  # refused: keyword only
+    ctx.run(asks, order, number="a")  # refused: not a number
+    ctx.start(asks, "a")  # refused: not an order
+    ctx.start(asks, order).result().bit_length()  # refused: a text
+    (await ctx.start(stock, order)).upper()  # refused: a number
+    ctx.as_run(3)  # refused: not a text
+    del wrong, other
 
 
 def outcomes(failure: Failure, ok: Ok[int]) -> None:
