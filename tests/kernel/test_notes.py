@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from concurrent.futures import Future
 
 import pytest
 
@@ -131,6 +132,18 @@ def test_notes_do_not_grow_when_the_same_object_is_raised_again():
         with pytest.raises(LookupError):
             whole(1)
     assert len(error.__notes__) == 1
+
+
+def test_flows_that_share_an_error_are_not_in_each_others_paths():
+    """What a future raises for several flows names the last one only."""
+    future = Future()
+    future.set_exception(LookupError("shared"))
+    wait = flow(lambda x: future.result()).named("wait")
+    flows = [(double | wait).named(name) for name in ("first", "second", "third")]
+
+    notes = [list(notes_of(lambda each=each: each(1))) for each in flows]
+
+    assert notes == [[f"raised in flow {name!r}, at {name}/wait"] for name in ("first", "second", "third")]
 
 
 def test_an_exception_that_refuses_notes_leaves_without():

@@ -7,7 +7,7 @@ recorded while a flow runs, so a call that does not fail pays nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -124,9 +124,17 @@ def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str |
 
     A frame that brings an error back from another process has the path that it had there in a local of a fixed name,
     one that runs a branch of a parallel the number of the branch, one that awaits a lone step that is watched its loader.
+    An exception object that was raised before has the frames of that raise at the end: see Note [Raised again].
     """
+    if traceback is None:
+        return
+    head = last = traceback.tb_frame
+    around = frames_around(head)
     while traceback is not None:
         frame = traceback.tb_frame
+        if frame is not last and (frame is head or frame in around or frame.f_back in around):
+            return
+        last = frame
         loader = frame.f_globals.get("__loader__")
         if type(loader) is Loader:
             yield loader, traceback.tb_lineno
@@ -140,6 +148,23 @@ def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str |
                 if branch is not None:
                     yield (name, branch), 0
         traceback = traceback.tb_next
+
+
+# Note [Raised again]
+# Python puts the frames of a raise before those that the exception has already, so one that is kept and raised again (by
+# a future that several wait for, or by a global) shows all its raises in a row. What is called from a frame that stands
+# around the first frame was not called beneath it, and belongs to a raise that is over. A frame that ran in another task or
+# thread tells nothing of the kind, and is taken for a part of this raise.
+
+
+def frames_around(frame: FrameType) -> set[FrameType]:
+    """Give the frames that wait for a frame to end."""
+    found: set[FrameType] = set()
+    outer = frame.f_back
+    while outer is not None:
+        found.add(outer)
+        outer = outer.f_back
+    return found
 
 
 def add_path(error: BaseException) -> None:
