@@ -64,6 +64,13 @@ def tenant(x):
     return current_context().get("tenant"), x
 
 
+def place(x):
+    """Give the run and the path of this call."""
+    from omnitron import current_step
+
+    return current_step().run_id, current_step().path
+
+
 def boom(x):
     """Leave without clean-up."""
     os._exit(7)

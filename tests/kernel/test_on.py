@@ -11,7 +11,9 @@ import pytest
 
 from omnitron import (
     AsyncFlow,
+    CallStarted,
     EventLog,
+    Hooks,
     OmnitronError,
     RemoteError,
     Replace,
@@ -319,6 +321,104 @@ def test_guards_are_asked_before_work_leaves():
     kept = asyncio.run(context(guards=[Stop()]).run(flow(places.pid_and).on("process"), 1))
 
     assert kept == "kept here"
+
+
+class Seen(EventLog):
+    """A log that gives the kind and path of its events."""
+
+    def rows(self):
+        """Give the rows."""
+        return [(type(event).__name__, event.path) for event in self.events]
+
+
+def test_a_lost_worker_is_seen():
+    """Observers are told of the start of what runs in a process, and that its process was lost."""
+    log = Seen()
+    with pytest.raises(WorkerLost):
+        asyncio.run(context(observers=[log]).run(flow(places.die).on("process"), 1))
+
+    assert log.rows() == [("CallStarted", "die"), ("CallFailed", "die")]
+    assert isinstance(log.events[1].error, WorkerLost)
+
+
+@pytest.mark.parametrize(
+    ("fn", "value", "kind"),
+    [(places.pid_and, threading.Lock(), Unpicklable), (places.give_lambda, 1, Unpicklable)],
+    ids=["argument", "result"],
+)
+def test_what_cannot_travel_is_seen_as_a_failure(fn, value, kind):
+    """Observers see the error that the caller gets."""
+    log = Seen()
+    with pytest.raises(kind):
+        asyncio.run(context(observers=[log]).run(flow(fn).on("process"), value))
+
+    assert [type(event).__name__ for event in log.events] == ["CallStarted", "CallFailed"]
+    assert isinstance(log.events[1].error, kind)
+
+
+def test_an_unknown_place_is_seen_as_a_failure():
+    """A step that nobody can run has started and failed."""
+    log = Seen()
+    with pytest.raises(OmnitronError, match="mars"):
+        asyncio.run(context(observers=[log]).run(flow(abs) | flow(len).on("mars"), 1))
+
+    assert ("CallFailed", "abs → len/len") in log.rows()
+
+
+def test_a_process_step_is_seen_before_it_ends(tmp_path):
+    """Observers are told of the start when the work leaves, and of a cancellation."""
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    log = Seen()
+
+    async def main():
+        started = asyncio.Event()
+        hooks = Hooks(before=lambda event: started.set())
+        run = context(observers=[log], hooks=hooks).run(flow(places.hold).on("process"), (str(begun), str(ended)))
+        task = asyncio.ensure_future(run)
+        await started.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+
+    assert log.rows() == [("CallStarted", "hold"), ("CallFailed", "hold")]
+    assert isinstance(log.events[1].error, asyncio.CancelledError)
+
+
+class Mars:
+    """An executor that runs flows where it is."""
+
+    async def execute(self, place, work, args, kwargs):
+        return work(*args, **kwargs)
+
+
+@pytest.mark.parametrize("place", ["process", "mars"])
+def test_a_pipe_in_another_place_has_the_paths_of_its_tree(place):
+    """An unnamed pipe is no part of paths, wherever it runs, and equal siblings are counted on."""
+    log, one, two = EventLog(), flow(abs), flow(int)
+    whole = (two | (one | two).on(place) | one).named("whole")
+    asyncio.run(context(observers=[log], executor=Mars()).run(whole, 1))
+
+    expected = ["whole", "whole/int", "whole/abs", "whole/int#2", "whole/abs#2"]
+    assert [event.path for event in log.events if isinstance(event, CallStarted)] == expected
+    assert list(dict.fromkeys(path for path, _ in walk(whole))) == expected
+
+
+def test_a_note_counts_siblings_on_into_a_process():
+    """The note on an error from a process has the path of the tree."""
+    fail = flow(places.fail).named("abs")
+    with pytest.raises(ValueError, match="far away") as caught:
+        asyncio.run((flow(abs) | (flow(int) | fail).on("process")).named("whole")(1))
+
+    assert caught.value.__notes__ == ["raised in flow 'whole', at whole/abs#2"]
+
+
+def test_a_step_in_a_process_knows_its_place():
+    """`current_step` tells the same path there."""
+    place = flow(places.place)
+    run = context().as_run("r").run(place | place.on("process"), 1)
+
+    assert asyncio.run(run) == ("r", "place → place/place#2")
 
 
 def test_a_refined_step_has_one_name():

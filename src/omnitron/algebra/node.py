@@ -7,7 +7,7 @@ combinator is one subclass with slots and `emit`. Read next: `omnitron.algebra.w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 
@@ -421,9 +421,19 @@ def lends_name(node: Node) -> bool:
     return node.segment or node.label is not None
 
 
-def walk_nodes(root: Node) -> Iterator[tuple[str, Node]]:
-    """Give every node with its path, each before its children, in the order in which they run."""
-    stack: list[tuple[Node, Scope | None]] = [(root, None)]
+def walk_nodes(root: Node, used: Mapping[str, int] | None = None) -> Iterator[tuple[str, Node]]:
+    """Give every node with its path, each before its children, in the order in which they run.
+
+    Args:
+        root: the tree.
+        used: for a part of another tree how many siblings of each name stand before it there; its paths are those
+            beneath the empty one.
+    """
+    scope: Scope | None = None
+    if used is not None:
+        scope = Scope("")
+        scope.used.update(used)
+    stack: list[tuple[Node, Scope | None]] = [(root, scope)]
     while stack:
         node, scope = stack.pop()
         if scope is None:

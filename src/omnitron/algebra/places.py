@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
@@ -55,17 +56,13 @@ class On(Node):
             return
         from omnitron.algebra.flows import from_node
 
-        flow = w.bind(from_node(self.body))
+        flow = from_node(self.body)
+        used = {} if self.body.segment or self.body.label is not None else names_before(w)
         if self.place == "process":
-            run = f"{w.bind(runtime.run_in_process)}({flow}, {args.call})"
+            carry = partial(runtime.run_in_process, flow, used)
         else:
-            run = f"{w.bind(runtime.run_in_executor)}({self.place!r}, {flow}, {args.call})"
-        index = w.cursor
-        if w.seen and w.segment_of(index) is not None:
-            name, rest = run.split("(", 1)
-            run = f"{w.bind(runtime.run_beneath)}({w.segment_of(index)!r}, {name}, {rest}"
-        w.mark(f"{target} = await {run}", index)
-        w.leave_out(self.body)
+            carry = partial(runtime.run_in_executor, self.place, flow, used)
+        w.hand_over(self.body, carry, args, target)
 
     def takes(self, look: Look) -> Any:
         """Give what the body takes."""
@@ -91,3 +88,16 @@ class On(Node):
     def binds(self) -> bool:  # type: ignore[override]
         """Whether the body binds like a method."""
         return self.body.binds
+
+
+def names_before(w: Writer) -> dict[str, int]:
+    """Give how often each name is used by siblings before the node that is written next."""
+    program = w.build.program()
+    assert program is not None  # it is being compiled
+    paths = program.known_paths()
+    around = paths[w.cursor][0]
+    used: dict[str, int] = {}
+    for path, node in paths[: w.cursor]:
+        if path.rpartition("/")[0] == around and (node.segment or node.label is not None):
+            used[node.name] = used.get(node.name, 0) + 1
+    return used

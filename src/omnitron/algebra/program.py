@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
 from threading import Lock
@@ -60,7 +60,19 @@ def code_of(text: str) -> CodeType:
 class Program:
     """A compiled tree: the function that a call reaches, and the watched twin that is made when something watches."""
 
-    __slots__ = ("__weakref__", "file", "loader", "module", "node", "noted", "parts", "paths", "seen_run", "site")
+    __slots__ = (
+        "__weakref__",
+        "file",
+        "loader",
+        "module",
+        "node",
+        "noted",
+        "parts",
+        "paths",
+        "seen_run",
+        "site",
+        "twins",
+    )
 
     loader: Loader
     site: runtime.Site
@@ -70,6 +82,7 @@ class Program:
         self.noted: dict[bool, list[Piece]] = {}
         self.paths: list[tuple[str, Node]] | None = None
         self.seen_run: Callable[..., Any] | None = None
+        self.twins: dict[tuple[tuple[str, int], ...], Callable[..., Any]] = {}
         self.parts: dict[tuple[int, bool], Callable[..., Any]] = {}
         self.module = getattr(getattr(node, "fn", None), "__module__", None) or "omnitron.flow"
         self.file = f"flow {short(node.name)} #{next_number()}"
@@ -139,6 +152,9 @@ class Program:
         """Run the flow as a call that is seen; for an async flow give the coroutine."""
         node = self.node
         seen_run = self.seen_run or self.prepare()
+        part = runtime.read_watch().part  # type: ignore[union-attr] # something watches
+        if part is not None and part[0] == node:
+            return self.inside(self.numbered(part[1]) if part[1] else seen_run, args, kwargs)
         parent, path = runtime.frame_here(2, self.site.segment)
         if node.needs:
             try:
@@ -158,6 +174,26 @@ class Program:
                 run = partial(run_lone_async, self.loader, run)
             return run(frame, seen_run, args, kwargs)
         return (noting_async if node.is_async else noting)(run, frame, seen_run, args, kwargs)
+
+    def inside(self, seen_run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the flow as a part of another, handed over by what made its boundary; an async flow gives the coroutine."""
+        node, parent = self.node, runtime.read_watch()
+        assert parent is not None
+        frame = runtime.Frame(parent.run, parent.path, parent.call, body=not node.children, named=parent.named)
+        run = runtime.run_inside_async if node.is_async else runtime.run_inside
+        if not node.children:
+            return run(frame, seen_run, args, kwargs)
+        return (noting_async if node.is_async else noting)(run, frame, seen_run, args, kwargs)
+
+    def numbered(self, used: Mapping[str, int]) -> Callable[..., Any]:
+        """Give the watched twin in which the names of the parts are numbered after siblings that stand before them."""
+        key = tuple(sorted(used.items()))
+        found = self.twins.get(key)
+        if found is None:
+            build = Build(ref(self), seen=True, paths=list(walk_nodes(self.node, used)))
+            build.add(seen_root(self.node))
+            found = self.twins[key] = self.link(build.write(), seen=True)
+        return found
 
     def prepare(self) -> Callable[..., Any]:
         """Make what a watched run needs; the function last, because other threads ask for it first."""

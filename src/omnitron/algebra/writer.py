@@ -280,12 +280,7 @@ class Writer:
         self.cursor = index + child.size
         if self.seen and (child.segment or child.label is not None):
             fn, awaits = self.callable_of(child, index, args, awaits=self.awaits)
-            site = self.bind(self.site(child, index, awaits=awaits), "s")
-            see = "await o_see" if self.awaits else "o_see"
-            if kept := keep is not None and self.awaits:
-                see, site = f"await {self.bind(runtime.see_keeping)}", f"{keep}, {site}"
-            self.mark(f"{target} = {see}({site}, {self.attach(fn)}, {args.call})", index)
-            return kept
+            return self.boundary(self.site(child, index, awaits=awaits), fn, args, target, keep, index)
         if self.nesting >= MAX_NESTING or (len(self.lines) > MAX_LINES and child.children):
             fn, awaits = self.callable_of(child, index, args, awaits=self.awaits if self.seen else child.is_async)
             self.line(f"{target} = {'await ' if awaits else ''}{self.attach(fn)}({args.call})")
@@ -299,6 +294,15 @@ class Writer:
             self.complete(child, index)
             return kept
         return False
+
+    def hand_over(self, child: Node, carry: Callable[..., Any], args: Args, target: str) -> None:
+        """Run a child by a coroutine function that takes it to another place; its boundary is here."""
+        index = self.cursor
+        self.cursor = index + child.size
+        if not (self.seen and (child.segment or child.label is not None)):
+            self.mark(f"{target} = await {self.bind(carry)}({args.call})", index)
+        elif self.boundary(self.site(child, index, awaits=True), carry, args, target, self.keep, index):
+            self.keep = None
 
     def pass_on(self, child: Node, args: Args, target: str) -> None:
         """Run the child whose result is that of the node itself: who keeps the one keeps the other."""
@@ -344,11 +348,6 @@ class Writer:
 
         name = self.attach(Piece(parts[0], write, *taking(args), awaits=awaits, cursor=index, urgent=self.urgent))
         self.line(f"{target} = {'await ' if awaits else ''}{name}({args.call})")
-
-    def segment_of(self, index: int) -> str | None:
-        """Give the last segment of the path of the node of a number, if it has one of its own (in the watched program)."""
-        path, node = self.build.paths[index]
-        return path.rpartition("/")[2] if index and (node.segment or node.label is not None) else None
 
     def spot(self, index: int) -> Spot:
         """Give what tells the path of an error that a machine catches while it runs the node of a number."""
@@ -398,6 +397,15 @@ class Writer:
         return runtime.Site(
             path.rpartition("/")[2], child.name, child, body=not child.children, awaits=awaits, urgent=self.urgent
         )
+
+    def boundary(self, site: runtime.Site, fn: Any, args: Args, target: str, keep: str | None, index: int) -> bool:
+        """Write an observed call; say whether it tells `keep` the result."""
+        shown = self.bind(site, "s")
+        see = "await o_see" if self.awaits else "o_see"
+        if kept := keep is not None and self.awaits:
+            see, shown = f"await {self.bind(runtime.see_keeping)}", f"{keep}, {shown}"
+        self.mark(f"{target} = {see}({shown}, {self.attach(fn)}, {args.call})", index)
+        return kept
 
     def callable_of(self, child: Node, index: int, args: Args | None, *, awaits: bool) -> tuple[Any, bool]:
         """Give what runs a child unobserved (its function, or a piece to be written) and whether it is awaited."""

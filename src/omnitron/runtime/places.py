@@ -6,7 +6,7 @@ Read next: `omnitron.runtime.workers`, the processes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from omnitron.errors import DefinitionError
 from omnitron.runtime.contexts import current_context
 from omnitron.runtime.reporting import logger
 from omnitron.runtime.resources import Need
-from omnitron.runtime.watching import admitted
+from omnitron.runtime.watching import Frame, admitted, read_watch, run_inside_async
 
 __all__ = ["run_in_executor", "run_in_thread", "run_in_thread_loop"]
 
@@ -74,8 +74,17 @@ async def awaiting(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
     return await fn(*args, **kwargs)
 
 
-async def run_in_executor(place: str, flow: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Hand `flow` to the executor that the context carries.
+async def run_in_executor(
+    place: str, flow: Callable[..., Any], used: Mapping[str, int], /, *args: Any, **kwargs: Any
+) -> Any:
+    """Hand `flow` to the executor that the context carries. What observers are told is told here, not by the executor.
+
+    Args:
+        place: its name.
+        flow: the flow.
+        used: how many siblings of each name stand before the parts of a flow that is no part of paths itself.
+        *args: what it is called with.
+        **kwargs: so too.
 
     Raises:
         DefinitionError: the context carries none.
@@ -88,4 +97,11 @@ async def run_in_executor(place: str, flow: Callable[..., Any], /, *args: Any, *
         )
     kwargs = {name: value for name, value in kwargs.items() if type(value) is not Need}  # filled where the flow runs
     stand_in = admitted(flow, args, kwargs)
-    return await executor.execute(place, flow, args, kwargs) if stand_in is None else stand_in.value
+    if stand_in is not None:
+        return stand_in.value
+    parent = read_watch()
+    if parent is None:
+        return await executor.execute(place, flow, args, kwargs)
+    part = (flow.node, used)  # type: ignore[attr-defined] # a flow
+    frame = Frame(parent.run, parent.path, parent.call, body=False, named=parent.named, part=part)
+    return await run_inside_async(frame, executor.execute, (place, flow, args, kwargs), {})

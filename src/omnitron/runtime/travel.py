@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import signal
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,9 +19,9 @@ from omnitron.runtime.contexts import Context, current_context, make, run_async,
 from omnitron.runtime.keys import LeftBehind
 from omnitron.runtime.options import Runtime
 from omnitron.runtime.resources import Need
-from omnitron.runtime.watching import Frame, Watched, read_watch
+from omnitron.runtime.watching import Frame, Watched, is_made, read_watch
 
-__all__ = ["Answer", "pack", "raise_remote", "replay", "unpack_answer", "work"]
+__all__ = ["Answer", "pack", "raise_remote", "renumbered", "replay", "unpack_answer", "work"]
 
 flows_packed: WeakKeyDictionary[Any, tuple[bytes, bool]] = WeakKeyDictionary()
 
@@ -37,7 +38,7 @@ class Answer:
         self.events = events
 
 
-def pack(flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+def pack(flow: Any, used: Mapping[str, int], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
     """Give the payload of one job: the flow, its arguments, and what of the context can travel.
 
     Raises:
@@ -51,7 +52,11 @@ def pack(flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
     passed = {name: value for name, value in kwargs.items() if type(value) is not Need}  # filled where the flow runs
     arguments = dumps((args, passed), f"an argument of {flow.name!r}")
     frame = read_watch()
-    place = None if frame is None else (frame.run.id, frame.path, frame.named, bool(frame.run.observers))
+    place = None
+    if frame is not None:
+        call = frame.call if is_made(frame, flow.node) else None
+        attempt = None if call is None else call.attempt
+        place = (frame.run.id, frame.path, frame.named, bool(frame.run.observers), attempt, dict(used))
     return dumps((packed, fixed, arguments, environment(current_context()), place), "the job")
 
 
@@ -166,9 +171,13 @@ def run_job(
     )
     frame = None
     if place is not None:
-        run_id, path, named, observed = place
+        run_id, path, named, observed, attempt, used = place
         run = Watched(run_id, SYSTEM_CLOCK, (Collector(events),) if observed else (), (), deadline)
-        frame = Frame(run, path, None, body=False, named=named)
+        call = None
+        if attempt is not None:  # the parent has told of it; its number is that of no call here
+            started = SYSTEM_CLOCK.monotonic()
+            call = Call(flow.name, path, run_id, 0, None, attempt, args, kwargs, started, flow.node)
+        frame = Frame(run, path, call, body=False, named=named, part=(flow.node, used))
     if flow.node.is_async:
         return asyncio.run(run_async(ctx, frame, flow, args, kwargs))
     return run_sync(ctx, frame, flow, args, kwargs)
@@ -283,6 +292,13 @@ async def replay(events: list[Event]) -> None:
                 call.attempt, call.args, call.kwargs, call.started_s,
             )  # fmt: skip
         await frame.run.notify_async(event.of(known))
+
+
+def renumbered(path: str, used: Mapping[str, int]) -> str:
+    """Give a path beneath a part with the number that its first name has after the siblings before that part."""
+    first, slash, rest = path.partition("/")
+    name, _, number = first.partition("#")
+    return f"{name}#{used[name] + int(number or 1)}{slash}{rest}" if name in used else path
 
 
 def raise_remote(error: BaseException, o_remote_path: str) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "admitted",
     "child_frame",
     "frame_here",
+    "is_made",
     "item_frame",
     "passes_on",
     "run_inside",
@@ -149,17 +150,28 @@ class Frame:
 
     `body` says that a user's function runs here, so that a flow called now is a call from its body and not a part of
     the tree. `named` says that the path is already that of the boundary which comes next: a refinement as the root of a
-    flow has the name of what it refines, and adds no segment.
+    flow has the name of what it refines, and adds no segment. `part` is for a flow that is handed to another place: its
+    node, and how many siblings of each name stand before its parts. The boundary of such a flow is made already.
     """
 
-    __slots__ = ("body", "call", "named", "path", "run", "sites")
+    __slots__ = ("body", "call", "named", "part", "path", "run", "sites")
 
-    def __init__(self, run: Watched, path: str, call: Call | None, *, body: bool, named: bool = False) -> None:
+    def __init__(
+        self,
+        run: Watched,
+        path: str,
+        call: Call | None,
+        *,
+        body: bool,
+        named: bool = False,
+        part: tuple[Any, Mapping[str, int]] | None = None,
+    ) -> None:
         self.run = run
         self.path = path
         self.call = call
         self.body = body
         self.named = named
+        self.part = part
         self.sites: dict[Any, int] | None = None
 
 
@@ -273,14 +285,6 @@ def beneath(frame: Frame, segment: str) -> str:
     return frame.path if frame.named else f"{frame.path}/{segment}"
 
 
-async def run_beneath(segment: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Await `fn` in a frame whose path has the name of the part that it hands over."""
-    parent = read_watch()
-    assert parent is not None
-    frame = Frame(parent.run, beneath(parent, segment), parent.call, body=False, named=True)
-    return await run_inside_async(frame, fn, args, kwargs)
-
-
 def child_frame(parent: Frame, path: str, site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame:
     """Make the frame of a call that starts now."""
     run = parent.run
@@ -291,15 +295,20 @@ def child_frame(parent: Frame, path: str, site: Site, args: tuple[Any, ...], kwa
 
 
 def admitted(flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Replace | None:
-    """Ask the guards about a flow that is about to leave this process, where they cannot follow."""
+    """Ask the guards about a flow without a boundary that is about to leave this process, where they cannot follow."""
     parent = read_watch()
-    if parent is None or not parent.run.guards:
+    if parent is None or not parent.run.guards or is_made(parent, flow.node):
         return None
     path = beneath(parent, flow.name)
     site = Site(flow.name, flow.name, flow.node, body=False, awaits=True)
     frame = child_frame(parent, path, site, args, kwargs)
     assert frame.call is not None
     return parent.run.admit(frame.call)
+
+
+def is_made(frame: Frame, node: Any) -> bool:
+    """Say whether the running call is that of a node."""
+    return frame.call is not None and frame.call.node is node
 
 
 def item_frame(index: int) -> Any:

@@ -15,14 +15,14 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from omnitron.errors import WorkerLost, WorkerStartFailed
-from omnitron.runtime.travel import Answer, pack, raise_remote, replay, unpack_answer, work
+from omnitron.runtime.travel import Answer, pack, raise_remote, renumbered, replay, unpack_answer, work
 from omnitron.runtime.watching import admitted
 
 __all__ = ["run_in_process"]
@@ -235,12 +235,19 @@ def kill(process: Any) -> None:
             process.kill()
 
 
-async def run_in_process(flow: Any, /, *args: Any, **kwargs: Any) -> Any:
+async def run_in_process(flow: Any, used: Mapping[str, int], /, *args: Any, **kwargs: Any) -> Any:
     """Call `flow(*args, **kwargs)` in a worker process and give its result.
 
-    The flow runs there in a context of the picklable values, the capabilities and the remaining deadline of this one;
-    what it is seen to do is told to this run's observers when the answer comes. Guards are asked about it here, as a whole.
-    A cancellation asks the process to end (its `finally` clauses run) and kills it when it has not after five seconds.
+    The flow runs there in a context of the picklable values, the capabilities and the remaining deadline of this one.
+    Its own call is seen and guarded here; what is seen beneath it there is told to this run's observers when the answer
+    comes. A cancellation asks the process to end (its `finally` clauses run) and kills it when it has not after five
+    seconds.
+
+    Args:
+        flow: the flow.
+        used: how many siblings of each name stand before the parts of a flow that is no part of paths itself.
+        *args: what it is called with.
+        **kwargs: so too.
 
     Raises:
         Unpicklable: the flow, an argument or the result cannot be pickled.
@@ -251,7 +258,7 @@ async def run_in_process(flow: Any, /, *args: Any, **kwargs: Any) -> Any:
     stand_in = admitted(flow, args, kwargs)
     if stand_in is not None:
         return stand_in.value
-    payload = pack(flow, args, kwargs)
+    payload = pack(flow, used, args, kwargs)
     pool = pools.get(loop)
     if pool is None:
         pool = pools[loop] = Pool(loop, os.cpu_count() or 1)
@@ -268,5 +275,5 @@ async def run_in_process(flow: Any, /, *args: Any, **kwargs: Any) -> Any:
     answer: Answer = unpack_answer(packed)
     await replay(answer.events)
     if answer.error is not None:
-        raise_remote(answer.error, answer.path)
+        raise_remote(answer.error, renumbered(answer.path, used))
     return answer.value
