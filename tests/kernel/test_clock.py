@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from omnitron import DeadlineExceeded, context, flow
+from omnitron import DeadlineExceeded, EventLog, context, flow, try_with
 from omnitron.testing import ManualClock
 
 
@@ -82,3 +82,28 @@ def test_a_sync_flow_is_stopped_at_the_next_boundary():
 
     with pytest.raises(DeadlineExceeded, match="slow#2"):
         context(clock=clock, deadline=5).run(slow | slow, 1)
+
+
+def test_a_late_result_of_an_async_run_is_refused():
+    """An async flow whose steps never suspend cannot be stopped, and its late result is no result."""
+    clock = ManualClock()
+
+    async def slow(x):
+        clock.move(10)
+        return x
+
+    with pytest.raises(DeadlineExceeded):
+        asyncio.run(context(clock=clock, deadline=5).run(slow, 1))
+
+
+def test_a_watched_async_run_ends_at_the_first_boundary_after_its_deadline():
+    """Where something watches, no further step starts, and the clean-up runs."""
+    clock, ran, cleaned = ManualClock(), [], []
+    slow = flow(lambda x: clock.move(10) or x)
+    late = flow(asyncio.sleep).bind(result=1) | slow | flow(ran.append)
+    tree = try_with(late, finally_=flow(cleaned.append))
+
+    with pytest.raises(DeadlineExceeded):
+        asyncio.run(context(clock=clock, deadline=5, observers=EventLog()).run(tree, 0))
+
+    assert (ran, cleaned) == ([], [0])

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from itertools import count
-from types import CodeType
+from types import CodeType, coroutine
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
@@ -57,9 +57,10 @@ class Watched:
             body calls. The next boundary that can awaits it. In a sync run there is no such boundary, and it is None.
         replaced: what runs in the place of flows of these names or static paths.
         halt: says that nothing more may start in a sync run.
+        is_late: in an async run with a deadline, ends the run when its time is over; says whether it did so just now.
     """
 
-    __slots__ = ("clock", "deadline", "guards", "halt", "id", "later", "next_call", "observers", "replaced")
+    __slots__ = ("clock", "deadline", "guards", "halt", "id", "is_late", "later", "next_call", "observers", "replaced")
 
     def __init__(
         self,
@@ -80,6 +81,7 @@ class Watched:
         self.next_call = count(1).__next__
         self.replaced = replaced
         self.halt = Halt()
+        self.is_late: Callable[[], bool] | None = None
         self.later: deque[tuple[Observer, Event, Awaitable[None]]] | None = deque() if is_async else None
 
     def admit(self, call: Call, *, urgent: bool = False) -> Replace | None:
@@ -430,6 +432,12 @@ def run_seen(
     return output
 
 
+@coroutine
+def one_turn() -> Generator[None, None, None]:
+    """Let the event loop go on once."""
+    yield
+
+
 async def run_seen_async(
     frame: Frame,
     fn: Callable[..., Any],
@@ -443,6 +451,8 @@ async def run_seen_async(
     """Run one call of an async run inside its frame, with its events; `awaits` says whether `fn` is asynchronous."""
     run, call = frame.run, frame.call
     assert call is not None
+    if run.is_late is not None and not urgent and run.is_late():
+        await one_turn()  # the cancellation arrives
     stand_in = run.admit(call, urgent=urgent)
     started = call.started_s
     interrupted: BaseException | None = None
