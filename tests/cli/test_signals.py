@@ -103,3 +103,14 @@ def test_a_reader_that_has_gone_makes_no_noise():
     )
     os.close(writer)
     assert (process.stderr, process.returncode) == (b"", 1)
+
+
+def test_an_interrupt_that_cannot_be_told_is_clean_too():
+    """Whoever read stderr was interrupted first, as a pipeline is."""
+    process = begun(f"{FLOWS}:keeps", "seconds=60")
+    assert process.stderr is not None
+    process.stderr.close()
+    process.stderr = None
+    process.send_signal(signal.SIGINT)
+    out, _, code = ended(process)
+    assert (out, code) == ('"half"\n', 130)

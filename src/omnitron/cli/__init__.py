@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+from omnitron.cli.streams import mend_streams
 from omnitron.errors import MissingExtra
 
 __all__ = ["main"]
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 for success, 1 when the flow failed, 2 for misuse (nothing ran), 3 for partial outcomes, 130 when interrupted.
     """
+    mend_streams()
     for name in NEEDS:
         if find_spec(name) is None:
             print(f"omnitron: {MissingExtra('cli', name)}", file=sys.stderr)

@@ -17,6 +17,7 @@ from omnitron.cli.exits import Exit, Misuse
 from omnitron.cli.progress import Progress, live
 from omnitron.cli.results import json_bytes, printable
 from omnitron.cli.running import Interruptions
+from omnitron.cli.streams import writing
 from omnitron.cli.trees import describe_counts, grow, lines_of
 from omnitron.errors import InvalidValue
 from omnitron.runtime import context
@@ -43,6 +44,7 @@ def audit_targets(
 
     Raises:
         Misuse: a target is nothing that could be audited.
+        Unwritable: what was found cannot be printed.
     """
     named = tuple(targets) or DEFAULT_TARGETS
     work, progress = audit_flow(), Progress()
@@ -52,10 +54,11 @@ def audit_targets(
     except InvalidValue as error:
         raise Misuse(str(error)) from error
     compared = measured(signals, named, shown=shown) if comparing else None
-    if as_json:
-        print_json(report, compared, progress)
-    else:
-        print_report(report, compared, progress, work, limit)
+    with writing():
+        if as_json:
+            print_json(report, compared, progress)
+        else:
+            print_report(report, compared, progress, work, limit)
     return Exit(report.exit_code(strict=strict))
 
 
@@ -96,7 +99,7 @@ def print_report(
     if compared is not None:
         lines += ["", compared.sentence()]
     lines += ["", *lines_of(grow(work, progress.counts), progress.counts)]
-    click.echo(printable("\n".join(lines)))
+    print(printable("\n".join(lines)), flush=True)
 
 
 def table_lines(rows: Sequence[Row], width: int) -> list[str]:

@@ -7,9 +7,9 @@ printing stand in modules of their own; the audit's printing is in `omnitron.cli
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import IO, Any, BinaryIO
 
@@ -24,7 +24,8 @@ from omnitron.cli.facts import fact_lines
 from omnitron.cli.inputs import NOTHING, as_json_or_text, read_arguments, read_pairs
 from omnitron.cli.progress import Progress, live
 from omnitron.cli.results import Described, json_bytes, render_result
-from omnitron.cli.running import Interruptions, result_stream, tell_failure
+from omnitron.cli.running import Interruptions, tell_failure
+from omnitron.cli.streams import Unwritable, result_stream, tell, writing
 from omnitron.cli.targets import AnyFlow, find_flow
 from omnitron.cli.trees import grow, lines_of
 from omnitron.errors import DefinitionError
@@ -38,16 +39,18 @@ TARGET = "FILE_OR_MODULE:FLOW"
 def run_command_line(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code; nothing leaves but what Python itself raises."""
     try:
-        code = cli.main(None if arguments is None else list(arguments), prog_name="omnitron", standalone_mode=False)
-        sys.stdout.flush()
+        with writing():
+            code = cli.main(None if arguments is None else list(arguments), prog_name="omnitron", standalone_mode=False)
+            sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):  # nobody can be told
+            error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the result has gone; Python must not try to flush into it once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except Unwritable as error:
+        if str(error):
+            tell(f"omnitron: {error}")
         return Exit.FAILED
     return int(code or 0)
 
@@ -125,7 +128,7 @@ def run(
             click_context.exit(Exit.FAILED)
         finally:
             if trace and progress is not None:
-                click.echo("\n".join(lines_of(grow(flow, progress.counts), progress.counts)), err=True)
+                tell("\n".join(lines_of(grow(flow, progress.counts), progress.counts)))
         code = print_result(result, stream if as_json else None)
     click_context.exit(Exit.INTERRUPTED if signals.count else code)
 
@@ -134,13 +137,21 @@ def read_input(text: str | None, file: IO[bytes] | None) -> Any:
     """Give what stands in `--input` or `--input-file`, or NOTHING."""
     if text is not None and file is not None:
         raise Misuse("--input and --input-file are two ways to give the same; use one.")
-    where, given = ("--input", text) if file is None else ("--input-file", file.read())
+    where, given = ("--input", text) if file is None else ("--input-file", read_file(file))
     if given is None:
         return NOTHING
     try:
         return json.loads(given)
     except (ValueError, RecursionError) as error:
         raise Misuse(f"{where} is not JSON: {error}.") from error
+
+
+def read_file(file: IO[bytes]) -> bytes:
+    """Give what is in a file."""
+    try:
+        return file.read()
+    except OSError as error:
+        raise Misuse(f"--input-file cannot be read: {error.strerror}.") from error
 
 
 def make_context(
@@ -240,7 +251,7 @@ def audit(
                 comparing=comparing,
                 shown=sys.stderr.isatty() and not quiet,
             )
-        except (click.ClickException, BrokenPipeError):
+        except (click.ClickException, Unwritable):
             raise
         except BaseException as error:
             if signals.count:

@@ -1,4 +1,4 @@
-"""Running a flow from the command line: signals, the stream for the result, and telling what went wrong.
+"""Running a flow from the command line: signals, and telling what went wrong.
 
 The first SIGINT or SIGTERM ends the run as its colour allows (a sync flow by an exception in the main thread, an async
 one by cancelling its task), so every `finally` runs; the second gives up at once.
@@ -12,19 +12,18 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Any, BinaryIO, NoReturn
-
-import click
+from typing import Any, NoReturn
 
 from omnitron.cli.exits import Exit
 from omnitron.cli.results import printable
+from omnitron.cli.streams import tell
 from omnitron.cli.targets import AnyFlow
 from omnitron.runtime import Context
 
-__all__ = ["Interrupted", "Interruptions", "result_stream", "tell_failure"]
+__all__ = ["Interrupted", "Interruptions", "tell_failure"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SHOW_CURSOR = b"\x1b[?25h"
@@ -63,7 +62,8 @@ class Interruptions:
         self.count += 1
         if self.count > 1:
             give_up()
-        os.write(2, b"\nomnitron: interrupted, cleaning up (once more gives up at once)\n")
+        with suppress(OSError):  # whoever read it may have been interrupted too
+            os.write(2, b"\nomnitron: interrupted, cleaning up (once more gives up at once)\n")
         if self._cancel is None:
             raise Interrupted(signal.Signals(number).name)
         self._cancel()
@@ -118,41 +118,6 @@ def give_up() -> NoReturn:
     os._exit(Exit.INTERRUPTED)
 
 
-@contextmanager
-def result_stream(*, alone: bool) -> Iterator[BinaryIO]:
-    """Give the stream for the result; with `alone` all else that is printed meanwhile goes to stderr.
-
-    That holds for what user code prints, and (where the streams are the process's own) for what its worker processes
-    and other children print.
-    """
-    stream = sys.stdout.buffer
-    if not alone:
-        yield stream
-        return
-    if not is_own_stdout():
-        with redirect_stdout(sys.stderr):
-            yield stream
-        return
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        with redirect_stdout(sys.stderr), open(kept, "wb", closefd=False) as out:
-            yield out
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
-
-
-def is_own_stdout() -> bool:
-    """Say whether stdout and stderr are the process's first streams, and no tester's."""
-    try:
-        return sys.stdout.fileno() == 1 and sys.stderr.fileno() == 2
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
 # ------------------------------------------------------------------ what went wrong
 
 
@@ -163,7 +128,7 @@ def tell_failure(error: BaseException, *, show_traceback: bool) -> None:
         text = "".join(traceback.format_exception(error)).rstrip()
     else:
         text = "\n".join([*told(error), "Run it with --traceback to see where."])
-    click.echo(printable(text), err=True)
+    tell(printable(text))
 
 
 def told(error: BaseException, indent: str = "") -> list[str]:

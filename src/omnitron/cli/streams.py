@@ -1,0 +1,88 @@
+"""The three streams of the process: those that are closed, the one for the result, and those that cannot be written.
+
+Imports nothing heavy. What is printed as the result is made in `omnitron.cli.results`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import BinaryIO
+
+__all__ = ["Unwritable", "mend_streams", "result_stream", "tell", "writing"]
+
+
+class Unwritable(Exception):
+    """What was to be printed on stdout cannot be written; the text is empty where the reader has gone, which is no error to
+    tell of."""
+
+
+def mend_streams() -> None:
+    """Open each stream that the process was started without: nothing comes from it, and what goes to it is lost."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, so the one that is missing
+        if opened == number:
+            os.set_inheritable(opened, True)
+        setattr(sys, name, open(opened, "w" if number else "r", encoding="utf-8", closefd=False))
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Print on stdout in this block.
+
+    Raises:
+        Unwritable: it could not be written. Nothing is written any more, also not when Python ends and flushes.
+    """
+    try:
+        yield
+    except OSError as error:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+        gone = isinstance(error, BrokenPipeError)
+        raise Unwritable("" if gone else f"the output cannot be written: {error.strerror or error}.") from error
+
+
+def tell(text: str) -> None:
+    """Print a line on stderr, as far as anybody can be told."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def result_stream(*, alone: bool) -> Iterator[BinaryIO]:
+    """Give the stream for the result; with `alone` all else that is printed meanwhile goes to stderr.
+
+    That holds for what user code prints, and (where the streams are the process's own) for what its worker processes
+    and other children print.
+    """
+    stream = sys.stdout.buffer
+    if not alone:
+        yield stream
+        return
+    if not is_own_stdout():
+        with redirect_stdout(sys.stderr):
+            yield stream
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr), open(kept, "wb", closefd=False) as out:
+            yield out
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def is_own_stdout() -> bool:
+    """Say whether stdout and stderr are the process's first streams, and no tester's."""
+    try:
+        return sys.stdout.fileno() == 1 and sys.stderr.fileno() == 2
+    except (OSError, ValueError, AttributeError):
+        return False
