@@ -117,6 +117,26 @@ def odd_values() -> list[Any]:
     return [float("nan"), b"\xff", "\x1b[31m", Ok({1: (2, 3)}), Unreadable]
 
 
+class Mute:
+    """A value that fails to say what it is."""
+
+    def __repr__(self) -> str:
+        raise ValueError("no words")
+
+
+@flow
+def unsayable() -> list[Any]:
+    return [Mute(), 1 << 20_000]
+
+
+@flow
+def nested(depth: int) -> Any:
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @flow
 def who() -> Any:
     return current_context().get("tenant")

@@ -35,6 +35,19 @@ def test_values_that_json_has_not_are_given_as_texts():
     assert "Unreadable" in kind
 
 
+def test_a_value_that_cannot_be_written_is_named():
+    """Its neighbours are printed all the same."""
+    assert result("unsayable") == ["<Mute, whose repr raised ValueError>", hex(1 << 20_000)]
+
+
+def test_a_result_that_is_nested_too_deeply_is_told_in_a_line():
+    """The flow ran, and nothing of it can be printed: the exit code is 1."""
+    done = run("nested", "depth=100000")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("omnitron: the result of the flow (list) is nested too deeply to be printed. Let a")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_failing_flow_tells_type_message_and_path():
     """The exit code is 1, stdout is empty, and no traceback is shown unless asked for."""
     done = run("chain", "x=2")

@@ -23,7 +23,7 @@ from omnitron.cli.exits import Exit, Misuse
 from omnitron.cli.facts import fact_lines
 from omnitron.cli.inputs import NOTHING, as_json_or_text, read_arguments, read_pairs
 from omnitron.cli.progress import Progress, live
-from omnitron.cli.results import Described, json_bytes, render_result
+from omnitron.cli.results import Described, TooDeep, json_bytes, render_result
 from omnitron.cli.running import Interruptions, tell_failure
 from omnitron.cli.streams import Unwritable, result_stream, tell, writing
 from omnitron.cli.targets import AnyFlow, find_flow
@@ -120,7 +120,10 @@ def run(
         check_capabilities(flow, ctx)
         try:
             with live(flow, progress if shown else None):
-                result = signals.run(ctx, flow, args, kwargs)
+                result = Described(signals.run(ctx, flow, args, kwargs))
+        except TooDeep as error:
+            tell(f"omnitron: {error}")
+            click_context.exit(Exit.FAILED)
         except BaseException as error:
             if signals.count:
                 click_context.exit(Exit.INTERRUPTED)
@@ -185,9 +188,8 @@ def check_capabilities(flow: AnyFlow, ctx: Context) -> None:
     raise Misuse("\n".join(["the run would lack capabilities.", *lines, f"Give them by: {options}"]))
 
 
-def print_result(result: Any, stream: BinaryIO | None) -> Exit:
+def print_result(described: Described, stream: BinaryIO | None) -> Exit:
     """Print a result, as JSON to a stream or for a person; give the exit code that it stands for."""
-    described = Described(result)
     if stream is not None:
         stream.write(json_bytes(described.value))
         stream.flush()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -18,10 +18,16 @@ from rich.text import Text
 
 from omnitron.model import Failure, Inputs, Ok
 
-__all__ = ["Described", "describe_error", "json_bytes", "printable", "render_result"]
+__all__ = ["Described", "TooDeep", "describe_error", "json_bytes", "printable", "render_result", "told"]
 
 SHOWN = 50
 COLUMNS = 12
+LONGEST = 2000
+"""How many bits of a number are still written in digits where another has too many: Python may refuse 640 digits."""
+
+
+class TooDeep(Exception):
+    """A result is nested too deeply to be printed."""
 
 
 class Described:
@@ -44,7 +50,13 @@ class Described:
                 return to_jsonable_python(result, fallback=self.fallback, bytes_mode=bytes_mode)
             except (ValueError, TypeError, RecursionError):
                 continue
-        return repr(result)
+        try:
+            return told(result)
+        except RecursionError as error:
+            raise TooDeep(
+                f"the result of the flow ({type(result).__name__}) is nested too deeply to be printed. Let a last step "
+                "make a text of it, or write it to a file."
+            ) from error
 
     def fallback(self, value: Any) -> Any:
         """Give plain data for a value that pydantic does not know."""
@@ -55,16 +67,26 @@ class Described:
             return {"ok": False, "error": describe_error(value.error), "input": value.input, "path": value.path}
         if isinstance(value, Inputs):
             return {"args": list(value.args), "kwargs": value.kwargs}
-        return describe_error(value) if isinstance(value, BaseException) else repr(value)
+        return describe_error(value) if isinstance(value, BaseException) else told(value)
 
 
 def describe_error(error: BaseException) -> dict[str, str]:
     """Give an error as plain data."""
-    return {"type": type(error).__qualname__, "message": str(error)}
+    return {"type": type(error).__qualname__, "message": told(error, str)}
+
+
+def told(value: Any, tell: Callable[[Any], str] = repr) -> str:
+    """Give what a value says of itself; one that fails to is named by its type."""
+    try:
+        return tell(value)
+    except RecursionError:
+        raise
+    except Exception as error:
+        return f"<{type(value).__qualname__}, whose {tell.__name__} raised {type(error).__qualname__}>"
 
 
 def json_bytes(data: Any) -> bytes:
-    """Give plain data as one line of JSON in UTF-8; a number that JSON has not stands as a text such as "NaN"."""
+    """Give plain data as one line of JSON in UTF-8; a number that cannot be written stands as a text such as "NaN"."""
     try:
         text = json.dumps(data, ensure_ascii=False, allow_nan=False)
     except ValueError:
@@ -76,7 +98,9 @@ def json_bytes(data: Any) -> bytes:
 
 
 def finite(data: Any) -> Any:
-    """Give plain data with texts in the place of infinite numbers and of those that are none."""
+    """Give plain data with texts in the place of numbers that are infinite, no number, or longer than Python writes."""
+    if isinstance(data, int) and data.bit_length() > LONGEST:
+        return hex(data)
     if isinstance(data, float) and not math.isfinite(data):
         return "NaN" if math.isnan(data) else "Infinity" if data > 0 else "-Infinity"
     if isinstance(data, dict):
@@ -164,7 +188,7 @@ def cell(value: Any) -> Text:
         return Text(printable(value))
     if isinstance(value, Mapping | list):
         return Text(printable(json.dumps(value, ensure_ascii=False)))
-    return Text(str(value))
+    return Text(told(value, str))
 
 
 def printable(text: str) -> str:

@@ -18,7 +18,7 @@ from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
 from omnitron.cli.exits import Exit
-from omnitron.cli.results import printable
+from omnitron.cli.results import printable, told
 from omnitron.cli.streams import tell
 from omnitron.cli.targets import AnyFlow
 from omnitron.runtime import Context
@@ -127,18 +127,18 @@ def tell_failure(error: BaseException, *, show_traceback: bool) -> None:
         error = error.with_traceback(from_flow(error.__traceback__))
         text = "".join(traceback.format_exception(error)).rstrip()
     else:
-        text = "\n".join([*told(error), "Run it with --traceback to see where."])
+        text = "\n".join([*failure_lines(error), "Run it with --traceback to see where."])
     tell(printable(text))
 
 
-def told(error: BaseException, indent: str = "") -> list[str]:
+def failure_lines(error: BaseException, indent: str = "") -> list[str]:
     """Give type, message and notes of an error, and of the errors that it groups."""
-    said = str(error)
+    said = told(error, str)
     lines = [f"{indent}{type(error).__qualname__}{': ' if said else ''}{said}"]
     lines += [f"{indent}  {note}" for note in getattr(error, "__notes__", ())]
     if isinstance(error, BaseExceptionGroup):
         for one in error.exceptions:
-            lines += told(one, f"{indent}  ")
+            lines += failure_lines(one, f"{indent}  ")
     return lines
 
 

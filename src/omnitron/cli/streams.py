@@ -15,8 +15,7 @@ __all__ = ["Unwritable", "mend_streams", "result_stream", "tell", "writing"]
 
 
 class Unwritable(Exception):
-    """What was to be printed on stdout cannot be written; the text is empty where the reader has gone, which is no error to
-    tell of."""
+    """What was to be printed on stdout cannot be written; without a text where the reader has gone."""
 
 
 def mend_streams() -> None:
@@ -27,7 +26,8 @@ def mend_streams() -> None:
         opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, so the one that is missing
         if opened == number:
             os.set_inheritable(opened, True)
-        setattr(sys, name, open(opened, "w" if number else "r", encoding="utf-8", closefd=False))
+        stream = open(opened, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays
+        setattr(sys, name, stream)
 
 
 @contextmanager
