@@ -48,6 +48,9 @@ def test_a_module_is_found_from_the_working_folder(tmp_path, monkeypatch):
         ("nowhere/at/all.py:f", "there is no file"),
         ("no_such_module:f", "there is no file and no module 'no_such_module'"),
         ("json.nothing:f", "there is no file and no module 'json.nothing'"),
+        (":f", "no file and no module before the colon"),
+        ("::f", "there is no file and no module ':'"),
+        (".flows:f", "there is no file '.flows', and the name of a module does not begin with a dot"),
     ],
 )
 def test_what_is_not_there_is_misuse(target, said):
@@ -76,6 +79,14 @@ def test_a_file_that_cannot_be_imported_is_misuse(tmp_path, text, said):
     assert "broken.py" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Traceback" in call("run", target, "--traceback").stderr
+
+
+def test_what_the_library_refuses_at_import_is_placed_in_the_file(tmp_path):
+    """The line is the user's, not one of the library."""
+    (tmp_path / "wrong.py").write_text("from omnitron import flow\n\nwrong = flow(len) | 3\n")
+    done = call("run", f"{tmp_path / 'wrong.py'}:wrong")
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == f"  at {tmp_path / 'wrong.py'}:3"
 
 
 def test_a_file_whose_name_is_taken_is_refused(tmp_path):

@@ -71,8 +71,12 @@ def load(source: str, *, show_traceback: bool) -> ModuleType:
         if not os.path.isfile(source):
             raise Misuse(f"there is no file {source!r}.")
         folder, name = module_name(source)
+    elif source.strip():
+        folder, name = working_folder(), source
     else:
-        folder, name = os.getcwd(), source
+        raise Misuse("the target names no file and no module before the colon. Write FILE_OR_MODULE:FLOW.")
+    if name.startswith("."):
+        raise Misuse(f"there is no file {source!r}, and the name of a module does not begin with a dot.")
     if folder in sys.path:
         sys.path.remove(folder)
     sys.path.insert(0, folder)
@@ -87,6 +91,14 @@ def load(source: str, *, show_traceback: bool) -> ModuleType:
     if is_file(source):
         check_found(module, source, name)
     return module
+
+
+def working_folder() -> str:
+    """Give the folder that modules are looked for in."""
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise Misuse(f"the working folder cannot be read: {error.strerror}.") from error
 
 
 def is_file(source: str) -> bool:
@@ -123,13 +135,14 @@ def refused(source: str, error: BaseException, *, show_traceback: bool) -> Misus
         return Misuse(f"{source} cannot be imported:\n{text}")
     if isinstance(error, SyntaxError):
         return Misuse(f"{source} cannot be imported:\n{said}")
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen") and frame.filename not in OWN_FILES
-    ]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_own(frame.filename)]
     place = f"\n  at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return Misuse(f"{source} cannot be imported: {said}{place}")
 
 
-OWN_FILES = (__file__, importlib.__file__)
+def is_own(filename: str) -> bool:
+    """Say whether a file is Python's import or the library, which no user mends."""
+    return filename.startswith(("<frozen", PACKAGE)) or filename == importlib.__file__
+
+
+PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
