@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+import omnitron_command
+
 from .calling import COMMAND, FLOWS, elsewhere
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -114,3 +116,29 @@ def test_an_interrupt_that_cannot_be_told_is_clean_too():
     process.send_signal(signal.SIGINT)
     out, _, code = ended(process)
     assert (out, code) == ('"half"\n', 130)
+
+
+@both_signals
+@pytest.mark.parametrize("package", ["omnitron", "click"])
+def test_a_signal_while_the_library_is_imported_ends_quietly(tmp_path, package, number):
+    """Nothing has run yet, so nothing is cleaned up and nothing is said."""
+    (tmp_path / f"{package}.py").write_text(f"import os\nos.kill(os.getpid(), {int(number)})\nimport no_such_module\n")
+    source = os.path.dirname(omnitron_command.__file__)
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, omnitron_command; sys.exit(omnitron_command.main())", "--help"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), source])},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_a_signal_while_the_target_is_imported_ends_the_command(tmp_path):
+    """What the import has begun is left by the exception that ends it."""
+    (tmp_path / "slow.py").write_text(
+        "import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGTERM)\nfinally:\n    print('left')\n"
+    )
+    done = elsewhere("run", f"{tmp_path / 'slow.py'}:f")
+    assert (done.returncode, done.stdout) == (130, "")
+    assert "\nleft\n" in done.stderr
+    assert "Traceback" not in done.stderr

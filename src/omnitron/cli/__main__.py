@@ -2,7 +2,7 @@
 
 import sys
 
-from omnitron.cli import main
+from omnitron_command import main
 
 if __name__ == "__main__":
     sys.exit(main())
