@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import logging
 import pickle
+import threading
 
 import pytest
 
@@ -11,8 +12,10 @@ from omnitron import (
     CallFailed,
     CallFinished,
     CallStarted,
+    DeadlineExceeded,
     EventLog,
     Hooks,
+    RunCancelled,
     Tracing,
     context,
     flow,
@@ -554,3 +557,29 @@ def test_flows_that_a_body_gathers_are_numbered_as_they_were_called():
     paths = [event.path for event in log.events if event.flow == "pair" and isinstance(event, CallStarted)]
 
     assert paths == ["body/pair@1[0]", "body/pair@0[0]"]
+
+
+def test_observers_see_the_deadline_that_the_caller_sees():
+    """The calls that a deadline ended have failed with the very error that leaves the run."""
+    clock, tracer, log = ManualClock(), Tracing(), EventLog()
+    slow = flow(lambda x: clock.move(10) or x)
+    with pytest.raises(DeadlineExceeded) as caught:
+        context(clock=clock, deadline=5, observers=[log], tracer=tracer).run(slow | slow, 1)
+
+    assert [event.error for event in log.events if isinstance(event, CallFailed)] == [caught.value]
+    assert tracer.spans[0].status == "error"
+
+
+def test_observers_see_the_cancellation_of_a_sync_run():
+    """A sync run that was cancelled has been cancelled for tracers, by the error that its handle gives."""
+    tracer, entered, release = Tracing(), threading.Event(), threading.Event()
+    hold = flow(lambda x: entered.set() or release.wait(10))
+    run = context(tracer=tracer).start(hold | hold, 1)
+    entered.wait(10)
+    run.cancel("enough")
+    release.set()
+    with pytest.raises(RunCancelled):
+        run.result(10)
+
+    assert tracer.spans[0].status == "cancelled"
+    assert isinstance(tracer.spans[0].error, RunCancelled)

@@ -15,13 +15,13 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overload
 
-from omnitron.errors import DeadlineExceeded, DefinitionError, MissingKey, RunCancelled
+from omnitron.errors import DeadlineExceeded, DefinitionError, MissingKey
 from omnitron.model import Capability, covers
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
 from omnitron.runtime.options import PLAIN, Runtime, read_options
 from omnitron.runtime.scopes import Scope, running_loop, scope_here
-from omnitron.runtime.watching import DeadlinePassed, Frame, RunStopped, Watched, leave_frame, watch
+from omnitron.runtime.watching import Frame, Stop, Watched, leave_frame, watch
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -402,14 +402,9 @@ def run_sync(ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...]
         if scope.closers or scope.runs:
             scope.close(None)
         return result
-    except DeadlinePassed as passed:
-        late = DeadlineExceeded(str(passed))
-        close_failed(scope, late)
-        raise late from None
-    except RunStopped as stopped:
-        cancelled = RunCancelled("" if frame is None else frame.run.id, str(stopped))
-        close_failed(scope, cancelled)
-        raise cancelled from None
+    except Stop as stop:
+        close_failed(scope, stop.error)
+        raise stop.error from None
     except BaseException as error:
         close_failed(scope, error)
         raise

@@ -11,7 +11,7 @@ from contextlib import suppress
 from copy import copy
 from typing import Any, Protocol
 
-from omnitron.errors import DeadlineExceeded, DefinitionError
+from omnitron.errors import DefinitionError
 from omnitron.runtime.contexts import (
     Context,
     check_observers,
@@ -111,7 +111,7 @@ class Derivation:
         run = None if parent is None else parent.run
         if run is not None and run.deadline is not None and run.clock.monotonic() >= run.deadline:
             return error
-        return DeadlineExceeded(str(error))
+        return error.error
 
 
 def run_derived(derivation: Derivation, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

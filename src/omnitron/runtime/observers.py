@@ -6,7 +6,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from omnitron.errors import DefinitionError
+from omnitron.errors import DefinitionError, RunCancelled
 from omnitron.model import CallFailed, CallFinished, CallStarted, Event
 
 __all__ = ["EventLog", "Hooks", "Span", "Tracing"]
@@ -176,7 +176,8 @@ class Tracing:
         if isinstance(event, CallFinished):
             ended.status, ended.duration_s = "ok", event.duration_s
         elif isinstance(event, CallFailed):
-            ended.status = "error" if isinstance(event.error, Exception) else "cancelled"
+            cancelled = isinstance(event.error, RunCancelled) or not isinstance(event.error, Exception)
+            ended.status = "cancelled" if cancelled else "error"
             ended.error, ended.duration_s = event.error, event.duration_s
         if self.on_end is not None:
             self.on_end(ended)

@@ -17,6 +17,7 @@ from types import CodeType, coroutine
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
+from omnitron.errors import DeadlineExceeded, RunCancelled
 from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Clock, Event, Guard, Observer, Replace
 from omnitron.runtime.reporting import logger
 from omnitron.runtime.resources import Need
@@ -90,11 +91,13 @@ class Watched:
         What is called while the end of the run's time is on its way out is clean-up in a body, and urgent too.
         """
         if self.halt.reason is not None and not urgent and not is_leaving():
-            raise RunStopped(self.halt.reason)
+            raise RunStopped(RunCancelled(self.id, self.halt.reason))
         if self.deadline is not None and call.started_s >= self.deadline and not urgent and not is_leaving():
             raise DeadlinePassed(
-                f"the deadline of the context passed {call.started_s - self.deadline:.3f} s before "
-                f"{call.path!r} would have started. Give more time where the context is made: `context(deadline=seconds)`."
+                DeadlineExceeded(
+                    f"the deadline of the context passed {call.started_s - self.deadline:.3f} s before {call.path!r} "
+                    "would have started. Give more time where the context is made: `context(deadline=seconds)`."
+                )
             )
         for guard in self.guards:
             answer = guard.check(call)
@@ -139,12 +142,25 @@ class Watched:
             raise interrupted
 
 
-class DeadlinePassed(BaseException):
-    """Ends a sync run from inside, past every `except Exception`; it leaves the run as `DeadlineExceeded`."""
+class Stop(BaseException):
+    """Ends a sync run from inside, past every `except Exception`; observers and who waits for the run get its `error`."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
-class RunStopped(BaseException):
-    """Ends a sync run that was cancelled, at its next boundary; it leaves the run as `RunCancelled`."""
+class DeadlinePassed(Stop):
+    """Ends a sync run whose deadline passed; the error is a `DeadlineExceeded`."""
+
+
+class RunStopped(Stop):
+    """Ends a sync run that was cancelled, at its next boundary; the error is a `RunCancelled`."""
+
+
+def leaves_as(error: BaseException) -> BaseException:
+    """Give what observers are told that a call left with."""
+    return error.error if isinstance(error, Stop) else error
 
 
 class Frame:
@@ -214,7 +230,7 @@ def report(observer: object, event: Event, error: Exception) -> None:
 def is_leaving() -> bool:
     """Say whether the running code handles the end of the run: it stands in a `finally` or an `except`."""
     error = sys.exc_info()[1]
-    while error is not None and not isinstance(error, DeadlinePassed | RunStopped):
+    while error is not None and not isinstance(error, Stop):
         error = error.__context__
     return error is not None
 
@@ -425,7 +441,7 @@ def run_seen(
             output = stand_in.value
     except BaseException as error:
         if run.observers:
-            run.notify(CallFailed(call, error, run.clock.monotonic() - started))
+            run.notify(CallFailed(call, leaves_as(error), run.clock.monotonic() - started))
         raise
     if run.observers:
         run.notify(CallFinished(call, output, run.clock.monotonic() - started))
@@ -488,7 +504,7 @@ async def run_seen_async(
         raise
     except BaseException as error:
         if run.observers:
-            await run.notify_async(CallFailed(call, error, run.clock.monotonic() - started))
+            await run.notify_async(CallFailed(call, leaves_as(error), run.clock.monotonic() - started))
         if interrupted is not None and error is not interrupted and isinstance(error, Exception):
             raise interrupted from error  # the cancellation that came first must not get lost
         raise
