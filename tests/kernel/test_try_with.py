@@ -9,6 +9,7 @@ from omnitron import (
     AsyncFlow,
     DeadlineExceeded,
     DefinitionError,
+    EventLog,
     Failure,
     Flow,
     Inputs,
@@ -32,6 +33,11 @@ def fail(x):
 @flow
 def fine(x):
     return x + 1
+
+
+@flow
+def stop(x):
+    raise StopIteration(x)
 
 
 @flow
@@ -295,3 +301,16 @@ def test_a_deadline_ends_a_loop_that_collects():
 
     with pytest.raises(DeadlineExceeded):
         context(clock=clock, deadline=5).run(slow.each(mode="collect"), itertools.count())
+
+
+@pytest.mark.parametrize("inside", [stop, (stop | flow(str)).named("inner"), parallel(flow(str), stop)])
+def test_watching_does_not_change_whether_stop_iteration_is_caught(inside):
+    """What a sync part of an async flow raises is caught as such, watched or not."""
+    path = flow(lambda failure: failure.path)
+    tree = try_with(flow(asyncio.sleep).bind(result=1) | inside, catch=path, on=StopIteration)
+
+    plain = asyncio.run(tree(0))
+    watched = asyncio.run(context(observers=EventLog()).run(tree, 0))
+
+    assert plain.endswith("stop")
+    assert watched == plain

@@ -20,9 +20,10 @@ from weakref import ref
 from omnitron import runtime
 from omnitron.algebra.node import Node, lends_name, refines, walk_nodes
 from omnitron.algebra.notes import Loader, add_path, path_of
+from omnitron.algebra.pieces import Piece
 from omnitron.algebra.steps import Step
 from omnitron.algebra.walking import missing_capabilities
-from omnitron.algebra.writer import GIVEN, Args, Build, Given, Piece, inputs
+from omnitron.algebra.writer import GIVEN, Args, Build, Given, inputs
 from omnitron.errors import MissingCapability
 from omnitron.model import Failure, Ok
 
@@ -288,6 +289,7 @@ PRELUDE: dict[str, Any] = {
     "o_note": add_path,
     "o_ok": Ok,
     "o_path": path_of,
+    "o_stopped": runtime.Stopped,
 }
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from omnitron import runtime
 from omnitron.algebra.node import UNDOES
 from omnitron.algebra.notes import Spot
+from omnitron.algebra.pieces import Piece
 from omnitron.errors import DefinitionError
 from omnitron.model import one_input
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from omnitron.algebra.program import Program
     from omnitron.code import Parameters
 
-__all__ = ["GIVEN", "Args", "Build", "Given", "Piece", "Writer", "inputs"]
+__all__ = ["GIVEN", "Args", "Build", "Given", "Writer", "inputs"]
 
 MAX_NESTING = 12
 MAX_LINES = 256
@@ -74,47 +75,6 @@ class Given:
 def inputs(*args: Any, **kwargs: Any) -> Any:
     """Give the arguments of a call as one value."""
     return one_input(args, kwargs)
-
-
-class Piece:
-    """One function to be generated: what writes its body, how it is called, and what it became."""
-
-    __slots__ = (
-        "args",
-        "awaits",
-        "body",
-        "cursor",
-        "declared",
-        "lines",
-        "links",
-        "marks",
-        "namespace",
-        "node",
-        "urgent",
-    )
-
-    def __init__(
-        self,
-        node: Node,
-        body: Callable[[Writer, Args, str], None],
-        args: Args,
-        declared: str,
-        *,
-        awaits: bool,
-        cursor: int,
-        urgent: bool = False,
-    ) -> None:
-        self.urgent = urgent
-        self.node = node
-        self.body = body
-        self.args = args
-        self.declared = declared
-        self.awaits = awaits
-        self.cursor = cursor
-        self.lines: list[str] = []
-        self.namespace: dict[str, Any] = {}
-        self.links: list[tuple[str, int, Any]] = []
-        self.marks: dict[int, int] = {}
 
 
 class Build:
@@ -284,6 +244,7 @@ class Writer:
         if self.nesting >= MAX_NESTING or (len(self.lines) > MAX_LINES and child.children):
             fn, awaits = self.callable_of(child, index, args, awaits=self.awaits if self.seen else child.is_async)
             self.line(f"{target} = {'await ' if awaits else ''}{self.attach(fn)}({args.call})")
+            self.go_on_stopping(target, index, stops=awaits and not child.is_async)
         else:
             self.cursor = index + 1
             self.nesting += 1
@@ -341,13 +302,17 @@ class Writer:
         """Run some consecutive children in a function of their own."""
         index = self.cursor
         self.cursor = index + sum(part.size for part in parts)
-        awaits = self.awaits if self.seen else any(part.is_async for part in parts)
+        is_async = any(part.is_async for part in parts)
+        awaits = self.awaits if self.seen else is_async
+        stops = awaits and not is_async
 
         def write(w: Writer, inner: Args, into: str) -> None:
             body(w, parts, inner, into)
 
-        name = self.attach(Piece(parts[0], write, *taking(args), awaits=awaits, cursor=index, urgent=self.urgent))
-        self.line(f"{target} = {'await ' if awaits else ''}{name}({args.call})")
+        given, declared = taking(args)
+        piece = Piece(parts[0], write, given, declared, awaits=awaits, cursor=index, stops=stops, urgent=self.urgent)
+        self.line(f"{target} = {'await ' if awaits else ''}{self.attach(piece)}({args.call})")
+        self.go_on_stopping(target, index, stops=stops)
 
     def spot(self, index: int) -> Spot:
         """Give what tells the path of an error that a machine catches while it runs the node of a number."""
@@ -405,7 +370,13 @@ class Writer:
         if kept := keep is not None and self.awaits:
             see, shown = f"await {self.bind(runtime.see_keeping)}", f"{keep}, {shown}"
         self.mark(f"{target} = {see}({shown}, {self.attach(fn)}, {args.call})", index)
+        self.go_on_stopping(target, index, stops=self.awaits and not site.node.is_async)
         return kept
+
+    def go_on_stopping(self, target: str, index: int, *, stops: bool) -> None:
+        """Raise the `StopIteration` that a watched part gave as a value."""
+        if stops:
+            self.mark(f"if type({target}) is o_stopped: raise {target}.error", index)
 
     def callable_of(self, child: Node, index: int, args: Args | None, *, awaits: bool) -> tuple[Any, bool]:
         """Give what runs a child unobserved (its function, or a piece to be written) and whether it is awaited."""
@@ -413,7 +384,11 @@ class Writer:
         if fn is not None:
             return fn, child.is_async
         awaits = awaits if self.seen else child.is_async
-        return Piece(child, child.emit, *taking(args), awaits=awaits, cursor=index + 1, urgent=self.urgent), awaits
+        given, declared = taking(args)
+        stops = awaits and not child.is_async
+        return Piece(
+            child, child.emit, given, declared, awaits=awaits, cursor=index + 1, stops=stops, urgent=self.urgent
+        ), awaits
 
     def complete(self, node: Node, index: int) -> None:
         """Refuse an `emit` that left children out or ran one twice: every path in the tree would be wrong."""
@@ -452,6 +427,10 @@ class Writer:
         if piece is self.build.pieces[0]:
             with self.undoing(piece.node, root=True):
                 piece.body(self, piece.args, "v")
+        elif piece.stops:
+            with self.block("try:"):
+                piece.body(self, piece.args, "v")
+            self.line("except StopIteration as o_error: return o_stopped(o_error)")
         else:
             piece.body(self, piece.args, "v")
         if piece.body == piece.node.emit:

@@ -16,6 +16,7 @@ from omnitron.runtime.steps import CurrentStep, current_step
 from omnitron.runtime.watching import (
     Frame,
     Site,
+    Stopped,
     Watched,
     child_frame,
     frame_here,
@@ -94,6 +95,7 @@ __all__ = [
     "Saga",
     "Site",
     "Span",
+    "Stopped",
     "Tracing",
     "Watched",
     "adopt_factory",

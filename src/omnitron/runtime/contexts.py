@@ -21,7 +21,8 @@ from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
 from omnitron.runtime.options import PLAIN, Runtime, read_options
 from omnitron.runtime.scopes import Scope, running_loop, scope_here
-from omnitron.runtime.watching import Frame, Stop, Watched, leave_frame, watch
+from omnitron.runtime.stopping import Stop
+from omnitron.runtime.watching import Frame, Watched, leave_frame, watch
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -23,7 +23,8 @@ from omnitron.runtime.contexts import (
 )
 from omnitron.runtime.keys import checked_values
 from omnitron.runtime.options import PLAIN, Runtime, read_options
-from omnitron.runtime.watching import DeadlinePassed, Frame, leave_frame, read_watch, reset_watch, set_watch
+from omnitron.runtime.stopping import DeadlinePassed
+from omnitron.runtime.watching import Frame, leave_frame, read_watch, reset_watch, set_watch
 
 __all__ = ["Derivation", "check_changes", "run_derived", "run_derived_async"]
 

@@ -21,10 +21,12 @@ from omnitron.errors import DeadlineExceeded, RunCancelled
 from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Clock, Event, Guard, Observer, Replace
 from omnitron.runtime.reporting import logger
 from omnitron.runtime.resources import Need
+from omnitron.runtime.stopping import DeadlinePassed, Halt, RunStopped, is_leaving, leaves_as
 
 __all__ = [
     "Frame",
     "Site",
+    "Stopped",
     "Watched",
     "admitted",
     "child_frame",
@@ -39,15 +41,6 @@ __all__ = [
     "see_keeping",
     "watch",
 ]
-
-
-class Halt:
-    """Says to a sync run, from another thread, that nothing more may start in it, and why."""
-
-    __slots__ = ("reason",)
-
-    def __init__(self) -> None:
-        self.reason: str | None = None
 
 
 class Watched:
@@ -142,25 +135,13 @@ class Watched:
             raise interrupted
 
 
-class Stop(BaseException):
-    """Ends a sync run from inside, past every `except Exception`; observers and who waits for the run get its `error`."""
+class Stopped:
+    """Carries the `StopIteration` of a sync part out of the coroutines that watch it, which cannot raise it."""
 
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
+    __slots__ = ("error",)
+
+    def __init__(self, error: StopIteration) -> None:
         self.error = error
-
-
-class DeadlinePassed(Stop):
-    """Ends a sync run whose deadline passed; the error is a `DeadlineExceeded`."""
-
-
-class RunStopped(Stop):
-    """Ends a sync run that was cancelled, at its next boundary; the error is a `RunCancelled`."""
-
-
-def leaves_as(error: BaseException) -> BaseException:
-    """Give what observers are told that a call left with."""
-    return error.error if isinstance(error, Stop) else error
 
 
 class Frame:
@@ -225,14 +206,6 @@ def report(observer: object, event: Event, error: Exception) -> None:
         exc_info=error,
         extra={"run_id": event.run_id, "path": event.path, "attempt": event.attempt},
     )
-
-
-def is_leaving() -> bool:
-    """Say whether the running code handles the end of the run: it stands in a `finally` or an `except`."""
-    error = sys.exc_info()[1]
-    while error is not None and not isinstance(error, Stop):
-        error = error.__context__
-    return error is not None
 
 
 def refuse_awaitable(observer: object, later: Awaitable[None]) -> NoReturn:
@@ -491,6 +464,8 @@ async def run_seen_async(
                     output = fn(*args, **kwargs)
                 if awaits:
                     output = await output
+                if type(output) is Stopped:
+                    raise output.error
             finally:
                 leave_frame(token)
         else:
@@ -507,6 +482,8 @@ async def run_seen_async(
             await run.notify_async(CallFailed(call, leaves_as(error), run.clock.monotonic() - started))
         if interrupted is not None and error is not interrupted and isinstance(error, Exception):
             raise interrupted from error  # the cancellation that came first must not get lost
+        if isinstance(error, StopIteration) and not call.node.is_async:
+            return Stopped(error)
         raise
     if run.observers:
         await run.notify_async(CallFinished(call, output, run.clock.monotonic() - started))
