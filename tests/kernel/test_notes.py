@@ -146,6 +146,19 @@ def test_flows_that_share_an_error_are_not_in_each_others_paths():
     assert notes == [[f"raised in flow {name!r}, at {name}/wait"] for name in ("first", "second", "third")]
 
 
+def test_a_refused_flow_has_no_note():
+    """What a guard raises instead of a flow was raised nowhere in it."""
+
+    class Refusing:
+        def check(self, call):
+            raise LookupError("not now")
+
+    with pytest.raises(LookupError) as caught:
+        context(guards=[Refusing()]).run(parse | double, "1")
+
+    assert not hasattr(caught.value, "__notes__")
+
+
 def test_an_exception_that_refuses_notes_leaves_without():
     """An exception whose `add_note` fails is not replaced by another."""
 

@@ -170,7 +170,9 @@ def frames_around(frame: FrameType) -> set[FrameType]:
 def add_path(error: BaseException) -> None:
     """Put the one note on an exception that leaves a composed flow, or bring the note that is there up to date."""
     try:
-        put_note(error, path_of(error))
+        path = path_of(error)
+        if path:  # else no function of a flow was reached
+            put_note(error, path)
     except Exception:
         return
 
