@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from omnitron import AsyncFlow, DefinitionError, Failure, Flow, InvalidValue, Ok, flow
+from omnitron import AsyncFlow, DefinitionError, Failure, Flow, InvalidValue, Ok, flow, gather, try_with
 
 
 class Broken(Exception):
@@ -386,3 +386,30 @@ def test_what_is_not_iterable_is_a_type_error():
 def test_many_items_leave_no_stack():
     """A long source takes no depth."""
     assert sum(asyncio.run(late_up.each()(range(10_000)))) == sum(range(1, 10_001))
+
+
+async def late_add(a, b):
+    return a + b
+
+
+REFUSED = {
+    "fold": lambda g: flow(abs).each(fold=g, start=int),
+    "start": lambda g: flow(abs).each(fold=max, start=g),
+    "record": lambda g: gather(g, a=flow(abs), b=flow(abs)),
+    "on": lambda g: try_with(flow(abs), catch=flow(str), on=g),
+    "or_else": lambda g: flow(abs).or_else(flow(int), on=g),
+}
+
+
+@pytest.mark.parametrize("option", REFUSED)
+def test_an_async_function_is_refused_where_nothing_awaits(option):
+    """A coroutine there would be dropped, and true."""
+    with pytest.raises(DefinitionError, match="nothing awaits, and 'late_add' is async"):
+        REFUSED[option](late_add)
+
+
+@pytest.mark.parametrize("option", REFUSED)
+def test_a_flow_is_refused_where_a_function_is_asked_for(option):
+    """It would be no part of the tree; its function is what is meant."""
+    with pytest.raises(DefinitionError, match=r"got the flow 'max'\. Give `\.fn`"):
+        REFUSED[option](flow(max))

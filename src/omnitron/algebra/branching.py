@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
 from omnitron.algebra.looking import all_of, one_of
+from omnitron.algebra.making import is_async_callable
 from omnitron.algebra.node import Node
 from omnitron.algebra.refining import plain_name
 from omnitron.algebra.writer import Args
@@ -28,6 +29,7 @@ __all__ = [
     "When",
     "check_count",
     "check_mode",
+    "check_plain",
     "check_quorum",
     "common_parameters",
     "outcome",
@@ -54,6 +56,20 @@ def check_count(option: str, value: object) -> None:
         raise DefinitionError(f"`{option}` is a positive whole number, got {value!r}.")
     if value < 1:
         raise InvalidValue(f"`{option}` is a positive whole number, got {value}. Leave it out for the default.")
+
+
+def check_plain(option: str, value: object) -> None:
+    """Refuse a flow, which would be no part of the tree there, and an async function, whose result nothing would await."""
+    if isinstance(value, Node):
+        way = "`.fn` of the flow" if not value.children else "a function that calls it"
+        raise DefinitionError(
+            f"{option} is a plain function, which is called beside the tree; got the flow {value.name!r}. Give {way}."
+        )
+    if is_async_callable(value):
+        raise DefinitionError(
+            f"{option} is called where nothing awaits, and {getattr(value, '__qualname__', value)!r} is async. "
+            "Give a plain function; what must be awaited is a step of its own."
+        )
 
 
 def check_quorum(quorum: object, mode: str) -> None:
@@ -246,6 +262,7 @@ class Gather(Node):
 
     def check(self) -> None:
         """Refuse no branches, or names that do not fit."""
+        check_plain("the record of gather", self.record)
         check_count("threads", self.threads)
         if not self.branches:
             raise DefinitionError("gather takes at least one flow by name.")
@@ -414,6 +431,7 @@ def as_value(args: Args) -> Args:
 
 def check_on(on: Any) -> None:
     """Refuse what is no exception type, tuple of them, or predicate; and what would catch cancellation."""
+    check_plain("`on`", on)
     types = on if isinstance(on, tuple) else (on,)
     if not isinstance(on, tuple) and not isinstance(on, type):
         if callable(on):

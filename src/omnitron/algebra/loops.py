@@ -7,7 +7,7 @@ from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
-from omnitron.algebra.branching import check_count, check_mode, check_quorum, outcome, outcome_of
+from omnitron.algebra.branching import check_count, check_mode, check_plain, check_quorum, outcome, outcome_of
 from omnitron.algebra.looking import one_of
 from omnitron.algebra.node import Node
 from omnitron.algebra.steps import ITEMS
@@ -66,6 +66,7 @@ class Each(Node):
                 "`fold` and `start` go together: `each(fold=add, start=int)`, where start makes the first accumulator."
             )
         for option, value in (("fold", self.fold), ("start", self.start)):
+            check_plain(f"`{option}`", value)
             if value is not None and not callable(value):
                 raise DefinitionError(
                     f"`{option}` is a function, got {value!r}. For a fixed first value write `start=lambda: {value!r}`."

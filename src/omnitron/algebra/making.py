@@ -14,7 +14,7 @@ from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta
 from omnitron.runtime import needs_of
 
-__all__ = ["step_of"]
+__all__ = ["is_async_callable", "step_of"]
 
 COROUTINE, GENERATOR, ASYNC_GENERATOR, ITERABLE_COROUTINE = 0x80, 0x20, 0x200, 0x100
 
