@@ -306,3 +306,20 @@ def test_threads_start_nothing_after_an_error():
     with pytest.raises(ValueError):
         tree(1)
     assert len(begun) <= 1
+
+
+def test_errors_without_a_text_do_not_hide_the_first():
+    """The note that lists the others needs no text of theirs."""
+
+    class Mute(Exception):
+        def __str__(self):
+            raise ValueError("no text")
+
+    @flow
+    async def fail(x):
+        raise Mute
+
+    with pytest.raises(Mute) as caught:
+        asyncio.run(parallel(fail, fail)(1))
+
+    assert caught.value.__notes__[0] == "other branches raised too: Mute"

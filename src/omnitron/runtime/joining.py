@@ -11,6 +11,7 @@ from contextvars import copy_context
 from typing import Any
 
 from omnitron.model import Failure, Ok
+from omnitron.runtime.reporting import shown
 
 __all__ = ["each_async", "each_threads", "parallel_async", "parallel_threads"]
 
@@ -89,7 +90,7 @@ def raise_first(errors: list[BaseException]) -> None:
     """Raise the first error; note the others on it, once."""
     first, *others = errors
     if others:
-        listed = "; ".join(f"{type(error).__name__}: {error}" for error in others)
+        listed = "; ".join(map(shown, others))
         note_quietly(first, f"other branches raised too: {listed}")
     try:
         raise first

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from logging import Logger
 
-__all__ = ["logger"]
+__all__ = ["logger", "shown"]
 
 
 def logger() -> Logger:
@@ -18,3 +18,11 @@ def logger() -> Logger:
     if not found.handlers:
         found.addHandler(logging.NullHandler())
     return found
+
+
+def shown(error: BaseException) -> str:
+    """Give the class and the text of an error, whatever its `__str__` does."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__

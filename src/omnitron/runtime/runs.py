@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from omnitron.errors import DefinitionError, NoRun, RunCancelled
 from omnitron.model import Event
 from omnitron.runtime.contexts import Context, admitted_flow, run_async, run_sync, watched_frame, without_title
-from omnitron.runtime.reporting import logger
+from omnitron.runtime.reporting import logger, shown
 from omnitron.runtime.scopes import Scope, running_loop, scope_here
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class Run(Generic[R]):
     def __del__(self) -> None:
         if getattr(self, "_state", "") == "failed" and not self._taken:
             # without its traceback: formatting one parses source, which a collection in the middle of parsing must not
-            said = f"{type(self._error).__name__}: {self._error}"
+            said = "" if self._error is None else shown(self._error)
             logger().error("the run %s of %s failed and nobody asked for its result: %s", self.id, self.flow, said)
 
 
