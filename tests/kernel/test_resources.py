@@ -279,21 +279,23 @@ def failing(name):
     """Make a resource whose close fails."""
 
     def broken():
-        yield name
-        raise OSError(f"{name} does not close")
+        try:
+            yield name
+        finally:
+            raise OSError(f"{name} does not close")
 
     broken.__name__ = name
     return resource(scope="run")(broken)
 
 
 def test_a_failing_close_keeps_no_other_from_closing(trace, caplog):
-    """The rest still closes; the failure leaves where nothing else does."""
+    """The rest still closes, as after an error; the failure leaves where nothing else does."""
     tree = asking(trace.sync("one")) | asking(failing("two")) | asking(trace.sync("three"))
 
     with caplog.at_level(logging.ERROR, "omnitron"), pytest.raises(OSError, match="two does not close"):
         context().run(tree, 1)
 
-    assert trace.log == ["open one", "open three", "close three", "close one"]
+    assert trace.log == ["open one", "open three", "close three", "fail one OSError", "close one"]
     assert "closing the resource two failed" in caplog.text
 
 

@@ -20,7 +20,7 @@ from omnitron.model import Capability, covers
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
 from omnitron.runtime.options import PLAIN, Runtime, read_options
-from omnitron.runtime.scopes import Scope, running_loop, scope_here
+from omnitron.runtime.scopes import AppScope, Scope, running_loop, scope_here
 from omnitron.runtime.stopping import Stop
 from omnitron.runtime.watching import Frame, Watched, leave_frame, watch
 
@@ -64,7 +64,7 @@ class Context:
     __slots__ = ("__weakref__", "_runtime", "_scope", "_title", "_values")
     _values: dict[Hashable, Any]
     _runtime: Runtime
-    _scope: Scope | None
+    _scope: AppScope | None
     _title: tuple[str, bool] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -221,12 +221,16 @@ class Context:
 
     def _enter(self, *, awaits: bool) -> Self:
         outer = self._scope
+        here = scope_here.get()
+        if self is EMPTY or (here is not None and here.context is self):
+            raise DefinitionError(
+                "the current context belongs to the run, or to nobody; enter one of your own: `with context(...)`, or "
+                "`with current_context().with_(...)`."
+            )
         if outer is not None and outer.context is self:
             raise DefinitionError("a context is entered once; make or derive another one for another block.")
         loop = running_loop()
-        scope = Scope(self, loop if awaits else None, outer, is_app=True)
-        scope.entered_on = loop
-        object.__setattr__(self, "_scope", scope)
+        object.__setattr__(self, "_scope", AppScope(self, loop if awaits else None, outer, loop))
         return self
 
     def __enter__(self) -> Self:
@@ -282,7 +286,7 @@ class Context:
 
 
 def make(
-    values: dict[Hashable, Any], runtime: Runtime, scope: Scope | None = None, title: tuple[str, bool] | None = None
+    values: dict[Hashable, Any], runtime: Runtime, scope: AppScope | None = None, title: tuple[str, bool] | None = None
 ) -> Context:
     """Make a context of values that are already checked."""
     made: Context = object.__new__(Context)
@@ -306,7 +310,7 @@ def current_context() -> Context:
 def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context:
     """Make a root context.
 
-    Made inside a run it holds no more authority than that run, and that run's guards stay.
+    Made inside a run it holds no more authority than that run, and that run's guards and replacements stay.
 
     Args:
         values: `{key: value}` for keys of any hashable type.
@@ -330,7 +334,11 @@ def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context
         ('acme', True, False)
     """
     outer = current.get().runtime
-    base = PLAIN if outer is PLAIN else Runtime(capabilities=outer.capabilities, guards=outer.guards)
+    base = (
+        PLAIN
+        if outer is PLAIN
+        else Runtime(capabilities=outer.capabilities, guards=outer.guards, replaced=outer.replaced)
+    )
     runtime, more = read_options(base, named, Context)
     merged = checked_values(values) if values else {}
     merged.update(more)
@@ -378,7 +386,8 @@ def admitted_flow(ctx: Context, flow: Any, kwargs: dict[str, Any]) -> tuple[Any,
         flow = factories[0](flow)
         admit = flow._admit
     is_async, keeps_places = admit(ctx, kwargs)
-    check_observers(ctx.runtime, flow, is_async=is_async)
+    if ctx.runtime.observers and not is_async:
+        check_observers(ctx.runtime, flow)
     return flow, is_async, keeps_places
 
 
@@ -389,6 +398,9 @@ def enter_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, 
     if keeps_places or ctx._title is not None or watches(ctx.runtime, is_async=is_async):
         frame = watched_frame(ctx.runtime, None if ctx._title is None else ctx._title[0], is_async=is_async)
         ctx = without_title(ctx)
+    if not is_async and (around := watch.get()) is not None and around.run.halt is not None:
+        frame = frame or watched_frame(ctx.runtime, is_async=False)
+        frame.run.halt = around.run.halt
     return (run_async if is_async else run_sync)(ctx, frame, flow, args, kwargs)
 
 
@@ -400,11 +412,14 @@ def run_sync(ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...]
         result = flow(*args, **kwargs)
         if ctx.runtime.deadline is not None:
             refuse_late(ctx.runtime)
-        if scope.closers or scope.runs:
+        if scope.entries or scope.runs:
             scope.close(None)
         return result
     except Stop as stop:
         close_failed(scope, stop.error)
+        around = watch_token.old_value
+        if isinstance(around, Frame) and frame is not None and around.run.halt is frame.run.halt is not None:
+            raise  # what ends is the run around this one
         raise stop.error from None
     except BaseException as error:
         close_failed(scope, error)
@@ -418,7 +433,7 @@ def run_sync(ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...]
 
 def close_failed(scope: Scope, error: BaseException) -> None:
     """End the scope of a run that raised."""
-    if scope.closers or scope.runs:
+    if scope.entries or scope.runs:
         scope.close(error)
 
 
@@ -443,14 +458,14 @@ async def run_async(ctx: Context, frame: Frame | None, flow: Any, args: tuple[An
             from omnitron.runtime.deadlines import before_deadline
 
             result = await before_deadline(ctx.runtime.deadline, ctx.runtime.clock, flow, args, kwargs)
-        if scope.closers or scope.runs:
+        if scope.entries or scope.runs:
             await scope.aclose(None)
         return result
     except GeneratorExit as error:  # the coroutine is thrown away: nothing can be awaited any more
         scope.abandon(error)
         raise
     except BaseException as error:
-        if scope.closers or scope.runs:
+        if scope.entries or scope.runs:
             await scope.aclose(error)
         raise
     finally:
@@ -461,10 +476,8 @@ async def run_async(ctx: Context, frame: Frame | None, flow: Any, args: tuple[An
                 variable.reset(token)  # type: ignore[arg-type] # each its own
 
 
-def check_observers(runtime: Runtime, flow: Any, *, is_async: bool) -> None:
+def check_observers(runtime: Runtime, flow: Any) -> None:
     """Refuse an asynchronous observer over a sync flow before it runs."""
-    if is_async:
-        return
     for observer in runtime.observers:
         code = getattr(getattr(observer, "observe", None), "__code__", None)
         if getattr(observer, "is_async", False) or (code is not None and code.co_flags & 0x80):

@@ -119,7 +119,7 @@ def run_derived(derivation: Derivation, fn: Callable[..., Any], /, *args: Any, *
     """Call a sync part in its derived context."""
     parent = read_watch()
     ctx, frame, fn = derivation.enter(fn, parent, awaits=False)
-    check_observers(ctx.runtime, derivation.part, is_async=False)
+    check_observers(ctx.runtime, derivation.part)
     context_token, watch_token = current.set(ctx), set_watch(frame)
     try:
         result = fn(*args, **kwargs)

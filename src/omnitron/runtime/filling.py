@@ -6,24 +6,28 @@ Read next: `omnitron.runtime.resources` (what can be needed) and `omnitron.runti
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from contextvars import ContextVar
 from threading import Lock
 from typing import Any, TypeVar, overload
 
 from omnitron.errors import DefinitionError, MissingKey, MissingNeed, NoRun
 from omnitron.runtime.contexts import Context, current
-from omnitron.runtime.keys import Key
+from omnitron.runtime.keys import Key, LeftBehind
 from omnitron.runtime.resources import Need, Resource
 from omnitron.runtime.scopes import (
     UNOPENED,
+    AppScope,
     Closer,
     Entry,
     Scope,
-    closers_on,
-    opening,
+    first_of,
+    making,
     running_loop,
     scope_here,
+    shore_of,
 )
-from omnitron.runtime.watching import read_watch
+from omnitron.runtime.watching import read_watch, watch
 
 __all__ = ["holds_needs", "missing_needs", "needs", "take", "take_async"]
 
@@ -70,13 +74,16 @@ def take(target: Any) -> Any:
         NoRun: a resource is needed outside of any run.
     """
     ctx = current.get()
-    if type(target) is Key:
+    if isinstance(target, Key):
         return value_of(target, ctx)
     return ctx if target is Context else take_resource(target, ctx, scope_here.get())
 
 
 def value_of(key: Key[Any], ctx: Context) -> Any:
     """Give the context's value for a key that a step needs."""
+    found = ctx._values.get(key.name, MISSING)
+    if type(found) is key.type:
+        return found
     try:
         return ctx.get(key)
     except MissingKey:
@@ -89,7 +96,7 @@ def take_resource(target: Resource[Any], ctx: Context, run: Scope | None) -> Any
     """Give a sync resource, opened if it is not."""
     found = ctx._values.get(target, MISSING)
     if found is not MISSING:
-        return found
+        return found if type(found) is not LeftBehind else found.refuse()
     scope, where = home(target, ctx, run)
     entry = place(target, scope, where, None)
     if entry.value is UNOPENED:
@@ -108,7 +115,7 @@ async def take_resource_async(target: Resource[Any], ctx: Context, run: Scope | 
         return take_resource(target, ctx, run)
     found = ctx._values.get(target, MISSING)
     if found is not MISSING:
-        return found
+        return found if type(found) is not LeftBehind else found.refuse()
     scope, where = home(target, ctx, run)
     entry = place(target, scope, where, running_loop())
     if entry.value is UNOPENED:
@@ -136,78 +143,184 @@ def place(target: Resource[Any], scope: Scope, ctx: Context, loop: Any) -> Entry
         return scope.entry(target if loop is None else (target, loop))
     values = ctx._values
     seen = [ctx if key is Context else values.get(key, MISSING) for key in sorted(target.keys, key=id)]
-    return scope.entry((target, loop, *map(id, seen)), seen)
+    return scope.entry((target, loop, *map(likeness, seen)), seen)
 
 
-def enter_opening(target: Resource[Any], scope: Scope) -> Any:
-    """Note that a resource is being opened; refuse one that is asked for by its own opening."""
-    chain = opening.get()
-    if target in chain:
-        names = " → ".join(one.name for one in (*chain[chain.index(target) :], target))
-        raise DefinitionError(
-            f"the resource {target.name!r} needs itself while it is opened: {names}. Break the cycle."
-        )
+def likeness(value: Any) -> Any:
+    """Give what tells one value of a context from another: plain constants by value, anything else by identity."""
+    return (type(value), value) if type(value) in (str, int, bool, bytes, float, type(None)) else id(value)
+
+
+class Opening:
+    """One resource that is being opened, and the opening in the course of which it is, if any.
+
+    Attributes:
+        waiting: the place that its course waits for, because another one opens it.
+    """
+
+    __slots__ = ("entry", "outer", "target", "waiting")
+
+    def __init__(self, target: Resource[Any], entry: Entry, outer: Opening | None) -> None:
+        self.target = target
+        self.entry = entry
+        self.outer = outer
+        self.waiting: Entry | None = None
+
+    def chain(self) -> list[Opening]:
+        """Give this opening and those around it that still go on."""
+        found: list[Opening] = []
+        here: Opening | None = self
+        while here is not None:
+            if here.entry.opening is here or here is self:
+                found.append(here)
+            here = here.outer
+        return found
+
+    def refuse_cycle(self) -> None:
+        """Refuse to wait for a place whose opening waits, perhaps through others, for one in this course."""
+        mine = self.chain()[1:]
+        entry: Entry | None = self.entry
+        names = [one.target.name for one in reversed(mine)]
+        for _ in range(1000):
+            holder = None if entry is None else entry.opening
+            if holder is None:
+                return
+            names.append(holder.target.name)
+            if holder in mine:
+                cycle = " → ".join(names[names.index(holder.target.name) :])
+                raise DefinitionError(
+                    f"the resource {self.target.name!r} needs itself while it is opened: {cycle}. Break the cycle."
+                )
+            entry = holder.waiting
+
+    def wait(self, entry: Entry | None) -> None:
+        """Say that this course waits for a place, or for none any more."""
+        for one in self.chain()[1:]:
+            one.waiting = entry
+
+
+opening: ContextVar[Opening | None] = ContextVar("omnitron_opening", default=None)
+
+
+def begin(target: Resource[Any], scope: Scope, entry: Entry) -> Opening:
+    """Begin to open a resource; refuse one that is asked for by its own opening, or after the end."""
     scope.refuse_closed(f"the resource {target.name!r} cannot be opened")
-    return opening.set((*chain, target))
+    mine = Opening(target, entry, opening.get())
+    with making:
+        mine.refuse_cycle()
+        mine.wait(entry)
+    return mine
+
+
+class Surroundings:
+    """Where a resource is opened: an app's own context and no run, for what all its runs share; else the run that asks."""
+
+    __slots__ = ("tokens",)
+
+    def __init__(self, mine: Opening, scope: Scope) -> None:
+        mine.wait(None)
+        mine.entry.opening = mine
+        self.tokens: list[tuple[Any, Any]] = [(opening, opening.set(mine))]
+        if scope.is_app:
+            self.tokens += [
+                (current, current.set(scope.context)), (scope_here, scope_here.set(None)), (watch, watch.set(None)),
+            ]  # fmt: skip
+
+    def leave(self, mine: Opening) -> None:
+        """End the opening."""
+        mine.entry.opening = None
+        for variable, token in reversed(self.tokens):
+            with suppress(ValueError):  # a coroutine that is closed in another context than it ran in
+                variable.reset(token)
 
 
 def open_now(target: Resource[Any], scope: Scope, ctx: Context, entry: Entry) -> None:
     """Open a sync resource, once for all threads that ask."""
-    token = enter_opening(target, scope)
-    try:
-        with entry.one_at_a_time(Lock):
+    mine = begin(target, scope, entry)
+    with entry.one_at_a_time(Lock):
+        around = Surroundings(mine, scope)
+        try:
             if entry.value is not UNOPENED:
                 return
             run = None if scope.is_app else scope
             filled = {name: take_for(need.target, ctx, run) for name, need in target.needs.items()}
             made = target.fn(**filled)
             if not target.closes:
+                scope.refuse_closed(f"the resource {target.name!r} cannot be opened")
                 entry.value = made
                 return
             try:
                 value = next(made)
             except StopIteration:
                 raise never_yielded(target) from None
-            scope.closers.append(Closer(target, made))
+            closer = Closer(target, made)
+            if not scope.keep(closer):
+                refuse_late_opening(target, scope, closer)
             entry.value = value
-    finally:
-        opening.reset(token)
+        finally:
+            around.leave(mine)
+
+
+def refuse_late_opening(target: Resource[Any], scope: Scope, closer: Closer) -> None:
+    """Close at once what was opened when its scope had ended, and say so."""
+    try:
+        scope.refuse_closed(f"the resource {target.name!r} was opened too late")
+    except NoRun as error:
+        closer.close(error)
+        raise
 
 
 async def open_later(target: Resource[Any], scope: Scope, ctx: Context, entry: Entry) -> None:
     """Open an async resource, once for all tasks of this loop that ask; one that is cancelled leaves it to the next."""
     import asyncio
 
-    token = enter_opening(target, scope)
+    mine = begin(target, scope, entry)
     try:
-        async with entry.one_at_a_time(asyncio.Lock):
-            if entry.value is not UNOPENED:
-                return
+        await entry.one_at_a_time(asyncio.Lock).acquire()
+    except BaseException:
+        mine.wait(None)
+        raise
+    around = Surroundings(mine, scope)
+    try:
+        if entry.value is UNOPENED:
             refuse_wrong_door(target, scope)
-            run = None if scope.is_app else scope
-            filled = {}
-            for name, need in target.needs.items():
-                wanted = need.target
-                is_async = isinstance(wanted, Resource) and wanted.is_async
-                filled[name] = await take_resource_async(wanted, ctx, run) if is_async else take_for(wanted, ctx, run)
-            closers = await closers_on(scope, asyncio.get_running_loop())
-            made = target.fn(**filled)
-            if not target.closes:
-                entry.value = await made
-                return
-            try:
-                value = await anext(made)
-            except StopAsyncIteration:
-                raise never_yielded(target) from None
-            closers.append(Closer(target, made))
-            entry.value = value
+            entry.value = await opened(target, scope, ctx, asyncio.get_running_loop())
     finally:
-        opening.reset(token)
+        around.leave(mine)
+        entry.lock.release()
+
+
+async def opened(target: Resource[Any], scope: Scope, ctx: Context, loop: Any) -> Any:
+    """Open an async resource, and leave what closes it to who keeps what is opened on this loop."""
+    run = None if scope.is_app else scope
+    filled = {}
+    for name, need in target.needs.items():
+        wanted = need.target
+        is_async = isinstance(wanted, Resource) and wanted.is_async
+        filled[name] = await take_resource_async(wanted, ctx, run) if is_async else take_for(wanted, ctx, run)
+    keeper = await shore_of(scope, loop)
+    made = target.fn(**filled)
+    if not target.closes:
+        value = await made
+        scope.refuse_closed(f"the resource {target.name!r} cannot be opened")
+        return value
+    try:
+        value = await first_of(made)
+    except StopAsyncIteration:
+        raise never_yielded(target) from None
+    closer = Closer(target, made)
+    if not keeper.keep(closer):
+        try:
+            scope.refuse_closed(f"the resource {target.name!r} was opened too late")
+        except NoRun as error:
+            await closer.aclose(error)
+            raise
+    return value
 
 
 def take_for(target: Any, ctx: Context, run: Scope | None) -> Any:
     """Give what opening a resource needs, from the context that it is opened for."""
-    if type(target) is Key:
+    if isinstance(target, Key):
         return value_of(target, ctx)
     return ctx if target is Context else take_resource(target, ctx, run)
 
@@ -219,7 +332,9 @@ def never_yielded(target: Resource[Any]) -> DefinitionError:
 
 def refuse_wrong_door(target: Resource[Any], scope: Scope) -> None:
     """Refuse an async resource of a context that was entered by `with` on this very loop: leaving it could not close it."""
-    if scope.is_app and scope.loop is None and scope.entered_on is not None and scope.entered_on is running_loop():
+    if not isinstance(scope, AppScope) or scope.loop is not None or scope.entered_on is None:
+        return
+    if scope.entered_on is running_loop():
         raise DefinitionError(
             f"the resource {target.name!r} is async, and its context was entered by `with`, which cannot await its end. "
             "Write `async with context(...) as app:`."
@@ -233,7 +348,7 @@ def holds_needs(needs: Iterable[Any], ctx: Context) -> bool:
         if type(need) is not Need:
             continue
         target = need.target
-        if type(target) is Key:
+        if isinstance(target, Key):
             found = values.get(target.name, MISSING)
             if type(found) is not target.type and (found is MISSING or not target.fits(found)):
                 return False

@@ -7,17 +7,22 @@ the handle is the same, and may be used from any thread and any event loop.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextvars import copy_context
-from itertools import islice
+from time import monotonic
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from omnitron.errors import DefinitionError, NoRun, RunCancelled
 from omnitron.model import Event
 from omnitron.runtime.contexts import Context, admitted_flow, run_async, run_sync, watched_frame, without_title
 from omnitron.runtime.reporting import logger, shown
-from omnitron.runtime.scopes import Scope, running_loop, scope_here
+from omnitron.runtime.scopes import AppScope, Scope, running_loop, scope_here
+from omnitron.runtime.stopping import Halt
 
 if TYPE_CHECKING:
     from omnitron.runtime.watching import Watched
@@ -26,6 +31,9 @@ __all__ = ["Run", "RunEvents", "start_run"]
 
 R = TypeVar("R")
 MAX_EVENTS = 100_000
+LOOK_S = 0.5
+"""How often who waits looks whether the run can still end by itself, in seconds."""
+
 going_on: set[Run[Any]] = set()
 """The runs that go on: the event loop holds its tasks weakly. Each leaves when it ends."""
 
@@ -56,6 +64,24 @@ class Bell:
         self.waiting.append((loop, future))
         return future
 
+    def forget(self, future: asyncio.Future[None]) -> None:
+        """Take back a future whose waiter is gone."""
+        with self.changed:
+            self.waiting = [pair for pair in self.waiting if pair[1] is not future]
+
+    async def rung(self, future: asyncio.Future[None], timeout: float | None = None) -> None:
+        """Wait for the next ring, at most `timeout` seconds."""
+        try:
+            await asyncio.wait((future,), timeout=timeout)
+        finally:
+            if not future.done():
+                self.forget(future)
+
+
+def always_there() -> bool:
+    """Say that a run will end by itself: what a thread does."""
+    return False
+
 
 def wake(future: asyncio.Future[None]) -> None:
     """Settle a future unless its waiter is gone."""
@@ -75,8 +101,10 @@ class Run(Generic[R]):
         reason: what was said when it was cancelled, else "".
     """
 
-    __slots__ = ("__weakref__", "_bell", "_dropped", "_error", "_events", "_owner", "_state", "_stop", "_taken", "_value",
-                 "flow", "id", "reason")  # fmt: skip
+    __slots__ = (
+        "__weakref__", "_asked", "_bell", "_dropped", "_error", "_events", "_is_gone", "_owner", "_state", "_stop",
+        "_taken", "_traceback", "_value", "flow", "id", "reason",
+    )  # fmt: skip
 
     def __init__(self, id: str, flow: str, owner: Scope | None) -> None:
         self.id = id
@@ -89,8 +117,11 @@ class Run(Generic[R]):
         self._state = "running"
         self._value: Any = None
         self._error: BaseException | None = None
+        self._traceback: TracebackType | None = None
         self._taken = False
+        self._asked = False
         self._stop: Callable[[str], object] | None = None
+        self._is_gone: Callable[[], bool] = always_there
 
     @property
     def status(self) -> str:
@@ -114,11 +145,21 @@ class Run(Generic[R]):
         with self._bell.changed:
             if self.done:
                 return False
-            self.reason = self.reason or reason
-            stop = self._stop
+            if self._asked:  # a second cancellation would end the clean-up that the first one began
+                return True
+            self._asked, self.reason, stop = True, reason, self._stop
         if stop is not None:
-            stop(reason or "cancelled")
+            stop(reason)
         return True
+
+    def begins(self, stop: Callable[[str], object], is_gone: Callable[[], bool] | None = None) -> None:
+        """Take what stops the run, and what says that it can never end by itself; it may have been cancelled already."""
+        with self._bell.changed:
+            self._stop = stop
+            self._is_gone = is_gone or always_there
+            asked = self._asked
+        if asked:
+            stop(self.reason)
 
     def result(self, timeout: float | None = None) -> R:
         """Give the result, or raise the run's error; in a thread without a running event loop wait for it.
@@ -136,9 +177,8 @@ class Run(Generic[R]):
                 raise NoRun(
                     f"the run {self.id!r} goes on, and waiting here would block the event loop. Write `await run`."
                 )
-            with self._bell.changed:
-                if not self._bell.changed.wait_for(lambda: self.done, timeout):
-                    raise TimeoutError(f"the run {self.id!r} goes on after {timeout} s.")
+            if not self._wait_here(timeout):
+                raise TimeoutError(f"the run {self.id!r} goes on after {timeout} s.")
         return self._outcome()
 
     def __await__(self) -> Generator[Any, None, R]:
@@ -148,20 +188,43 @@ class Run(Generic[R]):
         await self._ended()
         return self._outcome()
 
+    def _wait_here(self, timeout: float | None) -> bool:
+        """Wait in this thread until it has ended; say whether it has."""
+        over = None if timeout is None else monotonic() + timeout
+        while not self.done:
+            left = LOOK_S if over is None else min(LOOK_S, over - monotonic())
+            if left <= 0:
+                return False
+            with self._bell.changed:
+                self._bell.changed.wait_for(lambda: self.done, left)
+            self._look()
+        return True
+
     async def _ended(self) -> None:
+        """Wait until it has ended."""
         while True:
             with self._bell.changed:
                 if self.done:
                     return
                 future = self._bell.wait_for()
-            await future
+            await self._bell.rung(future, LOOK_S)
+            self._look()
+
+    def _look(self) -> None:
+        """End a run whose event loop is gone: nothing will ever go on in it."""
+        if not self.done and self._is_gone():
+            self.reason = self.reason or "its event loop was closed"
+            self.settle("cancelled")
 
     def _outcome(self) -> R:
         self._taken = True
         if self._state == "cancelled":
-            raise RunCancelled(self.id, self.reason)
+            cancelled = RunCancelled(self.id, self.reason)
+            for text in getattr(self._error, "__notes__", ()):
+                cancelled.add_note(text)
+            raise cancelled from self._error
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(self._traceback)
         value: R = self._value
         return value
 
@@ -189,6 +252,7 @@ class Run(Generic[R]):
             if self.done:
                 return
             self._state, self._value, self._error, self._stop = state, value, error, None
+            self._traceback = None if error is None else error.__traceback__
             self._bell.ring()
         going_on.discard(self)
         if self._owner is not None:
@@ -196,8 +260,7 @@ class Run(Generic[R]):
 
     def end(self) -> None:
         """Wait in this thread until it has ended (who asks has cancelled it)."""
-        with self._bell.changed:
-            self._bell.changed.wait_for(lambda: self.done)
+        self._wait_here(None)
 
     async def aend(self) -> None:
         """Wait until it has ended (who asks has cancelled it); a cancellation of this wait is raised afterwards."""
@@ -232,7 +295,7 @@ class RunEvents:
         """Give the next place and the kept events from `place` on (the caller holds the lock)."""
         run = self.run
         first = max(place - run._dropped, 0)
-        return run._dropped + len(run._events), list(islice(run._events, first, None))
+        return run._dropped + len(run._events), run._events[first:]
 
     def __iter__(self) -> Iterator[Event]:
         with self.run._bell.changed:
@@ -241,20 +304,36 @@ class RunEvents:
     def __len__(self) -> int:
         return min(len(self.run._events), MAX_EVENTS)
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        place = 0
-        while True:
-            future = None
-            with self.run._bell.changed:
-                place, found = self._since(place)
-                if not found:
-                    if self.run.done:
-                        return
-                    future = self.run._bell.wait_for()
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return EventReader(self)
+
+
+class EventReader:
+    """Reads the events of a run one by one; a reader that is cancelled while it waits may go on afterwards."""
+
+    __slots__ = ("events", "found", "place")
+
+    def __init__(self, events: RunEvents) -> None:
+        self.events = events
+        self.place = 0
+        self.found: deque[Event] = deque()
+
+    def __aiter__(self) -> EventReader:
+        return self
+
+    async def __anext__(self) -> Event:
+        run = self.events.run
+        while not self.found:
+            with run._bell.changed:
+                self.place, found = self.events._since(self.place)
+                self.found.extend(found)
+                if not found and run.done:
+                    raise StopAsyncIteration
+                future = None if found else run._bell.wait_for()
             if future is not None:
-                await future
-            for event in found:
-                yield event
+                await run._bell.rung(future, LOOK_S)
+                run._look()
+        return self.found.popleft()
 
 
 def start_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run[Any]:
@@ -277,10 +356,16 @@ def start_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, 
         owner.add_run(run)
     inner = without_title(ctx)
     going_on.add(run)
-    if is_async:
-        start_task(run, loop, run_async(inner, frame, flow, args, kwargs))
-    else:
-        start_thread(run, frame.run, lambda: run_sync(inner, frame, flow, args, kwargs))
+    try:
+        if is_async:
+            start_task(run, loop, run_async(inner, frame, flow, args, kwargs))
+        else:
+            ends_with_program = not detached and owner is None
+            start_thread(run, frame.run, lambda: run_sync(inner, frame, flow, args, kwargs), ends=ends_with_program)
+    except BaseException as error:
+        run._taken = True
+        run.settle("failed", error=error)
+        raise
     return run
 
 
@@ -291,7 +376,7 @@ def owner_of(ctx: Context) -> Scope | None:
 
 def refuse_blocking(owner: Scope, loop: Any) -> None:
     """Refuse an async run whose owner would wait for it in sync code on the very loop that it needs."""
-    blocks = owner.entered_on is loop if owner.is_app else True
+    blocks = owner.entered_on is loop if isinstance(owner, AppScope) else True
     if owner.loop is None and blocks:
         raise DefinitionError(
             "an async run ends with the context or run that starts it, and this one ends in sync code, which cannot await. "
@@ -301,45 +386,79 @@ def refuse_blocking(owner: Scope, loop: Any) -> None:
 
 def start_task(run: Run[Any], loop: asyncio.AbstractEventLoop, coroutine: Any) -> None:
     """Run a coroutine in a task that settles the handle, even when it never came to run."""
-    task = loop.create_task(coroutine, name=f"run {run.id}")
+    left_with: list[BaseException] = []
+
+    async def main() -> Any:
+        try:
+            return await coroutine
+        except asyncio.CancelledError as error:
+            left_with.append(error)  # a task forgets what it was cancelled with
+            raise
+
+    task = loop.create_task(main(), name=f"run {run.id}")
 
     def stop(reason: str) -> None:
         if running_loop() is loop:
             task.cancel(reason)
-            return
-        if loop.is_running():
+        elif loop.is_running():
             loop.call_soon_threadsafe(task.cancel, reason)
-            return
-        task.cancel(reason)  # what comes of it nobody can wait for: its loop is closed, or stands still
-        run.settle("cancelled")
+        else:
+            task.cancel(reason)  # what comes of it nobody can wait for: its loop is closed, or stands still
+            run.settle("cancelled")
 
     def ended(task: asyncio.Task[Any]) -> None:
+        coroutine.close()  # where it never began
         if task.cancelled():
-            run.settle("cancelled")
+            run.reason = run.reason or ("" if run._asked else "its task was cancelled")
+            run.settle("cancelled", error=left_with[0] if left_with else None)
         elif (error := task.exception()) is not None:
             run.settle("failed", error=error)
         else:
             run.settle("succeeded", task.result())
 
-    run._stop = stop
     task.add_done_callback(ended)
+    run.begins(stop, loop.is_closed)
 
 
-def start_thread(run: Run[Any], watched: Watched, call: Callable[[], Any]) -> None:
-    """Run a call in a thread that settles the handle."""
+def start_thread(run: Run[Any], watched: Watched, call: Callable[[], Any], *, ends: bool) -> None:
+    """Run a call in a thread that settles the handle.
+
+    The program waits for it when it ends; a run that belongs to nobody (`ends`) is asked to stop then.
+    """
+    halt = watched.halt = Halt()
 
     def stop(reason: str) -> None:
-        watched.halt.reason = reason
+        halt.reason = reason
 
     def work() -> None:
         try:
             value = call()
         except RunCancelled as error:
-            run.settle("cancelled" if error.run_id == run.id else "failed", error=error)
+            run.settle("failed" if halt.reason is None else "cancelled", error=error)
         except BaseException as error:
             run.settle("failed", error=error)
         else:
             run.settle("succeeded", value)
 
-    run._stop = stop
-    threading.Thread(target=copy_context().run, args=(work,), name=f"run {run.id}").start()
+    if not going_on_at_exit:
+        atexit.register(end_with_program)
+    going_on_at_exit[run] = ends
+    run.begins(stop)
+    try:
+        threading.Thread(target=copy_context().run, args=(work,), name=f"run {run.id}", daemon=True).start()
+    except BaseException:
+        going_on_at_exit.pop(run, None)
+        raise
+
+
+going_on_at_exit: WeakKeyDictionary[Run[Any], bool] = WeakKeyDictionary()
+
+
+def end_with_program() -> None:
+    """Wait for the threads of sync runs when the program ends; those that belong to nobody are asked to stop."""
+    runs = [(run, ends) for run, ends in list(going_on_at_exit.items()) if not run.done]
+    for run, ends in runs:
+        if ends:
+            run.cancel("the program has ended")
+    for run, _ in runs:
+        run.end()

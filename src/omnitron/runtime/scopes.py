@@ -7,7 +7,8 @@ order of opening, on every way out, and no failing close keeps another from runn
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextvars import ContextVar
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -21,21 +22,34 @@ if TYPE_CHECKING:
     from omnitron.runtime.contexts import Context
     from omnitron.runtime.resources import Resource
 
-__all__ = ["UNOPENED", "Entry", "Scope", "opening", "running_loop", "scope_here"]
+__all__ = [
+    "UNOPENED",
+    "AppScope",
+    "Closer",
+    "Entry",
+    "Scope",
+    "first_of",
+    "making",
+    "running_loop",
+    "scope_here",
+    "shore_of",
+]
 
 UNOPENED: Any = object()
 making = Lock()
+"""Guards what scopes hold, for the moments in which it changes."""
 
 
 class Entry:
     """The place of one resource in a scope: its value, and who may open it now."""
 
-    __slots__ = ("kept", "lock", "value")
+    __slots__ = ("kept", "lock", "opening", "value")
 
     def __init__(self, kept: Any) -> None:
         self.value: Any = UNOPENED
         self.lock: Any = None
         self.kept = kept
+        self.opening: Any = None
 
     def one_at_a_time(self, kind: Callable[[], Any]) -> Any:
         """Give the lock of this place, of the kind that who opens it can wait for."""
@@ -64,7 +78,7 @@ class Closer:
         except StopIteration:
             return
         except BaseException as raised:
-            if raised is not error:
+            if not is_same(raised, error):
                 raise
             return
         self.made.close()
@@ -83,11 +97,21 @@ class Closer:
         except StopAsyncIteration:
             return
         except BaseException as raised:
-            if raised is not error:
+            if not is_same(raised, error):
                 raise
             return
         await self.made.aclose()
         raise self.twice()
+
+    def close_thrown_away(self, error: BaseException) -> None:
+        """Close where nothing can be awaited any more; what would have to wait is an error."""
+        closing = self.aclose(error)
+        try:
+            closing.send(None)
+        except StopIteration:
+            return
+        closing.close()
+        raise RuntimeError("it would have to wait, and the coroutine of its run was thrown away")
 
     def twice(self) -> DefinitionError:
         """Say that a resource yields once."""
@@ -105,38 +129,35 @@ def throw(into: Callable[[BaseException], Any], error: BaseException) -> Any:
         error.__traceback__ = traceback
 
 
+def is_same(raised: BaseException, error: BaseException | None) -> bool:
+    """Say whether what leaves a generator is what was thrown into it (PEP 479 wraps a StopIteration)."""
+    return raised is error or (error is not None and isinstance(raised, RuntimeError) and raised.__cause__ is error)
+
+
 class Scope:
-    """What belongs to one run, or to one entered context.
+    """What belongs to one run.
 
     Attributes:
         context: whose scope it is.
         loop: the event loop in which it ends; None where it ends in sync code.
-        entered_on: the event loop that ran where a context was entered by `with`, or None.
-        outer: the scope of the entered context from which this one's context derives; None for a run and for a root.
-        is_app: whether it belongs to an entered context.
         closed: whether it has ended.
     """
 
-    __slots__ = ("closed", "closers", "context", "entered_on", "entries", "is_app", "loop", "outer", "runs")
+    __slots__ = ("closed", "closers", "context", "entries", "loop", "runs")
+    is_app = False
 
-    def __init__(self, context: Context, loop: Any = None, outer: Scope | None = None, *, is_app: bool = False) -> None:
+    def __init__(self, context: Context, loop: Any = None) -> None:
         self.context = context
         self.loop: AbstractEventLoop | None = loop
-        self.entered_on: AbstractEventLoop | None = None
-        self.outer = outer
-        self.is_app = is_app
         self.closed = False
         self.entries: dict[Any, Entry] | None = None
-        self.closers: list[Closer] = []
+        self.closers: list[Closer] | None = None
         self.runs: set[Any] | None = None
 
     @property
-    def root(self) -> Scope:
-        """The scope that holds the resources of the app."""
-        scope = self
-        while scope.outer is not None:
-            scope = scope.outer
-        return scope
+    def whose(self) -> str:
+        """What to say of a scope that has ended."""
+        return "its run has ended"
 
     def entry(self, key: Any, kept: Any = None) -> Entry:
         """Give the place of a resource, made at the first look."""
@@ -147,13 +168,24 @@ class Scope:
         found = entries.get(key)
         return found if found is not None else entries.setdefault(key, Entry(kept))
 
+    def keep(self, closer: Closer) -> bool:
+        """Take what closes a resource; say whether there is still somebody who will."""
+        with making:
+            if not self.closed:
+                if self.closers is None:
+                    self.closers = []
+                self.closers.append(closer)
+            return not self.closed
+
     def add_run(self, run: Any) -> None:
         """Take a run that is to end before this scope does."""
-        self.refuse_closed(f"the run {run.id!r} cannot start")
         with making:
-            if self.runs is None:
-                self.runs = set()
-            self.runs.add(run)
+            if not self.closed:
+                if self.runs is None:
+                    self.runs = set()
+                self.runs.add(run)
+                return
+        self.refuse_closed(f"the run {run.id!r} cannot start")
 
     def drop_run(self, run: Any) -> None:
         """Forget a run that has ended."""
@@ -164,22 +196,18 @@ class Scope:
     def refuse_closed(self, what: str) -> None:
         """Refuse to be used after the end."""
         if self.closed:
-            whose = "its context was left" if self.is_app else "its run has ended"
-            raise NoRun(f"{what}: {whose}. Do it before, inside the `with` block or the run.")
-
-    def stop_runs(self) -> list[Any]:
-        """Ask all runs to end; give them, to be waited for."""
-        runs = self.list_runs()
-        for run in runs:
-            run.cancel("the context that started it was left")
-        return runs
-
-    def list_runs(self) -> list[Any]:
-        """Give the runs that have not ended."""
-        with making:
-            return list(self.runs or ())
+            raise NoRun(f"{what}: {self.whose}. Do it before, inside the `with` block or the run.")
 
     # Ending
+
+    def stop(self) -> tuple[list[Any], list[Closer]]:
+        """Take nothing more; ask all runs to end. Give them, to be waited for, and what is to be closed."""
+        with making:
+            self.closed = True
+            runs, closers = list(self.runs or ()), self.closers or []
+        for run in runs:
+            run.cancel("the context that started it was left" if self.is_app else "the run that started it has ended")
+        return runs, closers
 
     def close(self, error: BaseException | None) -> None:
         """End the scope in sync code; `error` is what it ends with, and is never hidden.
@@ -187,53 +215,113 @@ class Scope:
         Raises:
             BaseException: what closing raised, where there is no `error`; several errors as one `ExceptionGroup`.
         """
-        self.closed = True
-        for run in self.stop_runs():
-            run.end()
+        runs, closers = self.stop()
         raised: list[BaseException] = []
-        while self.closers:
-            closer = self.closers.pop()
+        for run in runs:
             try:
-                closer.close(error)
+                run.end()
+            except BaseException as broken:  # an interrupt: who waits gives up, and everything closes all the same
+                raised.append(broken)
+                break
+        while closers:
+            closer = closers.pop()
+            try:
+                closer.close(ends_with(error, raised))
             except BaseException as broken:
                 raised.append(told(closer, broken))
         settle(error, raised)
 
     async def aclose(self, error: BaseException | None) -> None:
         """The async twin of `close`; a cancellation that arrives meanwhile does not keep anything from closing."""
-        self.closed = True
+        runs, closers = self.stop()
         raised: list[BaseException] = []
-        if self.runs:
-            for run in self.stop_runs():
-                try:
-                    await run.aend()
-                except BaseException as broken:
-                    raised.append(broken)
-        await close_all(self.closers, error, raised)
+        for run in runs:
+            try:
+                await run.aend()
+            except BaseException as broken:
+                raised.append(broken)
+                if isinstance(broken, GeneratorExit):
+                    break
+        await close_all(closers, error, raised)
         settle(error, raised)
 
-    def abandon(self, error: BaseException) -> None:
-        """End the scope of a coroutine that is thrown away: what would have to be awaited is only told of."""
-        self.closed = True
-        for run in self.list_runs():
-            run.cancel("its caller was thrown away")
-        while self.closers:
-            closer = self.closers.pop()
-            if closer.resource.is_async:
-                logger().error("the resource %s was never closed: its run was thrown away", closer.resource.name)
-                continue
+    def abandon(self, error: GeneratorExit) -> None:
+        """End the scope of a coroutine that is thrown away: what would have to wait is only told of."""
+        _, closers = self.stop()
+        while closers:
+            closer = closers.pop()
             try:
-                closer.close(error)
+                closer.close_thrown_away(error)
             except BaseException as broken:
                 told(closer, broken)
 
 
+class AppScope(Scope):
+    """What belongs to one entered context, and to those that derive from it.
+
+    Attributes:
+        outer: the scope of the entered context from which this one's context derives; None for a root.
+        entered_on: the event loop that ran where the context was entered by `with`, or None.
+    """
+
+    __slots__ = ("entered_on", "outer")
+    is_app = True
+
+    def __init__(self, context: Context, loop: Any, outer: AppScope | None, entered_on: Any) -> None:
+        super().__init__(context, loop)
+        self.outer = outer
+        self.entered_on: AbstractEventLoop | None = entered_on
+
+    @property
+    def whose(self) -> str:
+        """What to say of a scope that has ended."""
+        return "its context was left"
+
+    @property
+    def root(self) -> AppScope:
+        """The scope that holds the resources of the app."""
+        scope = self
+        while scope.outer is not None:
+            scope = scope.outer
+        return scope
+
+    def shores(self) -> list[Shore]:
+        """Give what was opened on other loops."""
+        with making:
+            return [
+                entry.value for key, entry in (self.entries or {}).items() if type(key) is tuple and key[0] is Shore
+            ]
+
+    def close(self, error: BaseException | None) -> None:
+        """End the scope in sync code, and what was opened on loops that run in other threads."""
+        for shore in self.shores():
+            shore.end()
+        super().close(error)
+
+    async def aclose(self, error: BaseException | None) -> None:
+        """The async twin of `close`."""
+        import asyncio
+
+        for shore in self.shores():
+            await asyncio.to_thread(shore.end)
+        await super().aclose(error)
+
+
+def ends_with(error: BaseException | None, raised: list[BaseException]) -> BaseException | None:
+    """Give what a scope ends with for what is yet to close: its error, or the first that closing raised."""
+    return error if error is not None else raised[0] if raised else None
+
+
 async def close_all(closers: list[Closer], error: BaseException | None, raised: list[BaseException]) -> None:
-    """Close in reverse order; put what was raised into `raised`."""
+    """Close in reverse order; put what was raised into `raised`. Thrown away meanwhile, it closes without awaiting."""
     while closers:
         closer = closers.pop()
+        gone = next((broken for broken in raised if isinstance(broken, GeneratorExit)), None)
         try:
-            await closer.aclose(error)
+            if gone is not None:
+                closer.close_thrown_away(gone)
+            else:
+                await closer.aclose(ends_with(error, raised))
         except BaseException as broken:
             raised.append(told(closer, broken))
 
@@ -251,65 +339,114 @@ def settle(error: BaseException | None, raised: list[BaseException]) -> None:
     """
     if not raised:
         return
-    stops = [broken for broken in raised if not isinstance(broken, Exception)]
-    if error is not None:
-        if stops and isinstance(error, Exception):
-            raise stops[0] from error
-        for broken in raised:
-            try:
-                error.add_note(f"closing failed too: {type(broken).__name__}: {broken}")
-            except Exception:
-                return
-        return
-    if stops:
-        raise stops[0]
-    if len(raised) == 1:
-        raise raised[0]
-    raise ExceptionGroup("closing resources failed", [broken for broken in raised if isinstance(broken, Exception)])
+    stop = next((broken for broken in raised if not isinstance(broken, Exception)), None)
+    leaving = error if stop is None or not (error is None or isinstance(error, Exception)) else stop
+    if leaving is None:
+        if len(raised) == 1:
+            raise raised[0]
+        raise ExceptionGroup("closing resources failed", [broken for broken in raised if isinstance(broken, Exception)])
+    for broken in raised:
+        if broken is not leaving:
+            note(leaving, f"closing failed too: {type(broken).__name__}: {broken}")
+    if leaving is not error:
+        raise leaving from error
 
 
-async def keep_with_loop(scope: Scope, loop: Any, closers: list[Closer]) -> AsyncGenerator[None, None]:
-    """Close what was opened on a loop that ends before the scope does, when that loop shuts its generators down."""
+def note(error: BaseException, text: str) -> None:
+    """Add a note, unless the exception refuses notes."""
     try:
-        yield
-    finally:
-        raised: list[BaseException] = []
-        for key in [key for key in scope.entries or () if isinstance(key, tuple) and key[1] is loop]:
-            if scope.entries is not None:
-                del scope.entries[key]
-        await close_all(closers, None, raised)
-        settle(None, raised)
+        error.add_note(text)
+    except Exception:
+        return
 
 
 class Shore:
-    """What a scope has opened on an event loop other than its own."""
+    """What a scope has opened on an event loop other than its own; it ends with that loop, or with the scope."""
 
-    __slots__ = ("closers", "keeper")
+    __slots__ = ("closers", "keeper", "loop", "scope")
 
-    def __init__(self, scope: Scope, loop: Any) -> None:
+    def __init__(self, scope: Scope, loop: AbstractEventLoop) -> None:
+        self.scope = scope
+        self.loop = loop
         self.closers: list[Closer] = []
-        self.keeper = keep_with_loop(scope, loop, self.closers)
+        self.keeper = keep_with_loop(self)
+
+    def keep(self, closer: Closer) -> bool:
+        """Take what closes a resource; say whether there is still somebody who will."""
+        with making:
+            if not self.scope.closed:
+                self.closers.append(closer)
+            return not self.scope.closed
+
+    async def aclose(self) -> None:
+        """Close what was opened here; the next who asks opens anew."""
+        raised: list[BaseException] = []
+        with making:
+            entries = self.scope.entries or {}
+            for key in [key for key in entries if type(key) is tuple and key[1] is self.loop]:
+                del entries[key]
+        await close_all(self.closers, None, raised)
+        settle(None, raised)
+
+    def end(self) -> None:
+        """Have it closed by its own loop, and wait; from another thread."""
+        import asyncio
+
+        if not self.closers:
+            return
+        if self.loop.is_running():
+            asyncio.run_coroutine_threadsafe(self.aclose(), self.loop).result()
+        elif self.loop.is_closed():
+            names = ", ".join(closer.resource.name for closer in self.closers)
+            logger().error("never closed, because their event loop was closed without ending its generators: %s", names)
+        # else it is closed when that loop shuts its generators down
 
 
-async def closers_on(scope: Scope, loop: AbstractEventLoop) -> list[Closer]:
-    """Give the list that a resource opened on `loop` goes to."""
+async def keep_with_loop(shore: Shore) -> AsyncGenerator[None, None]:
+    """Close what was opened on a loop when that loop shuts its asynchronous generators down."""
+    try:
+        yield
+    finally:
+        await shore.aclose()
+
+
+async def shore_of(scope: Scope, loop: AbstractEventLoop) -> Scope | Shore:
+    """Give who keeps what is opened on `loop`: the scope, where that is its own."""
     if scope.loop is loop:
-        return scope.closers
+        return scope
     entry = scope.entry((Shore, loop))
     if entry.value is UNOPENED:
         shore = entry.value = Shore(scope, loop)
         await anext(shore.keeper)
-    closers: list[Closer] = entry.value.closers
-    return closers
+    kept: Shore = entry.value
+    return kept
+
+
+def first_of(made: Any) -> Coroutine[Any, Any, Any]:
+    """Give what awaits the one `yield` of an async resource, which its event loop does not get to know.
+
+    Loops end all generators that they know at once, in no order; a resource is ended by its scope.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        first: Coroutine[Any, Any, Any] = made.__anext__()
+        return first
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
 
 
 scope_here: ContextVar[Scope | None] = ContextVar("omnitron_scope", default=None)
-opening: ContextVar[tuple[Resource[Any], ...]] = ContextVar("omnitron_opening", default=())
+loop_finder: list[Callable[[], Any]] = []
 
 
 def running_loop() -> Any:
     """Give the event loop that runs in this thread, or None; without importing asyncio for those who do not use it."""
-    import sys
-
+    if loop_finder:
+        return loop_finder[0]()
     asyncio = sys.modules.get("asyncio")
-    return None if asyncio is None else asyncio._get_running_loop()
+    finder = getattr(asyncio, "_get_running_loop", None)
+    if finder is None:
+        return None
+    loop_finder.append(finder)
+    return finder()

@@ -17,7 +17,7 @@ from types import CodeType, coroutine
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
-from omnitron.errors import DeadlineExceeded, RunCancelled
+from omnitron.errors import DeadlineExceeded, DefinitionError, RunCancelled
 from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Clock, Event, Guard, Observer, Replace
 from omnitron.runtime.reporting import logger
 from omnitron.runtime.resources import Need
@@ -50,7 +50,7 @@ class Watched:
         later: in an async run, what asynchronous observers answered where nothing could await it: at a sync flow that a
             body calls. The next boundary that can awaits it. In a sync run there is no such boundary, and it is None.
         replaced: what runs in the place of flows of these names or static paths.
-        halt: says that nothing more may start in a sync run.
+        halt: says that nothing more may start in a sync run that was started; None in a run that nobody can cancel.
         is_late: in an async run with a deadline, ends the run when its time is over; says whether it did so just now.
     """
 
@@ -74,7 +74,7 @@ class Watched:
         self.deadline = deadline
         self.next_call = count(1).__next__
         self.replaced = replaced
-        self.halt = Halt()
+        self.halt: Halt | None = None
         self.is_late: Callable[[], bool] | None = None
         self.later: deque[tuple[Observer, Event, Awaitable[None]]] | None = deque() if is_async else None
 
@@ -83,7 +83,7 @@ class Watched:
 
         What is called while the end of the run's time is on its way out is clean-up in a body, and urgent too.
         """
-        if self.halt.reason is not None and not urgent and not is_leaving():
+        if self.halt is not None and self.halt.reason is not None and not urgent and not is_leaving():
             raise RunStopped(RunCancelled(self.id, self.halt.reason))
         if self.deadline is not None and call.started_s >= self.deadline and not urgent and not is_leaving():
             raise DeadlinePassed(
@@ -351,6 +351,18 @@ def substitute(frame: Frame, fn: Callable[..., Any]) -> Callable[..., Any]:
     return without_needs(lambda *args, **kwargs: inside(place, found, args, kwargs))
 
 
+def sync_output(output: Any, call: Call) -> Any:
+    """Refuse what nothing could await in the place of a sync flow."""
+    if hasattr(output, "__await__"):
+        if hasattr(output, "close"):
+            output.close()
+        raise DefinitionError(
+            f"`replace` puts an async function in the place of {call.path!r}, which is sync here: nothing could await it. "
+            "Give a plain function."
+        )
+    return output
+
+
 def without_needs(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Give a function that is called without what the replaced one would have had filled from the context."""
     return lambda *args, **kwargs: fn(
@@ -407,7 +419,10 @@ def run_seen(
         if stand_in is None:
             token = set_watch(frame)
             try:
-                output = (fn if run.replaced is None else substitute(frame, fn))(*args, **kwargs)
+                if run.replaced is not None and (other := substitute(frame, fn)) is not fn:
+                    output = sync_output(other(*args, **kwargs), call)
+                else:
+                    output = fn(*args, **kwargs)
             finally:
                 reset_watch(token)
         else:
