@@ -166,3 +166,14 @@ def test_encodings_of_equal_values_are_equal():
     """The order of a set or a mapping is no part of it."""
     assert canonical({"a": 1, "b": {1, 2}}) == canonical({"b": {2, 1}, "a": 1})
     assert canonical(Point(1, 2)) == canonical(Point(1, 2))
+
+
+def test_code_inside_a_function_may_ask():
+    """A comprehension, a partial or a callable object asks as well as the function itself."""
+
+    class Asks:
+        def __call__(self, x: int) -> str:
+            return current_step().path
+
+    assert context().run(flow(lambda x: [current_step().run_id for _ in range(2)]), 1)[0]
+    assert context().run(flow(Asks(), name="asks"), 1) == "asks"

@@ -294,3 +294,112 @@ def test_a_derived_part_has_what_its_context_gives():
 def named_table(*, name: str = needs(tenant)) -> str:
     """Open a table of the tenant."""
     return f"table of {name}"
+
+
+def passing(fn):
+    """A decorator as people write them."""
+
+    @functools.wraps(fn)
+    def wrapper(*args, **kwargs):
+        return fn(*args, **kwargs)
+
+    return wrapper
+
+
+def test_needs_behind_wrappers_classes_and_flows_are_filled():
+    """Whatever passes keywords on is seen into."""
+
+    class Greeting:
+        def __init__(self, name: str, *, who: str = needs(tenant)) -> None:
+            self.text = f"{who} greets {name}"
+
+    app, plain = context(tenant="acme"), greet.fn
+
+    assert app.run(flow(passing(plain)), "you") == "acme greets you"
+    assert app.run(flow(functools.lru_cache(plain)), "you") == "acme greets you"
+    assert app.run(flow(Greeting), "you").text == "acme greets you"
+    assert flow(functools.partial(greet)).requires == {tenant}
+    assert flow(passing(plain)).requires == {tenant}
+
+
+def test_a_wrapper_that_passes_no_keywords_on_is_refused():
+    """The step would be given the mark instead of the value."""
+
+    @functools.wraps(greet.fn)
+    def wrapper(name):
+        return greet.fn(name)
+
+    with pytest.raises(DefinitionError, match="passes no keywords on"):
+        flow(wrapper)
+
+
+def test_a_plain_function_is_told_what_it_was_given():
+    """Who calls the function behind a flow sees why nothing was filled."""
+    with pytest.raises(AttributeError, match="a plain function was called"):
+        flow(lambda name, *, who=needs(tenant): who.upper()).fn("you")
+
+
+def test_a_key_of_a_subclass_is_a_key():
+    """It is filled, checked, and pickles as what it is."""
+
+    class Name(Key):
+        """A key of one's own."""
+
+    @flow
+    def read(x: int, *, who: str = needs(Name("tenant", str))) -> str:
+        return who
+
+    assert context(tenant="acme").run(read, 1) == "acme"
+
+
+def test_keys_of_one_name_and_two_types_are_both_checked():
+    """A value must be of all the types that are asked for."""
+
+    @flow
+    def loose(x: int, *, n: object = needs(Key("n", object))) -> int:
+        return x
+
+    @flow
+    def strict(x: int, *, n: int = needs(Key("n", int))) -> int:
+        return x
+
+    with pytest.raises(DefinitionError, match="'n'"):
+        context(n="text").run(loose | strict, 1)
+
+
+def test_a_need_is_no_value_to_bind():
+    """It stands in the signature."""
+    with pytest.raises(DefinitionError, match="is none yet"):
+        greet.bind(who=needs(region))
+
+
+def test_a_derived_part_of_which_something_lacks_is_refused_before_the_run():
+    """What `within` gives is left out of the check, the rest is not; and it is of the type that is needed."""
+
+    @resource(scope="run")
+    def table(*, name: str = needs(tenant), place: str = needs(region)) -> str:
+        return name + place
+
+    @flow
+    def read(x: int, *, t: str = needs(table)) -> str:
+        return t
+
+    with pytest.raises(MissingNeed, match="'region'"):
+        context().run(read.within(tenant="acme"), 1)
+    with pytest.raises(DefinitionError, match="'tenant'"):
+        greet.within(tenant=5)
+
+
+def test_the_entered_context_is_named_where_a_value_is_to_be_given_there():
+    """A resource of the app does not see what a derived context holds."""
+
+    @resource
+    def table(*, name: str = needs(tenant)) -> str:
+        return name
+
+    @flow
+    def read(x: int, *, t: str = needs(table)) -> str:
+        return t
+
+    with context() as app, pytest.raises(MissingNeed, match="opened from the entered context"):
+        app.with_(tenant="acme").run(read, 1)

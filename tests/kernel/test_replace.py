@@ -4,7 +4,19 @@ import asyncio
 
 import pytest
 
-from omnitron import CallFinished, DefinitionError, EventLog, Key, MissingNeed, context, flow, needs, parallel
+from omnitron import (
+    CallFinished,
+    DefinitionError,
+    EventLog,
+    Key,
+    MissingCapability,
+    MissingNeed,
+    Unpicklable,
+    context,
+    flow,
+    needs,
+    parallel,
+)
 
 
 @flow
@@ -126,3 +138,55 @@ def test_a_replaced_step_needs_nothing():
     assert context(replace={"stage": book}).run(stage | book, "you") == "you"
     with pytest.raises(MissingNeed):
         context(replace=fake).run(stage | greet.named("again"), "you")
+
+
+def fake_price(x: int) -> int:
+    return x + 1
+
+
+@flow
+def one(x: int) -> int:
+    return x
+
+
+def test_parts_that_run_elsewhere_are_replaced():
+    """In a thread, in a process, alone and inside a pipe that was moved as a whole."""
+    app = context(replace={"price": fake_price})
+
+    assert asyncio.run(app.run(price.on("process"), 1)) == 2
+    assert asyncio.run(app.run((one | price).on("process"), 1)) == 2
+    assert asyncio.run(app.run((one | price).on("thread"), 1)) == 2
+
+
+def test_a_fake_that_cannot_travel_is_named():
+    """A real step never runs in its place."""
+    with pytest.raises(Unpicklable, match="what `replace` puts in the place of 'price'"):
+        asyncio.run(context(replace={"price": lambda x: x}).run((one | price).on("process"), 1))
+
+
+def test_an_async_fake_of_a_sync_step_is_refused():
+    """Nothing could await it."""
+
+    async def later(x: int) -> int:
+        return x
+
+    with pytest.raises(DefinitionError, match="nothing could await it"):
+        context(replace={"price": later}).run(intake, 1)
+
+
+def test_a_fake_with_capabilities_is_checked():
+    """What runs in the place of a step needs what it declares."""
+    fake = flow(lambda x: x, name="fake", capabilities={"net:x"})
+
+    with pytest.raises(MissingCapability):
+        context(replace={"price": fake}, capabilities=set()).run(intake, 1)
+
+
+def test_a_context_made_inside_a_run_keeps_the_replacements():
+    """A body that makes a root of its own does not escape them."""
+
+    @flow
+    def outer(x: int) -> int:
+        return context().run(price, x)
+
+    assert context(replace={"price": fake_price}).run(outer, 1) == 2

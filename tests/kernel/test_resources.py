@@ -699,3 +699,175 @@ def test_a_cancellation_while_an_error_closes_a_run_is_not_lost():
     (result,) = asyncio.run(main())
 
     assert isinstance(result, asyncio.CancelledError)
+
+
+def test_what_opens_after_the_end_of_its_scope_is_closed_at_once(trace):
+    """A thread that goes on after its context was left is given nothing that nobody would close."""
+    inside, left, errors = threading.Event(), threading.Event(), []
+
+    @resource
+    def slow():
+        inside.set()
+        left.wait()
+        trace.log.append("open")
+        try:
+            yield 1
+        finally:
+            trace.log.append("close")
+
+    def work(app):
+        try:
+            app.run(asking(slow), 1)
+        except NoRun as error:
+            errors.append(error)
+
+    with context() as app:
+        thread = threading.Thread(target=work, args=(app,))
+        thread.start()
+        inside.wait()
+    left.set()
+    thread.join()
+
+    assert trace.log == ["open", "close"]
+    assert len(errors) == 1
+
+
+def test_resources_of_another_loop_close_in_order(trace):
+    """Their loop does not end them all at once, behind the back of their scope."""
+    outer = trace.later("outer", "app")
+
+    @resource
+    async def inner(*, o: str = needs(outer)):
+        trace.log.append("open inner")
+        yield "inner"
+        await asyncio.sleep(0)
+        trace.log.append("close inner")
+
+    with context() as app:
+        asyncio.run(app.run(asking_later(inner), 1))
+
+    assert trace.log == ["open outer", "open inner", "close inner", "close outer"]
+
+
+def test_a_context_closes_what_runs_on_the_loop_of_another_thread(trace):
+    """Leaving the block waits for that loop to close it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    with context() as app:
+        run = app.run(asking_later(trace.later("pool", "app")), 1)
+        asyncio.run_coroutine_threadsafe(run, loop).result()
+    closed = list(trace.log)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+    assert closed == ["open pool", "close pool"]
+
+
+def test_an_app_resource_opens_in_the_context_of_the_app():
+    """Also what its function itself looks up is that of the entered context, not of the first run."""
+
+    @resource
+    def seen() -> object:
+        return current_context().get("tenant", None)
+
+    with context() as app:
+        assert app.with_(tenant="first").run(asking(seen), 1) is None
+
+
+def test_a_cycle_across_tasks_is_refused():
+    """Two resources whose openings ask for each other, begun at the same time, do not wait for ever."""
+
+    async def main():
+        begun, both = [], asyncio.Event()
+
+        async def meet():
+            begun.append(1)
+            if len(begun) == 2:
+                both.set()
+            await both.wait()
+
+        @resource
+        async def one():
+            await meet()
+            yield await current_context().run(use_two, 1)
+
+        @resource
+        async def two():
+            await meet()
+            yield await current_context().run(use_one, 1)
+
+        use_one, use_two = asking_later(one), asking_later(two)
+        async with context() as app:
+            runs = [asyncio.create_task(app.run(use, 1)) for use in (use_one, use_two)]
+            return await asyncio.gather(*runs, return_exceptions=True)
+
+    results = asyncio.run(main())
+
+    assert [type(result) for result in results] == [DefinitionError, DefinitionError]
+
+
+def test_a_failing_close_tells_the_resources_around_it(trace):
+    """What is not yet closed ends with the error, so that it can be rolled back."""
+    tx = trace.sync("tx")
+
+    @resource(scope="run")
+    def session(*, t: str = needs(tx)):
+        yield t
+        raise OSError("flush failed")
+
+    with pytest.raises(OSError, match="flush failed"):
+        context().run(asking(session), 1)
+
+    assert trace.log == ["open tx", "fail tx OSError", "close tx"]
+
+
+def test_the_current_context_is_not_entered():
+    """It belongs to the run, or to nobody."""
+    with pytest.raises(DefinitionError, match="enter one of your own"), current_context():
+        pass
+
+
+def test_a_stop_iteration_ends_a_run_as_any_error():
+    """The generator machinery's wrapping of it is no failing close."""
+
+    @resource(scope="run")
+    def tx():
+        yield 1
+
+    @flow
+    def stop(x: int, *, it: int = needs(tx)) -> int:
+        raise StopIteration(x)
+
+    with pytest.raises(StopIteration) as caught:
+        context().run(stop, 1)
+
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_equal_values_share_a_resource_of_the_run():
+    """A part under an equal value is no other part."""
+    opened = []
+
+    @resource(scope="run")
+    def table(*, who: str = needs(tenant)) -> str:
+        opened.append(who)
+        return who
+
+    part = asking(table).within(tenant="acme")
+    again = asking(table).within(tenant="acme_"[:4])
+
+    context().run(part | again, 1)
+
+    assert opened == ["acme"]
+
+
+def test_a_run_that_is_thrown_away_closes_what_it_can(trace):
+    """Nothing can be awaited any more; what need not wait is closed."""
+    running = context().run(asking_later(trace.sync("a")) | asking_later(trace.sync("b")), 1)
+    running.send(None)
+    running.close()
+
+    assert trace.log == ["open a", "fail a GeneratorExit", "close a"]

@@ -3,7 +3,10 @@
 import asyncio
 import gc
 import logging
+import subprocess
+import sys
 import threading
+import traceback
 
 import pytest
 
@@ -500,3 +503,162 @@ def test_a_run_whose_loop_stands_still_ends_with_its_context():
     loop.close()
 
     assert run.status == "cancelled"
+
+
+def test_a_second_cancellation_leaves_the_clean_up_alone():
+    """A run is asked to end once, whoever asks again."""
+    ended = []
+
+    @flow
+    async def work(x: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append(x)
+
+    async def main(app):
+        run = app.start(work, 1)
+        await asyncio.sleep(0)
+        run.cancel("enough")
+        await asyncio.sleep(0)
+        return run, run.cancel("again")
+
+    run, asked = in_app(main)
+
+    assert (ended, asked, run.reason) == ([1], True, "enough")
+
+
+def test_a_cancelled_sync_run_stops_inside_runs_of_its_bodies():
+    """Nothing more starts in it, also where a body runs flows in contexts of their own."""
+    inside, gate, ran = threading.Event(), threading.Event(), []
+
+    @flow
+    def step(x: int) -> int:
+        ran.append(x)
+        inside.set()
+        gate.wait()
+        return x
+
+    @flow
+    def outer(x: int) -> None:
+        for n in range(5):
+            current_context().run(step, n)
+
+    with context() as app:
+        run = app.start(outer, 1)
+        inside.wait()
+        run.cancel("enough")
+        gate.set()
+        with pytest.raises(RunCancelled):
+            run.result()
+
+    assert (ran, run.status) == ([0], "cancelled")
+
+
+def test_the_error_of_a_run_keeps_its_traceback():
+    """Asking again and again does not lengthen it."""
+
+    async def main(app):
+        run = app.start(double | divide, 0)
+        lengths = []
+        for _ in range(3):
+            try:
+                await run
+            except ZeroDivisionError as error:
+                lengths.append(len(traceback.extract_tb(error.__traceback__)))
+        return lengths
+
+    first, second, third = in_app(main)
+
+    assert first == second == third
+
+
+def test_waiters_that_gave_up_are_forgotten():
+    """A run that is polled keeps none of them."""
+
+    async def main(app):
+        run = app.start(forever, 1)
+        for _ in range(10):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(run), 0)
+            reader = aiter(run.events())
+            await anext(reader)
+        await asyncio.sleep(0)
+        return len(run._bell.waiting)
+
+    assert in_app(main) <= 10
+
+
+def test_what_closing_said_stands_on_the_cancellation():
+    """A failing rollback is not lost with the run."""
+
+    @resource(scope="run")
+    async def tx():
+        try:
+            yield 1
+        finally:
+            raise OSError("no rollback")
+
+    @flow
+    async def work(x: int, *, it: int = needs(tx)) -> None:
+        await asyncio.Event().wait()
+
+    async def main(app):
+        run = app.start(work, 1)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        run.cancel()
+        with pytest.raises(RunCancelled) as caught:
+            await run
+        return caught.value.__notes__
+
+    assert in_app(main) == ["closing failed too: OSError: no rollback"]
+
+
+def test_a_thread_that_cannot_start_leaves_no_run(monkeypatch):
+    """The error leaves, and leaving the context waits for nothing."""
+
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    with context() as app:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            app.start(triple, 1)
+        monkeypatch.undo()
+
+
+def test_a_reader_that_gave_up_may_go_on():
+    """A time-out while it waits does not end the events."""
+
+    async def main(app):
+        gate = asyncio.Event()
+
+        @flow
+        async def work(x: int) -> int:
+            await gate.wait()
+            return x
+
+        run = app.start(work, 1)
+        reader = aiter(run.events())
+        first = await anext(reader)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(reader), 0.001)
+        gate.set()
+        return type(first), type(await anext(reader))
+
+    assert in_app(main) == (CallStarted, CallFinished)
+
+
+def test_a_run_that_belongs_to_nobody_ends_with_the_program():
+    """A sync run that was started outside of any block is asked to stop when the program ends."""
+    code = (
+        "import time\n"
+        "from omnitron import context, flow\n"
+        "def step(x):\n    time.sleep(0.05)\n    return x\n"
+        "context().start((flow(step).named('a') | flow(step).named('b')).each(), range(1000))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")

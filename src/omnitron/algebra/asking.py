@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Set
-from types import FunctionType
+from functools import partial
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
@@ -84,15 +85,26 @@ class Asking(Step):
 
 
 def asks_place(fn: Any) -> bool:
-    """Say whether the code of a function itself names `current_step`."""
-    code = getattr(fn, "__code__", None)
-    return code is not None and "current_step" in code.co_names
+    """Say whether the code of a function itself, or of functions inside it, names `current_step`."""
+    while isinstance(fn, partial):
+        fn = fn.func
+    fn = getattr(fn, "__func__", fn)
+    if not hasattr(fn, "__code__"):
+        fn = getattr(type(fn), "__call__", None)  # noqa: B004 - the code behind a call is what is asked for
+    codes = [fn.__code__] if type(getattr(fn, "__code__", None)) is CodeType else []
+    if type(getattr(fn, "__wrapped__", None)) is FunctionType:
+        codes.append(fn.__wrapped__.__code__)
+    for code in codes:
+        if "current_step" in code.co_names:
+            return True
+        codes += [const for const in code.co_consts if type(const) is CodeType]
+    return False
 
 
 def make_filler(fn: Callable[..., Any], asked: dict[str, Need], *, is_async: bool) -> Callable[..., Any]:
     """Make the function of the same parameters as `fn` that fills those in `asked` which were not passed."""
     known = parameters_of(fn)
-    if known is None or any(name[:2] == "o_" for name in known.names):
+    if known is None or any(name[:2] == "o_" for name in known.names) or not asked.keys() <= {*known.names}:
         return loose_filler(fn, asked, is_async=is_async)
     from omnitron.algebra.program import code_of
 
@@ -163,5 +175,11 @@ def check_needs(root: Node, ctx: Context, passed: dict[str, Any]) -> None:
             for need in node.asked.values():
                 for name, through in runtime.wanted_keys(need.target, ctx):
                     if name in who:
-                        who[name].append(f"{path} → {through}" if through else path)
+                        who[name].append(f"{path} → {through}{opened_from(need.target, ctx)}" if through else path)
     raise MissingNeed({name: tuple(dict.fromkeys(paths)) for name, paths in who.items()}, tuple(map(str, ctx)))
+
+
+def opened_from(target: Any, ctx: Context) -> str:
+    """Say of a resource of the app that it is opened from the entered context, where its values are to be given."""
+    shared = isinstance(target, Resource) and target.scope == "app" and ctx._scope is not None
+    return ", which is opened from the entered context: give it there" if shared else ""

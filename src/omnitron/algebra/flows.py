@@ -15,7 +15,7 @@ from omnitron.algebra.describing import describe_node
 from omnitron.algebra.loops import Each
 from omnitron.algebra.making import step_of
 from omnitron.algebra.neighbours import check_neighbours, check_star
-from omnitron.algebra.node import Node, checked_name
+from omnitron.algebra.node import Node, checked_name, walk_nodes
 from omnitron.algebra.notes import path_of
 from omnitron.algebra.pickling import is_fixed, reduce_flow
 from omnitron.algebra.places import On
@@ -326,7 +326,9 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
         node = self.node
         needs = node.needs
         if ctx.runtime.replaced is not None:
-            check_replaced(node, ctx.runtime.replaced)
+            for fake in check_replaced(node, ctx.runtime.replaced):
+                missing_capabilities(fake, ctx)
+                check_needs(fake, ctx, {})
         if not needs:
             return node.is_async, False
         missing_capabilities(node, ctx)
@@ -345,6 +347,11 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
     def _fixed(self) -> bool:
         """Say whether the tree holds nothing that can change (asked before worker processes keep it)."""
         return is_fixed(self.node)
+
+    def _has_part(self, name: str) -> bool:
+        """Say whether a part of the tree has a name, or a path that ends in it (asked before work leaves this process)."""
+        last = name.rpartition("/")[2]
+        return any(node.name == last or path.rpartition("/")[2] == last for path, node in walk_nodes(self.node))
 
     def _where(self, error: BaseException) -> str:
         """Give the path at which an error of this flow was raised (asked by worker processes)."""

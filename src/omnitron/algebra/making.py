@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from types import FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from omnitron.algebra.asking import Asking, asks_place
@@ -57,7 +57,7 @@ def step_of(fn: Any, colour: str | None = None, label: str | None = None, meta: 
     if type(fn) is FunctionType:
         flags = fn.__code__.co_flags
         if not flags & (GENERATOR | ASYNC_GENERATOR) and colour is None:
-            if fn.__kwdefaults__ is not None or fn.__defaults__ is not None or "current_step" in fn.__code__.co_names:
+            if is_rich(fn):
                 return asking_step(fn, bool(flags & (COROUTINE | ITERABLE_COROUTINE)), label, meta)
             if label is None and meta is None:
                 return plain_step(fn, is_async=bool(flags & (COROUTINE | ITERABLE_COROUTINE)))
@@ -75,6 +75,14 @@ def step_of(fn: Any, colour: str | None = None, label: str | None = None, meta: 
     if colour == "sync" and is_async_callable(fn):
         raise DefinitionError(f"{getattr(fn, '__qualname__', fn)!r} is async; it cannot be declared `colour='sync'`.")
     return asking_step(fn, is_async, label, meta)
+
+
+def is_rich(fn: FunctionType) -> bool:
+    """Say whether a function has what a step may ask by: defaults, a wrapped function, or code that asks for its place."""
+    if fn.__kwdefaults__ is not None or fn.__defaults__ is not None or hasattr(fn, "__wrapped__"):
+        return True
+    code = fn.__code__
+    return "current_step" in code.co_names or any(type(const) is CodeType for const in code.co_consts)
 
 
 def asking_step(fn: Any, is_async: bool, label: str | None, meta: FlowMeta | None) -> Step:  # noqa: FBT001 - its own

@@ -10,6 +10,7 @@ from omnitron.algebra.steps import ONE_VALUE, Sequence, Step
 from omnitron.algebra.writer import Args
 from omnitron.code import UNKNOWN, parameter_annotation
 from omnitron.errors import DefinitionError
+from omnitron.runtime import Need
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -77,7 +78,12 @@ class Bound(Node):
         known = self.body.parameters()
         if known is None:
             return
-        for name, _ in self.keywords:
+        for name, value in self.keywords:
+            if isinstance(value, Need):
+                raise DefinitionError(
+                    f"`bind` fixes `{name}` of {self.body.name!r} to a value, and {value!r} is none yet. Write it as the "
+                    "default of the parameter."
+                )
             if name in known.positional[: known.positional_only]:
                 raise DefinitionError(
                     f"`{name}` of {self.body.name!r} is positional-only and cannot be bound by name; "

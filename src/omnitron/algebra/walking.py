@@ -82,11 +82,17 @@ def missing_capabilities(root: Node, ctx: Context, here: str | None = None) -> N
     raise MissingCapability({name: tuple(paths) for name, paths in found.items()}, tuple(sorted(held)))
 
 
-def check_replaced(root: Node, replaced: Mapping[str, object]) -> None:
-    """Refuse a name to replace that is one of the tree's but for a slip; others may be of flows called in bodies."""
+def check_replaced(root: Node, replaced: Mapping[str, Any]) -> list[Node]:
+    """Refuse a name to replace that is one of the tree's but for a slip; others may be of flows called in bodies.
+
+    Gives the trees of the flows that run in the place of parts of this one.
+    """
     known = {name for path, node in walk_nodes(root) for name in (path, node.name)}
-    for name in replaced:
+    instead: list[Node] = []
+    for name, fake in replaced.items():
         if name in known:
+            node = getattr(fake, "node", None)
+            instead += [node] if isinstance(node, Node) else []
             continue
         from difflib import get_close_matches
 
@@ -96,6 +102,7 @@ def check_replaced(root: Node, replaced: Mapping[str, object]) -> None:
                 f"`replace` names {name!r}, and the flow {root.name!r} has {near[0]!r}. Write that, or a name that is not "
                 "so close to it."
             )
+    return instead
 
 
 def check_names(root: Node) -> None:

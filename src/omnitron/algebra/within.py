@@ -10,12 +10,22 @@ from omnitron.errors import DefinitionError
 from omnitron.model import covers
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Container, Iterator, Set
 
     from omnitron.algebra.writer import Args, Writer
     from omnitron.code import Parameters
 
 __all__ = ["Within"]
+
+
+def keys_of(target: Any, given: Container[Any]) -> Iterator[runtime.Key[Any]]:
+    """Give the keys whose values a target asks for, but for what is in `given`."""
+    if isinstance(target, runtime.Key):
+        if target.name not in given:
+            yield target
+    elif isinstance(target, runtime.Resource) and target not in given:
+        for need in target.needs.values():
+            yield from keys_of(need.target, given)
 
 
 class Within(Node):
@@ -38,26 +48,41 @@ class Within(Node):
     def _derive(self) -> None:
         super()._derive()
         held = runtime.check_changes(dict(self.values), dict(self.options))
-        needs = frozenset(need for need in self.needs if not self.gives_what(need))
-        object.__setattr__(self, "needs", needs | (held or NOTHING))  # what is handed on must be held
+        object.__setattr__(
+            self, "needs", self.left_of(self.needs) | (held or NOTHING)
+        )  # what is handed on must be held
 
-    def gives_what(self, need: Any) -> bool:
-        """Say whether the derived context has other values for a need than the one around, which then need not have any."""
-        if not isinstance(need, runtime.Need):
-            return False
-        given = {key.name if isinstance(key, runtime.Key) else key for key, _ in self.values}
-        given |= {name for name, _ in self.options}
-        target = need.target
-        if isinstance(target, runtime.Resource):
-            return target in given or not given.isdisjoint(target.keys)
-        return isinstance(target, runtime.Key) and target.name in given
+    @property
+    def given(self) -> dict[Any, Any]:
+        """The values of the derived context, by the names of keys or by resources."""
+        by_key = {key.name if isinstance(key, runtime.Key) else key: value for key, value in self.values}
+        return by_key | {name: value for name, value in self.options if name not in runtime.OPTIONS}
+
+    def left_of(self, needs: frozenset[Any]) -> frozenset[Any]:
+        """Give what the context around must have: without what the derived one has instead."""
+        given, left = self.given.keys(), set()
+        for need in needs:
+            target = need.target if isinstance(need, runtime.Need) else None
+            if isinstance(target, runtime.Key):
+                left |= set() if target.name in given else {need}
+            elif isinstance(target, runtime.Resource) and target not in given and target.scope == "run":
+                keys = set(keys_of(target, given))
+                left |= {need} if keys == set(keys_of(target, ())) else {runtime.Need(key) for key in keys}
+            elif target not in given:
+                left.add(need)
+        return frozenset(left)
 
     def needs_beside(self, given: Set[str]) -> frozenset[Any]:
         """Give what the flow asks for besides what is passed, and what the derived context has."""
-        return frozenset(need for need in super().needs_beside(given) if not self.gives_what(need))
+        return self.left_of(super().needs_beside(given))
 
     def check(self) -> None:
-        """Refuse capabilities that leave out what the flow needs."""
+        """Refuse capabilities that leave out what the flow needs, and values that are not of the types it needs."""
+        values = self.given
+        for need in self.body.needs:
+            for key in keys_of(need.target, ()) if isinstance(need, runtime.Need) else ():
+                if key.name in values:
+                    key.check(values[key.name])
         held = runtime.check_changes(dict(self.values), dict(self.options))
         for name in () if held is None else self.body.capabilities:
             if not any(covers(one, name) for one in held or ()):

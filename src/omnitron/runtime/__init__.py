@@ -10,7 +10,7 @@ from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.contexts import Context, adopt_factory, context, current_context
 from omnitron.runtime.filling import holds_needs, missing_needs, needs, take, take_async, wanted_keys
 from omnitron.runtime.keys import Key
-from omnitron.runtime.options import Runtime
+from omnitron.runtime.options import OPTIONS, Runtime
 from omnitron.runtime.resources import Need, Resource, needs_of, resource
 from omnitron.runtime.steps import CurrentStep, current_step
 from omnitron.runtime.watching import (
@@ -77,6 +77,7 @@ LAZY = {
 }
 
 __all__ = [
+    "OPTIONS",
     "SYSTEM_CLOCK",
     "SYSTEM_RANDOM",
     "Context",

@@ -58,7 +58,7 @@ class Key(Generic[T]):
         return f"Key({self.name!r}, {getattr(self.type, '__name__', self.type)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Key, (self.name, self.type)
+        return type(self), (self.name, self.type)
 
     def fits(self, value: Any) -> bool:
         """Say whether a value is of the key's type, as far as can be told."""

@@ -12,7 +12,7 @@ from omnitron.errors import DefinitionError, MissingCapability
 from omnitron.model import Clock, Executor, Guard, Observer, Random, Record, capability_names, covers
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 
-__all__ = ["PLAIN", "Runtime", "read_options"]
+__all__ = ["OPTIONS", "PLAIN", "Runtime", "read_options"]
 
 
 class Runtime(Record):

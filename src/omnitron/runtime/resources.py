@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from types import FunctionType, MethodType
-from typing import Any, Generic, Literal, NoReturn, Protocol, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Protocol, TypeAlias, TypeVar, overload
 
 from omnitron.errors import DefinitionError, Unpicklable
 from omnitron.model import Record
@@ -38,8 +38,32 @@ class Need(Record):
     def __init__(self, target: Any) -> None:
         self._fill(target=target)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Need):
+            return NotImplemented
+        return self.target == other.target and kind_of(self.target) is kind_of(other.target)
+
+    def __hash__(self) -> int:
+        return hash((Need, self.target))
+
     def __repr__(self) -> str:
         return f"needs({target_name(self.target)})"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(f"{self!r} has no {name!r}: {NOT_FILLED}")
+
+
+NOT_FILLED = (
+    "it only stands in the place of what is needed, because a plain function was called. Call the flow that is made of "
+    "it, inside a context, or pass the argument."
+)
+
+
+def kind_of(target: Any) -> Any:
+    """Give the type of a key, whose equality goes by its name alone."""
+    return target.type if isinstance(target, Key) else None
 
 
 def target_name(target: Any) -> str:
@@ -174,28 +198,55 @@ def has_default(fn: FunctionType, parameter: str) -> bool:
 
 
 def needs_of(fn: Any) -> dict[str, Need]:
-    """Give the needs in the keyword-only parameters of a callable, by name, as far as its code can be seen.
+    """Give the needs in the keyword-only parameters of a callable, by name, as far as it can be seen into.
+
+    Partials, methods, classes (their `__init__`), callable objects, flows, and wrappers that pass keywords on are seen
+    into.
 
     Raises:
-        DefinitionError: a need stands where a caller could fill it by position without meaning to.
+        DefinitionError: a need stands where a caller could fill it by position, or behind a wrapper that passes none on.
     """
-    fixed: set[str] = set()
-    while isinstance(fn, partial):
-        fixed |= fn.keywords.keys()
-        fn = fn.func
+    if isinstance(fn, partial):
+        return {name: need for name, need in needs_of(fn.func).items() if name not in fn.keywords}
+    asked = getattr(getattr(fn, "node", None), "asked", None)
+    if isinstance(asked, dict):  # a flow of one step
+        return asked
     if type(fn) is MethodType:
-        fn = fn.__func__
-    elif type(fn) is not FunctionType:
-        fn = getattr(type(fn), "__call__", None)  # noqa: B004 - its defaults are what is asked for
-    if type(fn) is not FunctionType:
-        return {}
+        return needs_of(fn.__func__)
+    if isinstance(fn, type):
+        made_by = getattr(fn, "__init__", None)
+        return own_needs(made_by) if type(made_by) is FunctionType else {}
+    if type(fn) is FunctionType:
+        return own_needs(fn) | behind(fn, passes_on=bool(fn.__code__.co_flags & 0x08))
+    if type(getattr(fn, "__wrapped__", None)) is FunctionType:  # functools.lru_cache and the like
+        return behind(fn, passes_on=True)
+    call = getattr(type(fn), "__call__", None)  # noqa: B004 - its defaults are what is asked for
+    return own_needs(call) if type(call) is FunctionType else {}
+
+
+def own_needs(fn: FunctionType) -> dict[str, Need]:
+    """Give the needs in the keyword-only parameters of a function."""
     if any(isinstance(value, Need) for value in fn.__defaults__ or ()):
         raise DefinitionError(
             f"`needs(...)` stands in a keyword-only parameter; in {fn.__qualname__!r} it is one that can be given by "
             "position. Put a `*` before it: `def f(x, *, client=needs(http))`."
         )
-    found = fn.__kwdefaults__ or {}
-    return {name: value for name, value in found.items() if isinstance(value, Need) and name not in fixed}
+    return {name: value for name, value in (fn.__kwdefaults__ or {}).items() if isinstance(value, Need)}
+
+
+def behind(fn: Any, *, passes_on: bool) -> dict[str, Need]:
+    """Give the needs of the function that a wrapper wraps."""
+    inner = getattr(fn, "__wrapped__", None)
+    found = needs_of(inner) if type(inner) is FunctionType else {}
+    if found and not passes_on:
+        taken = fn.__code__.co_varnames[: fn.__code__.co_argcount + fn.__code__.co_kwonlyargcount]
+        lost = [name for name in found if name not in taken]
+        if lost:
+            raise DefinitionError(
+                f"{fn.__qualname__!r} wraps a function that needs {', '.join(lost)}, and passes no keywords on to it. "
+                "Give the wrapper `**kwargs` and pass them on, or put `@flow` beneath it."
+            )
+    return found
 
 
 class Opener(Protocol):

@@ -57,7 +57,7 @@ def pack(flow: Any, used: Mapping[str, int], args: tuple[Any, ...], kwargs: dict
         call = frame.call if is_made(frame, flow.node) else None
         attempt = None if call is None else call.attempt
         place = (frame.run.id, frame.path, frame.named, bool(frame.run.observers), attempt, dict(used))
-    return dumps((packed, fixed, arguments, environment(current_context()), place), "the job")
+    return dumps((packed, fixed, arguments, environment(current_context(), flow), place), "the job")
 
 
 def dumps(value: Any, what: str) -> bytes:
@@ -80,15 +80,20 @@ def packed_or_none(value: Any) -> bytes | None:
         return None
 
 
-def environment(ctx: Context) -> tuple[dict[Any, bytes | None], Any, float | None]:
-    """Give the context's values (pickled one by one, None for one that stays behind), capabilities and time left."""
+def environment(ctx: Context, flow: Any) -> tuple[dict[Any, bytes | None], Any, float | None, dict[str, bytes]]:
+    """Give the context's values (pickled one by one, None for one that stays behind), capabilities, time left, fakes."""
     values: dict[Any, bytes | None] = {}
     for key in ctx:
         if packed_or_none(key) is not None:  # a key that cannot travel cannot be asked for there either
             values[key] = packed_or_none(ctx.get(key))
     runtime = ctx.runtime
     left = None if runtime.deadline is None else runtime.deadline - runtime.clock.monotonic()
-    return values, runtime.capabilities, left
+    fakes = {
+        name: dumps(fake, f"what `replace` puts in the place of {name!r}")
+        for name, fake in (runtime.replaced or {}).items()
+        if flow._has_part(name)
+    }
+    return values, runtime.capabilities, left, fakes
 
 
 # In the worker
@@ -163,16 +168,17 @@ def run_job(
     flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any], env: tuple[Any, ...], place: Any, events: list[Event]
 ) -> Any:
     """Run the flow in a context made of what travelled."""
-    values, capabilities, left = env
+    values, capabilities, left, fakes = env
+    replaced = {name: pickle.loads(fake) for name, fake in fakes.items()} or None
     deadline = None if left is None else SYSTEM_CLOCK.monotonic() + left
     ctx = make(
         {key: LeftBehind(str(key)) if packed is None else pickle.loads(packed) for key, packed in values.items()},
-        Runtime(capabilities=capabilities, deadline=deadline),
+        Runtime(capabilities=capabilities, deadline=deadline, replaced=replaced),
     )
     frame = None
     if place is not None:
         run_id, path, named, observed, attempt, used = place
-        run = Watched(run_id, SYSTEM_CLOCK, (Collector(events),) if observed else (), (), deadline)
+        run = Watched(run_id, SYSTEM_CLOCK, (Collector(events),) if observed else (), (), deadline, replaced)
         call = None
         if attempt is not None:  # the parent has told of it; its number is that of no call here
             started = SYSTEM_CLOCK.monotonic()
