@@ -141,4 +141,4 @@ lock: ## Renew the lock files from pyproject.toml (needs uv: pip install uv)
 clean: ## Remove the environments and everything that was made
 	rm -rf $(VENV) $(BENCH_VENV) $(CORE_VENV) build dist .coverage .coverage.* htmlcov
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find src tests bench docs examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
