@@ -1,6 +1,8 @@
 """What holds for every program in `examples/`."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,3 +18,11 @@ def test_a_program_is_short_and_says_how_to_run_it(file):
     assert sum(bool(line.strip()) for line in text.splitlines()) < 80
     assert words is not None
     assert f"examples/{file.name}" in words or f"examples.{file.stem}:" in words
+
+
+@pytest.mark.parametrize("name", ["documents", "nightly"])
+def test_a_program_that_is_told_nothing_says_how_to_run_it(name):
+    """Its docstring is its help."""
+    file = next(file for file in PROGRAMS if file.stem == name)
+    done = subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, f"python examples/{name}.py" in done.stderr) == (1, True)
