@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -309,6 +310,23 @@ def test_workers_that_cannot_start_end_the_run():
     done = subprocess.run([sys.executable, "-"], input=program, capture_output=True, text=True, timeout=60, check=True)
 
     assert done.stdout.splitlines()[-1] == "WorkerStartFailed True"
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="POSIX signals")
+def test_a_worker_starts_with_interrupts_blocked():
+    """The first one too: what a terminal sends to all is for the parent, also while a worker still imports."""
+    program = (
+        "import asyncio, signal\nfrom multiprocessing import util\nfrom omnitron import flow\n"
+        "spawn, blocked = util.spawnv_passfds, []\n"
+        "def spawned(*given):\n"
+        "    blocked.append(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))\n"
+        "    return spawn(*given)\n"
+        "util.spawnv_passfds = spawned\n"
+        "asyncio.run(flow(len).on('process')('abc'))\nprint(blocked[-1])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout == "True\n"
 
 
 def test_guards_are_asked_before_work_leaves():

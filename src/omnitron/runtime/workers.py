@@ -16,7 +16,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import wait
 from typing import Any
 from weakref import WeakKeyDictionary, ref
@@ -200,9 +200,10 @@ class Worker:
         spawn = get_context("spawn")
         mine, its = spawn.Pipe()
         process = spawn.Process(target=work, args=(its,), name="omnitron-worker")
-        before = (
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
-        )
+        before = None
+        if hasattr(signal, "pthread_sigmask"):
+            resource_tracker.ensure_running()  # which unblocks the signal, where the first worker would start it
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             process.start()
         finally:
