@@ -11,7 +11,7 @@ from omnitron.algebra import AsyncFlow, Flow, Node, Step, render
 from omnitron.cli.targets import AnyFlow
 from omnitron.code import Callee, callees
 
-__all__ = ["draw_tree"]
+__all__ = ["called_flows", "draw_tree"]
 
 
 def draw_tree(flow: AnyFlow, limit: int = 50) -> str:

@@ -16,18 +16,18 @@ from typing import IO, Any, BinaryIO
 import click
 from rich.console import Console
 
-from omnitron.algebra import walk
 from omnitron.cli.auditing import audit_targets
 from omnitron.cli.bodies import draw_tree
 from omnitron.cli.exits import Exit, Misuse
 from omnitron.cli.facts import fact_lines
-from omnitron.cli.inputs import NOTHING, as_json_or_text, read_arguments, read_pairs
+from omnitron.cli.inputs import NOTHING, read_arguments, read_pairs, read_settings
 from omnitron.cli.progress import Progress, live
 from omnitron.cli.results import Described, TooDeep, json_bytes, render_result
 from omnitron.cli.running import Interruptions, tell_failure
 from omnitron.cli.streams import Unwritable, result_stream, tell, writing
 from omnitron.cli.targets import AnyFlow, find_flow
 from omnitron.cli.trees import grow, lines_of
+from omnitron.cli.wants import check_wants, read_values
 from omnitron.errors import DefinitionError
 from omnitron.runtime import Context, context
 
@@ -79,7 +79,10 @@ def cli() -> None:
 @click.option(
     "--deadline", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Let the run take no longer."
 )
-@click.option("--context", "values", metavar="KEY=VALUE", multiple=True, help="A value for the context (JSON or text).")
+@click.option(
+    "--context", "values", metavar="KEY=VALUE", multiple=True, help="A value for the context, read by its key's type."
+)
+@click.option("--run-id", metavar="NAME", help="The name of the run, the first part of its steps' keys.")
 @click.option("--trace", is_flag=True, help="Print the tree with calls and times on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON also to a terminal.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
@@ -95,6 +98,7 @@ def run(
     capabilities: tuple[str, ...],
     deadline: float | None,
     values: tuple[str, ...],
+    run_id: str | None,
     trace: bool,
     as_json: bool,
     quiet: bool,
@@ -110,14 +114,14 @@ def run(
     """  # noqa: D301 - the backslash is for click
     as_json = as_json or not sys.stdout.isatty()
     with Interruptions() as signals, result_stream(alone=as_json) as stream:
-        words = read_pairs(arguments)
+        words, settings = read_pairs(arguments), read_settings(values)
         given = read_input(input_text, input_file)
         flow = find_flow(target, show_traceback=show_traceback)
         args, kwargs = read_arguments(flow, words, given)
         shown = sys.stderr.isatty() and not quiet
         progress = Progress() if trace or shown else None
-        ctx = make_context(values, capabilities, deadline, progress)
-        check_capabilities(flow, ctx)
+        ctx = make_context(read_values(flow, settings), capabilities, deadline, run_id, progress)
+        check_wants(flow, ctx, kwargs)
         try:
             with live(flow, progress if shown else None):
                 result = Described(signals.run(ctx, flow, args, kwargs))
@@ -158,34 +162,23 @@ def read_file(file: IO[bytes]) -> bytes:
 
 
 def make_context(
-    values: Sequence[str], capabilities: Sequence[str], deadline: float | None, progress: Progress | None
+    values: Mapping[str, Any],
+    capabilities: Sequence[str],
+    deadline: float | None,
+    run_id: str | None,
+    progress: Progress | None,
 ) -> Context:
     """Make the root context of the run."""
-    pairs: Mapping[str, Any] = {name: as_json_or_text(text) for name, text in read_pairs(values).items()}
     try:
-        return context(
-            pairs,
+        ctx = context(
+            values,
             capabilities=set(capabilities) if capabilities else None,
             deadline=deadline,
             observers=[] if progress is None else [progress],
         )
+        return ctx if run_id is None else ctx.as_run(run_id)
     except DefinitionError as error:
         raise Misuse(str(error)) from error
-
-
-def check_capabilities(flow: AnyFlow, ctx: Context) -> None:
-    """Refuse to run what requires capabilities that were not given."""
-    missing = sorted(name for name in flow.node.capabilities if not ctx.has_capability(name))
-    if not missing:
-        return
-    lines = [
-        f"  {name}, needed by {path}"
-        for name in missing
-        for path, node in walk(flow)
-        if node.meta is not None and name in node.meta.capabilities
-    ]
-    options = " ".join(f"--capability {name}" for name in missing)
-    raise Misuse("\n".join(["the run would lack capabilities.", *lines, f"Give them by: {options}"]))
 
 
 def print_result(described: Described, stream: BinaryIO | None) -> Exit:

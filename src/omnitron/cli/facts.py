@@ -11,6 +11,7 @@ from typing import Any
 
 from omnitron.cli.targets import AnyFlow
 from omnitron.cli.trees import duration_text
+from omnitron.cli.wants import want_lines
 from omnitron.errors import DefinitionError, MissingExtra
 from omnitron.model import Deployment, FlowExample, FlowMeta, Inputs, PerformanceClaim
 
@@ -38,6 +39,9 @@ def facts(flow: AnyFlow) -> Iterator[tuple[str, list[str]]]:
     yield "signature", [f"{'async ' if flow.colour == 'async' else ''}{flow.__signature__}"]
     yield "effects", [effects_text(meta)]
     yield "capabilities", [", ".join(sorted(meta.capabilities)) or "none"]
+    wants = want_lines(flow)
+    if wants:
+        yield "needs", wants
     semantics = meta.semantics
     words = sorted(meta.tags | (semantics.tags if semantics else frozenset()))
     found = {

@@ -21,12 +21,23 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 
-from omnitron.algebra import typed_parameters
+from omnitron.algebra import is_need, typed_parameters
 from omnitron.cli.exits import Misuse
 from omnitron.cli.targets import AnyFlow
 from omnitron.errors import DefinitionError
+from omnitron.runtime import Key, Resource
 
-__all__ = ["NOTHING", "as_json_or_text", "parameters_of", "read_arguments", "read_pairs"]
+__all__ = [
+    "NOTHING",
+    "adapter_of",
+    "as_json_or_text",
+    "complaints",
+    "from_text",
+    "parameters_of",
+    "read_arguments",
+    "read_pairs",
+    "read_settings",
+]
 
 NOTHING: Any = object()
 """Stands for an input that was not given."""
@@ -77,6 +88,23 @@ def read_pairs(words: Iterable[str]) -> dict[str, str]:
     return pairs
 
 
+def read_settings(words: Iterable[str]) -> dict[str, str]:
+    """Split the values for the context, `key=value`, whose keys may be any texts.
+
+    Raises:
+        Misuse: a word of another form, or a key given twice.
+    """
+    pairs: dict[str, str] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not name:
+            raise Misuse(f"{word!r} is no value for the context: it is written --context KEY=VALUE.")
+        if name in pairs:
+            raise Misuse(f"the value {name!r} for the context is given twice.")
+        pairs[name] = text
+    return pairs
+
+
 def read_arguments(
     flow: AnyFlow, words: Mapping[str, str], given: Any = NOTHING
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -90,7 +118,8 @@ def read_arguments(
     Raises:
         Misuse: names each parameter that is missing, unknown, given twice or not of its type.
     """
-    parameters = parameters_of(flow)
+    every = parameters_of(flow)
+    parameters = {name: one for name, one in every.items() if not is_need(one)}
     values = {} if given is NOTHING else by_name(flow, parameters, given)
     twice = sorted(words.keys() & values.keys())
     if twice:
@@ -101,6 +130,9 @@ def read_arguments(
     read: dict[str, Any] = {}
     wrong: list[str] = []
     for name in (*words, *values):
+        if name in every and name not in parameters:
+            wrong.append(f"{name}: {filled_text(every[name].default.target)}")
+            continue
         if name not in known and more is None:
             wrong.append(f"{name}: there is no such parameter")
             continue
@@ -108,7 +140,7 @@ def read_arguments(
         if rest is not None and name == rest.name and annotation is not EMPTY:
             annotation = GenericAlias(list, annotation)
         try:
-            adapter = adapter_of(annotation, name)
+            adapter = adapter_of(annotation, f"the parameter {name!r}")
             read[name] = (
                 from_text(adapter, annotation, words[name]) if name in words else from_json(adapter, values[name])
             )
@@ -126,6 +158,13 @@ def read_arguments(
             "the arguments do not fit.\n" + "\n".join(f"  {line}" for line in wrong) + f"\n{takes(flow, parameters)}"
         )
     return arranged(parameters, read)
+
+
+def filled_text(target: Any) -> str:
+    """Say how a parameter is filled that is not given as an argument."""
+    if isinstance(target, Key):
+        return f"is filled from the context; give it as --context {target.name}=VALUE"
+    return f"is filled by the {'resource' if isinstance(target, Resource) else 'context'}, not given as an argument"
 
 
 def by_name(flow: AnyFlow, parameters: Mapping[str, inspect.Parameter], given: Any) -> dict[str, Any]:
@@ -179,8 +218,8 @@ def arranged(
 # ------------------------------------------------------------------ one value
 
 
-def adapter_of(annotation: Any, name: str) -> TypeAdapter[Any]:
-    """Give what checks values against an annotation."""
+def adapter_of(annotation: Any, what: str) -> TypeAdapter[Any]:
+    """Give what checks values against an annotation; `what` says whose it is."""
     if annotation is EMPTY:
         annotation = Any
     elif get_origin(annotation) in LISTS:
@@ -188,9 +227,10 @@ def adapter_of(annotation: Any, name: str) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(annotation)
     except PydanticUndefinedAnnotation as error:
-        raise Misuse(f"the annotation of the parameter {name!r} names {error.name!r}, which is not defined.") from error
+        raise Misuse(f"the annotation of {what} names {error.name!r}, which is not defined.") from error
     except PydanticUserError as error:
-        raise Misuse(f"the parameter {name!r} cannot be read from outside: {error.message.splitlines()[0]}") from error
+        said = error.message.splitlines()[0].partition(". ")[0]  # then comes what helps only who writes models
+        raise Misuse(f"{what} cannot be read from outside: {said}.") from error
 
 
 def from_text(adapter: TypeAdapter[Any], annotation: Any, text: str) -> Any:
@@ -218,7 +258,7 @@ def as_json_or_text(text: str) -> Any:
     """Give the JSON value that a text is, or the text."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -21,6 +21,8 @@ from omnitron.cli.exits import Exit
 from omnitron.cli.results import printable, told
 from omnitron.cli.streams import tell
 from omnitron.cli.targets import AnyFlow
+from omnitron.cli.wants import option_text
+from omnitron.errors import MissingNeed
 from omnitron.runtime import Context
 
 __all__ = ["Interrupted", "Interruptions", "tell_failure"]
@@ -69,22 +71,22 @@ class Interruptions:
         self._cancel()
 
     def run(self, ctx: Context, flow: AnyFlow, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run a flow of either colour to its end.
+        """Enter `ctx`, run a flow of either colour to its end, and leave it, which closes what was opened.
 
         Raises:
             Interrupted: a signal came, and the flow has cleaned up.
         """
         runnable: Any = flow
         if flow.colour == "sync":
-            return drained(ctx.run(runnable, *args, **kwargs))
+            with ctx:
+                return drained(ctx.run(runnable, *args, **kwargs))
         try:
             with asyncio.Runner() as runner:
-                value = runner.run(self.as_task(ctx, runnable, args, kwargs))
+                return runner.run(self.as_task(ctx, runnable, args, kwargs))
         except asyncio.CancelledError as error:
             if self.count:
                 raise Interrupted("cancelled") from error
             raise
-        return drained(value)
 
     async def as_task(self, ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Await an async flow in a task that a signal cancels."""
@@ -97,7 +99,12 @@ class Interruptions:
 
         self._cancel = cancel
         try:
-            return await ctx.run(flow, *args, **kwargs)
+            async with ctx:
+                value = await ctx.run(flow, *args, **kwargs)
+                self._cancel = None  # what is drained awaits nothing, so that only an exception ends it
+                value = drained(value)
+                self._cancel = cancel
+                return value
         finally:
             self._cancel = None
 
@@ -127,7 +134,10 @@ def tell_failure(error: BaseException, *, show_traceback: bool) -> None:
         error = error.with_traceback(from_flow(error.__traceback__))
         text = "".join(traceback.format_exception(error)).rstrip()
     else:
-        text = "\n".join([*failure_lines(error), "Run it with --traceback to see where."])
+        lines = failure_lines(error)
+        if isinstance(error, MissingNeed):
+            lines.append(f"On the command line: {' '.join(map(option_text, error.missing))}")
+        text = "\n".join([*lines, "Run it with --traceback to see where."])
     tell(printable(text))
 
 
