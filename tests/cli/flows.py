@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NewType
 
 from omnitron import (
+    Context,
     Effect,
     FlowExample,
     Inputs,
@@ -21,6 +22,8 @@ from omnitron import (
     current_context,
     flow,
     gather,
+    loop,
+    needs,
     parallel,
     try_with,
     when,
@@ -224,5 +227,17 @@ async def keeps(seconds: float) -> str:
     return "all"
 
 
+@flow
+async def starter(x: int, *, ctx: Context = needs(Context)) -> int:
+    return await ctx.start(later | later, x) + await ctx.start(later, x)
+
+
+async def turn(seconds: float) -> float:
+    await asyncio.sleep(seconds)
+    return seconds
+
+
+enough = parallel(later, refuse, hold_async, quorum=1)
+turning = loop(flow(turn), at_most=4)
 held = hold_async.each(concurrency=2)
 held_elsewhere = hold.on("process")

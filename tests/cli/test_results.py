@@ -96,6 +96,18 @@ def test_trace_prints_the_tree_with_calls_and_times():
     assert "1 failed" in run("chain", "x=1", "--trace").stderr
 
 
+def test_trace_shows_runs_that_were_started_inside():
+    """They stand beneath the root, apart from calls of the same flows."""
+    lines = run("starter", "x=1", "--trace").stderr.splitlines()
+    assert [line.rpartition("×")[0].rstrip() for line in lines] == [
+        "starter                      1",
+        "├── later → later (started)  1",
+        "│   ├── later                1",
+        "│   └── later#2              1",
+        "└── later (started)          1",
+    ]
+
+
 def test_what_a_flow_prints_goes_to_stderr():
     """Stdout has the result alone, also when a worker process prints."""
     done = elsewhere("run", f"{FLOWS}:chatty", "x=1")

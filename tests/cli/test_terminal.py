@@ -49,6 +49,14 @@ def test_outcomes_are_a_table():
     assert code == 3
 
 
+def test_what_a_quorum_did_not_wait_for_is_a_row_of_its_own():
+    """Beside the outcomes of what ended."""
+    text, code = seen("run", f"{FLOWS}:enough", "--input", "7", "--quiet")
+    assert re.search(r"0 +7\n", text)
+    assert re.search(r"[12] +not ended\n", text)
+    assert code in (0, 3)
+
+
 def test_results_cannot_steer_the_terminal():
     """Control characters are written out."""
     assert r"\x1b[31m" in seen("run", f"{FLOWS}:odd_values")[0]
@@ -65,6 +73,11 @@ def test_long_work_shows_its_tree():
     assert "└── hold_async" in text
     assert "item 3 of 3" in text
     assert code == 0
+
+
+def test_a_loop_tells_its_turn():
+    """Of how many it takes at most."""
+    assert "turn 3 of 4" in seen("run", f"{FLOWS}:turning", "--input", "0.4")[0]
 
 
 def test_short_or_quiet_work_shows_nothing():

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from omnitron.cli.targets import AnyFlow
 from omnitron.cli.trees import Branch, Count, grow, lines_of
-from omnitron.model import CallFailed, CallStarted, Event
+from omnitron.model import Call, CallFailed, CallStarted, Event
 
 __all__ = ["Progress", "live"]
 
@@ -30,12 +30,15 @@ INDEX = re.compile(r"\[\d+\]")
 class Progress:
     """Count the calls of a run by their static place. Calls may come from several threads.
 
+    Runs that are started inside the first one stand beneath its root.
+
     Attributes:
         counts: for each place that was reached, what is known of its calls; in the order of reaching.
     """
 
     def __init__(self) -> None:
         self.counts: dict[str, Count] = {}
+        self._root: Call | None = None
         self._lock = threading.Lock()
 
     def observe(self, event: Event, /) -> None:
@@ -43,13 +46,21 @@ class Progress:
         call = event.call
         path = INDEX.sub("", call.path) if "[" in call.path else call.path
         with self._lock:
+            if self._root is None:
+                self._root = call
+            if call.run_id != self._root.run_id:
+                first, slash, rest = path.partition("/")
+                path = f"{self._root.path}/{first} (started){slash}{rest}"
             count = self.counts.get(path)
             if count is None:
                 count = self.counts[path] = Count()
             if type(event) is CallStarted:
                 count.started += 1
-                if getattr(call.node, "kind", "") == "each" and call.args and hasattr(call.args[0], "__len__"):
+                kind = getattr(call.node, "kind", "")
+                if kind == "each" and call.args and hasattr(call.args[0], "__len__"):
                     count.items += len(call.args[0])
+                elif kind == "loop":
+                    count.turns = call.node.at_most or 0
                 return
             count.ended += 1
             count.seconds += getattr(event, "duration_s", 0.0)

@@ -113,11 +113,7 @@ def finite(data: Any) -> Any:
 
 def render_result(data: Any, console: Console) -> None:
     """Print plain data so that a person can read it: tables where it is a table."""
-    if (
-        isinstance(data, list)
-        and data
-        and all(isinstance(row, dict) and row.get("ok") in (True, False) for row in data)
-    ):
+    if isinstance(data, list) and are_outcomes(data):
         console.print(outcome_table(data))
     elif isinstance(data, list) and is_table(data):
         console.print(row_table(data))
@@ -129,6 +125,12 @@ def render_result(data: Any, console: Console) -> None:
         console.print(cell(data), soft_wrap=True)
 
 
+def are_outcomes(data: list[Any]) -> bool:
+    """Say whether a list is outcomes; a quorum has None for what did not come to its end."""
+    known = [row for row in data if row is not None]
+    return bool(known) and all(isinstance(row, dict) and row.get("ok") in (True, False) for row in known)
+
+
 def is_table(data: list[Any]) -> bool:
     """Say whether a list is rows of a few columns."""
     if not data or not all(isinstance(row, dict) and row for row in data):
@@ -136,11 +138,13 @@ def is_table(data: list[Any]) -> bool:
     return len({name for row in data for name in row}) <= COLUMNS
 
 
-def outcome_table(rows: list[dict[str, Any]]) -> RenderableType:
+def outcome_table(rows: list[dict[str, Any] | None]) -> RenderableType:
     """Make a table of outcomes, a row each."""
     table = empty_table(["#", "outcome", "input", "path"])
     for number, row in enumerate(rows[:SHOWN]):
-        if row["ok"]:
+        if row is None:
+            table.add_row(str(number), Text("not ended", style="dim"), "", "")
+        elif row["ok"]:
             table.add_row(str(number), cell(row.get("value")), "", "")
         else:
             error = row.get("error") or {}

@@ -22,20 +22,23 @@ class Count:
     Attributes:
         started, ended, failed, cancelled: numbers of calls.
         seconds: the sum over the calls that ended; calls at the same time add up.
-        items: the sum of the lengths of what a loop was given, as far as those are known.
+        items: the sum of the lengths of what `each` was given, as far as those are known.
+        turns: how many turns a `loop` takes at most, 0 where there is no such number.
     """
 
-    __slots__ = ("cancelled", "ended", "failed", "items", "seconds", "started")
+    __slots__ = ("cancelled", "ended", "failed", "items", "seconds", "started", "turns")
 
     def __init__(self) -> None:
-        self.started = self.ended = self.failed = self.cancelled = self.items = 0
+        self.started = self.ended = self.failed = self.cancelled = self.items = self.turns = 0
         self.seconds = 0.0
 
     def text(self, begun: int, *, running: bool) -> str:
-        """Say it in a few words; `begun` is how many items of a loop were begun."""
+        """Say it in a few words; `begun` is how many items or turns were begun beneath."""
         words = [f"{self.ended:,} ×", duration_text(self.seconds)] if self.ended else []
         if running and self.items and self.ended < self.started:
             words.append(f"item {min(begun, self.items):,} of {self.items:,}")
+        elif running and self.turns and self.started == 1 and not self.ended:
+            words.append(f"turn {min(begun, self.turns):,} of {self.turns:,}")
         elif running and self.started > self.ended:
             words.append(f"{self.started - self.ended:,} running")
         if self.failed:
