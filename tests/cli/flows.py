@@ -95,6 +95,22 @@ def plain(x: int) -> int:
     return x + 1
 
 
+class Shop:
+    @flow
+    def sell(self, x: int) -> int:
+        return x
+
+    def count(self, x: int) -> int:
+        return x
+
+    @staticmethod
+    def weigh(x: int) -> int:
+        return 2 * x
+
+
+shop = Shop()
+
+
 @flow
 def refuse(x: int) -> int:
     raise ValueError(f"cannot take {x}")

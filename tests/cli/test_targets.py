@@ -14,6 +14,11 @@ def test_a_plain_function_is_run_as_a_flow():
     assert result("plain", "x=1") == 2
 
 
+def test_methods_are_named_through_an_object():
+    """A static method also through its class."""
+    assert (result("shop.sell", "x=1"), result("shop.count", "x=1"), result("Shop.weigh", "x=1")) == (1, 1, 2)
+
+
 def test_a_file_is_imported_under_its_stem_from_its_folder(tmp_path):
     """The module has the name by which other processes find it."""
     (tmp_path / "twice.py").write_text(DOUBLE)
@@ -47,6 +52,8 @@ def test_a_module_is_found_from_the_working_folder(tmp_path, monkeypatch):
         (f"{FLOWS}:NOT_A_FLOW", "is no flow and no function: int"),
         ("nowhere/at/all.py:f", "there is no file"),
         ("no_such_module:f", "there is no file and no module 'no_such_module'"),
+        (f"{FLOWS}:Shop.sell", "Shop.sell is a method, which needs an object"),
+        (f"{FLOWS}:Shop.count", "`it = Shop()`"),
         ("json.nothing:f", "there is no file and no module 'json.nothing'"),
         (":f", "no file and no module before the colon"),
         ("::f", "there is no file and no module ':'"),

@@ -143,7 +143,7 @@ def tell_failure(error: BaseException, *, show_traceback: bool) -> None:
 
 def failure_lines(error: BaseException, indent: str = "") -> list[str]:
     """Give type, message and notes of an error, and of the errors that it groups."""
-    said = told(error, str)
+    said = told(error, str).replace("\n", f"\n{indent}")
     lines = [f"{indent}{type(error).__qualname__}{': ' if said else ''}{said}"]
     lines += [f"{indent}  {note}" for note in getattr(error, "__notes__", ())]
     if isinstance(error, BaseExceptionGroup):

@@ -12,7 +12,8 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from types import ModuleType
+from inspect import getattr_static
+from types import FunctionType, ModuleType
 from typing import Any
 
 from omnitron.algebra import AsyncFlow, Flow, flow, identity
@@ -38,15 +39,27 @@ def find_flow(target: str, *, show_traceback: bool = False) -> AnyFlow:
     if not name:
         raise Misuse(f"{target!r} names no flow. Write {source}:FLOW. {offer(module)}")
     found: Any = module
+    holder: Any = module
+    part = ""
     for part in name.split("."):
-        found = getattr(found, part, None)
+        holder, found = found, getattr(found, part, None)
         if found is None:
             raise Misuse(f"{source} has no {name!r}. {offer(module)}")
+    if isinstance(holder, type) and is_method(getattr_static(holder, part)):
+        raise Misuse(
+            f"{name} is a method, which needs an object. Make one at the top of the module, for example "
+            f"`it = {holder.__name__}()`, and name {source}:it.{part}."
+        )
     if isinstance(found, Flow | AsyncFlow):
         return found
     if not callable(found):
         raise Misuse(f"{target} is no flow and no function: {type(found).__name__}. {offer(module)}")
     return as_flow(found, target)
+
+
+def is_method(held: Any) -> bool:
+    """Say whether what stands in a class takes its object."""
+    return isinstance(held, FunctionType) or (isinstance(held, Flow | AsyncFlow) and held.node.binds)
 
 
 def as_flow(found: Callable[..., Any], target: str) -> AnyFlow:
