@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import decimal
 import enum
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -251,6 +252,16 @@ async def starter(x: int, *, ctx: Context = needs(Context)) -> int:
 async def turn(seconds: float) -> float:
     await asyncio.sleep(seconds)
     return seconds
+
+
+@flow
+async def interrupted(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    try:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(60)
+    finally:
+        await asyncio.sleep(seconds)
 
 
 enough = parallel(later, refuse, hold_async, quorum=1)

@@ -80,6 +80,13 @@ def test_a_loop_tells_its_turn():
     assert "turn 3 of 4" in seen("run", f"{FLOWS}:turning", "--input", "0.4")[0]
 
 
+def test_an_interrupt_is_told_beneath_the_tree():
+    """What is drawn stays whole, and is taken away as a whole."""
+    text, code = seen("run", f"{FLOWS}:interrupted", "seconds=0.8")
+    assert re.search(r"\d s  omnitron: interrupted, cleaning up", text)
+    assert code == 130
+
+
 def test_short_or_quiet_work_shows_nothing():
     """Only the result is there."""
     assert seen("run", f"{FLOWS}:double", "x=4")[0] == "8\n"

@@ -123,7 +123,7 @@ def run(
         ctx = make_context(read_values(flow, settings), capabilities, deadline, run_id, progress)
         check_wants(flow, ctx, kwargs)
         try:
-            with live(flow, progress if shown else None):
+            with live(flow, progress if shown else None) as signals.show:
                 result = Described(signals.run(ctx, flow, args, kwargs))
         except TooDeep as error:
             tell(f"omnitron: {error}")

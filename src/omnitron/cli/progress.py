@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -82,6 +82,7 @@ class LiveTree:
         self.since = monotonic()
         self.lock = threading.Lock()
         self.closed = False
+        self.said = ""
         self.drawn: Live | None = None
         self.timer = threading.Timer(DELAY, self.open)
         self.timer.daemon = True
@@ -99,6 +100,13 @@ class LiveTree:
                 redirect_stdout=sys.stdout.isatty(),
             )
             self.drawn.start()
+
+    def show(self, text: str) -> bool:
+        """Show a line beneath the tree from the next picture on; give False where no tree is drawn. Takes no lock."""
+        if self.closed or self.drawn is None:
+            return False
+        self.said = text
+        return True
 
     def close(self) -> None:
         """Draw no more, and take the picture away."""
@@ -120,20 +128,24 @@ class LiveTree:
             lines = lines_of(self.root, counts, running=True, reached=True)
         if len(lines) > room:
             lines = [*lines[: room - 1], f"… {len(lines) - room + 1:,} more lines"]
-        text = Text("\n".join([*lines, f"{monotonic() - self.since:.1f} s"]), no_wrap=True, overflow="ellipsis")
+        last = f"{monotonic() - self.since:.1f} s  {self.said}".rstrip()
+        text = Text("\n".join([*lines, last]), no_wrap=True, overflow="ellipsis")
         text.truncate(self.console.width * (room + 2))
         return text
 
 
 @contextmanager
-def live(flow: AnyFlow, progress: Progress | None) -> Iterator[None]:
-    """Show the progress of a run on stderr as long as the block runs, from half a second on; None shows nothing."""
+def live(flow: AnyFlow, progress: Progress | None) -> Iterator[Callable[[str], bool] | None]:
+    """Show the progress of a run on stderr as long as the block runs, from half a second on; None shows nothing.
+
+    Gives what shows a text beneath the tree, or None.
+    """
     if progress is None:
-        yield
+        yield None
         return
     tree = LiveTree(flow, progress, Console(stderr=True))
     tree.timer.start()
     try:
-        yield
+        yield tree.show
     finally:
         tree.close()

@@ -28,6 +28,7 @@ from omnitron.runtime import Context
 __all__ = ["Interrupted", "Interruptions", "tell_failure"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+NOTICE = "omnitron: interrupted, cleaning up (once more gives up at once)"
 SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -42,10 +43,12 @@ class Interruptions:
 
     Attributes:
         count: how many signals came.
+        show: shows a text beside what is drawn on the terminal, or gives False where nothing is.
     """
 
     def __init__(self) -> None:
         self.count = 0
+        self.show: Callable[[str], bool] | None = None
         self._cancel: Callable[[], object] | None = None
         self._before: dict[signal.Signals, Any] = {}
 
@@ -64,8 +67,9 @@ class Interruptions:
         self.count += 1
         if self.count > 1:
             give_up()
-        with suppress(OSError):  # whoever read it may have been interrupted too
-            os.write(2, b"\nomnitron: interrupted, cleaning up (once more gives up at once)\n")
+        if self.show is None or not self.show(NOTICE):
+            with suppress(OSError):  # whoever read it may have been interrupted too
+                os.write(2, f"\n{NOTICE}\n".encode())
         if self._cancel is None:
             raise Interrupted(signal.Signals(number).name)
         self._cancel()
