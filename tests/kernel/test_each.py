@@ -1,6 +1,7 @@
 """One flow over many items: `each`."""
 
 import asyncio
+import contextvars
 import threading
 
 import pytest
@@ -413,3 +414,20 @@ def test_a_flow_is_refused_where_a_function_is_asked_for(option):
     """It would be no part of the tree; its function is what is meant."""
     with pytest.raises(DefinitionError, match=r"got the flow 'max'\. Give `\.fn`"):
         REFUSED[option](flow(max))
+
+
+@pytest.mark.parametrize("items", [[7], [7, 8]])
+def test_an_async_loop_leaves_the_callers_context_variables_alone(items):
+    """What a step sets is not seen after the loop, however many items there were."""
+    seen = contextvars.ContextVar("seen")
+
+    @flow
+    async def mark(x):
+        seen.set(x)
+
+    async def main():
+        seen.set("mine")
+        await mark.each()(items)
+        return seen.get()
+
+    assert asyncio.run(main()) == "mine"

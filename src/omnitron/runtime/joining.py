@@ -6,8 +6,9 @@ These machines know no flow: branches and items are functions. No task or thread
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable, Iterator
 from contextvars import copy_context
+from types import coroutine
 from typing import Any
 
 from omnitron.model import Failure, Ok
@@ -314,12 +315,35 @@ async def each_async(
     count = concurrency if size is None else max(1, min(concurrency, size))
     try:
         if count == 1:
-            await loop.work()
+            await in_copy(loop.work())
         else:
             await parallel_async((loop.work,) * count, (), {})
     finally:
         await source.close()
     return loop.folded.value
+
+
+@coroutine
+def in_copy(work: Coroutine[Any, Any, None]) -> Generator[Any, Any, None]:
+    """Await a coroutine in a copy of the running context, as a task of its own would, without one."""
+    run = copy_context().run
+    sent: Any = None
+    step: Callable[[Any], Any] = work.send
+    while True:
+        try:
+            waits = run(step, sent)
+        except StopIteration:
+            return
+        finally:
+            sent = None  # an error there would keep itself alive
+        try:
+            sent = yield waits
+            step = work.send
+        except GeneratorExit:
+            run(work.close)
+            raise
+        except BaseException as error:
+            sent, step = error, work.throw
 
 
 END: Any = object()
