@@ -124,3 +124,24 @@ def test_a_first_call_from_many_threads_at_once():
             start, whole = Barrier(8), parallel(flow(lambda x: x + 1), up) | flow(sum)
             results = pool.map(lambda n, start=start, whole=whole: (start.wait(10), whole(n))[1], range(8))
             assert list(results) == [2 * n + 2 for n in range(8)]
+
+
+def test_200_levels_print_and_run():
+    """What nests as deep as a flow may needs no deep recursion to be named, printed and called."""
+    deep = flow(lambda x: (x,))
+    for _ in range(199):
+        deep = flow(lambda x: (x,)).star(deep)
+
+    assert deep.node.depth == 200
+    assert len(deep.name) <= 200
+    assert "star" in repr(deep)
+    assert deep(1) == (1,)
+
+
+def test_a_name_stays_short_however_often_parts_repeat():
+    """The name of a pipe is cut where it would double with every level."""
+    doubled = flow(abs)
+    for _ in range(18):
+        doubled = doubled.on("thread") | doubled.on("thread")
+
+    assert len(doubled.name) == 200

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
 from functools import partial
+from threading import local
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 
 from omnitron.code import UNKNOWN
@@ -38,6 +39,7 @@ __all__ = [
 
 MAX_DEPTH = 200
 MAX_SIZE = 10_000_000
+SHALLOW = 4
 NOTHING: frozenset[Any] = frozenset()
 
 
@@ -185,10 +187,16 @@ class Node:
         """Give the name of a flow made of this node when nobody named it."""
         return self.kind
 
+    def titling(self) -> tuple[Node, ...]:
+        """Give the children whose names stand in the title."""
+        return () if type(self).title is Node.title else self.children[:1]
+
     @property
     def name(self) -> str:
         """The label, or the title."""
-        return self.label if self.label is not None else self.title()
+        if self.label is not None:
+            return self.label
+        return self.title() if self.depth <= SHALLOW else title_of(self)
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -266,6 +274,37 @@ class Node:
         from omnitron.algebra.pickling import reduce_node
 
         return reduce_node(self)
+
+
+class Titles(local):
+    """The titles that this thread knows while it makes one of a deep tree."""
+
+    known: dict[int, str] | None = None
+
+
+titles = Titles()
+
+
+def title_of(root: Node) -> str:
+    """Give the title of a deep tree without recursion, each different node's made once."""
+    known = titles.known
+    if known is not None:
+        found = known.get(id(root))
+        return root.title() if found is None else found
+    known = titles.known = {}
+    stack = [root]
+    try:
+        while stack:
+            node = stack[-1]
+            inside = [part for part in node.titling() if part.label is None and part.depth > SHALLOW]
+            missing = [part for part in inside if id(part) not in known]
+            if missing:
+                stack += missing
+            else:
+                known[id(stack.pop())] = node.title()
+    finally:
+        titles.known = None
+    return known[id(root)]
 
 
 def too_large(kind: str, size: int) -> str:

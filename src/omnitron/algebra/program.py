@@ -272,7 +272,7 @@ class Program:
 
     def __del__(self) -> None:
         known = sys.modules.get("linecache") if sys is not None else None
-        if known is None:
+        if known is None or not hasattr(self, "file"):  # it was never finished
             return
         for seen, pieces in self.noted.items():
             for number in range(len(pieces)):

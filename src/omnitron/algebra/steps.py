@@ -28,6 +28,7 @@ __all__ = ["Identity", "Sequence", "Step"]
 fill = object.__setattr__
 new = object.__new__
 CHUNK, WARM = 256, 64
+LONGEST = 200
 COROUTINE = 0x80
 
 
@@ -241,11 +242,16 @@ class Sequence(Node):
 
     def title(self) -> str:
         """Give the parts' names with arrows, the middle left out when there are many."""
-        parts = self.parts
-        shown = [part.name for part in (parts if len(parts) <= 4 else (*parts[:2], parts[-1]))]
-        if len(parts) > 4:
+        shown = [part.name for part in self.titling()]
+        if len(self.parts) > 4:
             shown.insert(2, "…")
-        return " → ".join(shown)
+        text = " → ".join(shown)
+        return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+    def titling(self) -> tuple[Node, ...]:
+        """Give the parts whose names are shown."""
+        parts = self.parts
+        return parts if len(parts) <= 4 else (*parts[:2], parts[-1])
 
 
 def parts_give(look: Look, parts: tuple[Node, ...], count: int, before: Before) -> Any:
