@@ -431,3 +431,16 @@ def test_an_async_loop_leaves_the_callers_context_variables_alone(items):
         return seen.get()
 
     assert asyncio.run(main()) == "mine"
+
+
+@pytest.mark.parametrize("step", [up, late_up])
+def test_the_error_of_a_reducer_is_the_loops_own(step):
+    """The note does not blame the step of an item."""
+
+    def fold(total, x):
+        raise Broken(x)
+
+    with pytest.raises(Broken) as caught:
+        asyncio.run(step.each(fold=fold, start=int).acall([1]))
+
+    assert caught.value.__notes__ == ["raised in flow 'each', at each"]

@@ -254,7 +254,7 @@ class Loop:
             index, item = found
             token = enter(index) if enter is not None else None
             try:
-                o_item = 0  # noqa: F841 - read off the traceback
+                o_item = 0
                 value = await call(item)
                 if self.collect:
                     value = Ok(value)
@@ -265,6 +265,7 @@ class Loop:
             finally:
                 if token is not None and self.leave is not None:
                     self.leave(token)
+            o_item = None  # noqa: F841 - read off the traceback: from here on what is raised comes from no item
             if order is None:
                 self.accept(value)
             else:
