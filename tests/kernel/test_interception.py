@@ -13,6 +13,7 @@ from omnitron import (
     CallFinished,
     CallStarted,
     DeadlineExceeded,
+    DefinitionError,
     EventLog,
     Hooks,
     RunCancelled,
@@ -583,3 +584,30 @@ def test_observers_see_the_cancellation_of_a_sync_run():
 
     assert tracer.spans[0].status == "cancelled"
     assert isinstance(tracer.spans[0].error, RunCancelled)
+
+
+class Answering:
+    """A guard with a fixed answer."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def check(self, call):
+        return self.answer
+
+
+def test_a_guard_that_answers_something_else_is_refused():
+    """The error says what a guard may answer."""
+    with pytest.raises(TypeError, match=r"answered True.*Replace\(value\)"):
+        context(guards=Answering(True)).run(double, 1)
+
+
+def test_an_async_guard_is_refused_where_the_context_is_made():
+    """Nothing could await it over sync flows."""
+
+    class Late:
+        async def check(self, call):
+            return None
+
+    with pytest.raises(DefinitionError, match="async `check`"):
+        context(guards=Late())

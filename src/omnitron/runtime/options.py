@@ -58,6 +58,7 @@ class Runtime(Record):
 
 
 PLAIN = Runtime()
+COROUTINE = 0x80
 RESERVED = ("store", "journal")
 OPTIONS = (
     "capabilities",
@@ -124,6 +125,12 @@ def derive(old: Runtime, changes: dict[str, Any]) -> Runtime:
     guards = listed("guards", changes.get("guards"))
     for guard in guards:
         demand(guard, "check", "a guard", "an object of your own")
+        code = getattr(guard.check, "__code__", None)
+        if code is not None and code.co_flags & COROUTINE:
+            raise DefinitionError(
+                f"the guard {guard!r} has an async `check`, and sync flows are guarded too, where nothing could await it. "
+                "Make it `def check(self, call)`."
+            )
     if guards:
         new["guards"] = (*old.guards, *guards)
     for option, method in (("clock", "monotonic"), ("random", "random"), ("executor", "execute")):

@@ -94,8 +94,11 @@ class Watched:
             )
         for guard in self.guards:
             answer = guard.check(call)
-            if answer is not None:
-                return answer
+            if answer is None:
+                continue
+            if not isinstance(answer, Replace):
+                refuse_answer(guard, answer)
+            return answer
         return None
 
     def notify(self, event: Event) -> None:
@@ -205,6 +208,16 @@ def report(observer: object, event: Event, error: Exception) -> None:
         event.path,
         exc_info=error,
         extra={"run_id": event.run_id, "path": event.path, "attempt": event.attempt},
+    )
+
+
+def refuse_answer(guard: object, answer: object) -> NoReturn:
+    """Say what a guard may answer; a coroutine is closed, because nothing awaits it."""
+    if hasattr(answer, "__await__"):
+        getattr(answer, "close", bool)()
+    raise TypeError(
+        f"the guard {guard!r} answered {answer!r}. It gives None to let the call through, `Replace(value)` to stand in for "
+        "its result, and raises to refuse it."
     )
 
 
