@@ -122,3 +122,10 @@ def test_a_plain_function_is_refused_as_a_branch():
 def test_when_in_a_pipe():
     """A choice is a step like any."""
     assert (flow(int) | when(is_large, halve, double) | flow(str))("4") == "8"
+
+
+def test_without_else_a_branch_may_have_defaults():
+    """One value is all that it needs."""
+    tree = when(flow(lambda x: x > 0), flow(lambda x, step=1: x + step))
+
+    assert (tree(1), tree(-1)) == (2, -1)

@@ -62,7 +62,7 @@ def check_fields(record: Any, nodes: dict[str, Node]) -> None:
 def check_no_else(then: Node) -> None:
     """Refuse a `when` without else whose branch gives another type than it takes."""
     known = then.parameters()
-    if known is not None and (len(known.names) != 1 or not known.positional):
+    if known is not None and not (known.take(1) and known.positional):
         raise DefinitionError(
             f"`when` without `else_` gives the input itself where the test is false, and {then.name!r} takes "
             f"({known.declared}), which is not one value. Name an `else_`."
