@@ -382,3 +382,19 @@ def test_iterators_meet_iterables():
     """A generator's items are compared where its class tells."""
     assert clash(Iterator[int], Iterable[str])
     assert not clash(Iterator[int], Iterable[float])
+
+
+@pytest.mark.parametrize(
+    "compose",
+    [
+        lambda f: f.each(),
+        lambda f: try_with(flow(abs), catch=f),
+        lambda f: try_with(flow(abs), finally_=f),
+        lambda f: flow(abs).undo(f),
+    ],
+    ids=["each", "catch", "finally", "undo"],
+)
+def test_a_flow_of_two_is_refused_where_one_value_is_given(compose):
+    """It is refused where it is written, not at the first call."""
+    with pytest.raises(DefinitionError, match=r"alone; 'add' takes \(a, b\)"):
+        compose(flow(lambda a, b: a + b).named("add"))

@@ -29,6 +29,7 @@ __all__ = [
     "When",
     "check_count",
     "check_mode",
+    "check_one",
     "check_plain",
     "check_quorum",
     "common_parameters",
@@ -69,6 +70,16 @@ def check_plain(option: str, value: object) -> None:
         raise DefinitionError(
             f"{option} is called where nothing awaits, and {getattr(value, '__qualname__', value)!r} is async. "
             "Give a plain function; what must be awaited is a step of its own."
+        )
+
+
+def check_one(place: str, value: str, taker: Node | None) -> None:
+    """Refuse a flow that cannot be called with the one value that it is given."""
+    known = None if taker is None else taker.parameters()
+    if taker is not None and known is not None and not known.take(1):
+        raise DefinitionError(
+            f"{place} is given {value} alone; {taker.name!r} takes ({known.declared}). "
+            "Fix the others by `.bind(...)`, or give them defaults."
         )
 
 
@@ -372,6 +383,8 @@ class TryWith(Node):
         if self.catch is None and self.final is None:
             raise DefinitionError("try_with takes `catch`, `finally_`, or both.")
         check_on(self.on)
+        check_one("the `catch` of try_with", "the `Failure`", self.catch)
+        check_one("the `finally_` of try_with", "the input", self.final)
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write a `try` with the clauses that are there."""

@@ -7,7 +7,15 @@ from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
-from omnitron.algebra.branching import check_count, check_mode, check_plain, check_quorum, outcome, outcome_of
+from omnitron.algebra.branching import (
+    check_count,
+    check_mode,
+    check_one,
+    check_plain,
+    check_quorum,
+    outcome,
+    outcome_of,
+)
 from omnitron.algebra.looking import one_of
 from omnitron.algebra.node import Node
 from omnitron.algebra.steps import ITEMS
@@ -54,7 +62,8 @@ class Each(Node):
     kind = "each"
 
     def check(self) -> None:
-        """Refuse bounds, modes and reducers that do not fit."""
+        """Refuse bounds, modes, reducers and flows that do not fit."""
+        check_one("the flow under `each`", "an item", self.body)
         check_mode(self.mode)
         check_count("concurrency", self.concurrency)
         check_count("threads", self.threads)

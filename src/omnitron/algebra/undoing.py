@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from omnitron import runtime
+from omnitron.algebra.branching import check_one
 from omnitron.algebra.node import UNDOES, Node
 from omnitron.algebra.writer import Args
 
@@ -39,6 +40,10 @@ class Undo(Node):
     def _derive(self) -> None:
         super()._derive()
         object.__setattr__(self, "needs", self.needs | {UNDOES})
+
+    def check(self) -> None:
+        """Refuse an undoing that takes more than the result."""
+        check_one("what undoes a flow", "the result", self.with_)
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the promise, the body, and the keeping of the promise."""
