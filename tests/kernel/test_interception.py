@@ -2,6 +2,8 @@
 
 import asyncio
 import contextvars
+import functools
+import gc
 import logging
 import pickle
 import threading
@@ -558,6 +560,28 @@ def test_flows_that_a_body_gathers_are_numbered_as_they_were_called():
     paths = [event.path for event in log.events if event.flow == "pair" and isinstance(event, CallStarted)]
 
     assert paths == ["body/pair@1[0]", "body/pair@0[0]"]
+
+
+def test_a_partial_of_an_async_hook_is_refused_over_a_sync_flow():
+    """It is as asynchronous as its function."""
+
+    async def hook(name, event):
+        return None
+
+    with pytest.raises(DefinitionError, match="asynchronous"):
+        context(hooks=Hooks(before=functools.partial(hook, "name"))).run(double, 1)
+
+
+def test_a_hook_that_turns_out_async_leaves_no_warning(caplog):
+    """Over a sync flow its coroutine is closed; that it was dropped is logged."""
+
+    async def late():
+        return None
+
+    context(hooks=Hooks(before=lambda event: late())).run(double, 1)
+    gc.collect()
+
+    assert "asynchronous" in caplog.text
 
 
 def test_observers_see_the_deadline_that_the_caller_sees():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from functools import partial
 from typing import Any
 
 from omnitron.errors import DefinitionError, RunCancelled
@@ -54,7 +55,7 @@ class Hooks:
                 errors.append(error)
                 continue
             if later is not None and hasattr(later, "__await__"):
-                return self.finish(event, later, hooks[place + 1 :], errors)
+                return Answered(self.finish(event, later, hooks[place + 1 :], errors), later)
         raise_all(errors)
         return None
 
@@ -84,6 +85,26 @@ class Hooks:
         return f"Hooks({named})"
 
 
+class Answered:
+    """What hooks answer that must be awaited, and can be closed where nothing does."""
+
+    __slots__ = ("first", "rest")
+
+    def __init__(self, rest: Coroutine[Any, Any, None], first: Awaitable[None]) -> None:
+        self.rest = rest
+        self.first = first
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self.rest.__await__()
+
+    def close(self) -> None:
+        """Drop all of it."""
+        for waiting in (self.rest, self.first):
+            close = getattr(waiting, "close", None)
+            if close is not None:
+                close()
+
+
 def functions(kind: str, given: Any) -> tuple[Hook, ...]:
     """Give one hook or several as a tuple, each callable."""
     if not callable(given) and not hasattr(given, "__iter__"):
@@ -97,6 +118,8 @@ def functions(kind: str, given: Any) -> tuple[Hook, ...]:
 
 def is_coroutine_function(hook: Any) -> bool:
     """Say whether calling `hook` gives a coroutine (as far as its code shows)."""
+    while isinstance(hook, partial):
+        hook = hook.func
     call = type(hook).__call__ if not hasattr(hook, "__code__") else hook
     code = getattr(call, "__code__", None)
     return code is not None and bool(code.co_flags & 0x80)
