@@ -2,10 +2,11 @@
 
 import asyncio
 import inspect
+import typing
 
 import pytest
 
-from omnitron import flow
+from omnitron import flow, parallel, try_with
 
 
 class Shop:
@@ -111,3 +112,49 @@ def test_self_by_keyword_is_refused_once_bound():
     """The bound parameter is gone from the call."""
     with pytest.raises(TypeError):
         Shop(2).price(3, self=Shop(3))
+
+
+class Priced:
+    @flow
+    def price(self, item: "Priced", *, region: "str" = "eu") -> "int":
+        """Give the price."""
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("refined", "annotations"),
+    [
+        (Priced().price, {"item": Priced, "region": str, "return": int}),
+        (Priced.price.bind(region="us"), {"item": Priced, "return": int}),
+        (Priced.price.on("thread"), {"item": Priced, "region": str, "return": int}),
+    ],
+    ids=["method", "bound", "moved"],
+)
+def test_a_refined_flow_stands_in_for_its_function(refined, annotations):
+    """Its names, its module and its type hints are those of the function, without what is fixed."""
+    assert refined.__qualname__ == "Priced.price"
+    assert refined.__module__ == __name__
+    assert typing.get_type_hints(refined) == annotations
+
+
+def test_a_composed_flow_has_a_qualified_name():
+    """It is the flow's name."""
+    assert (flow(len) | flow(abs)).__qualname__ == "len → abs"
+
+
+def test_a_composed_flow_keeps_the_annotations_of_its_parameters():
+    """What takes the arguments tells how they are annotated."""
+
+    def double(x: int, times: int = 1) -> int:
+        return 2 * x * times
+
+    both = parallel(flow(double), flow(double))
+    caught = try_with(flow(double), catch=flow(str))
+
+    expected = "(x: int, times: int = 1)"
+    assert [str(inspect.signature(each)) for each in (both, caught)] == [expected, expected]
+
+
+def test_a_callable_of_unknown_parameters_shows_any():
+    """Nothing is claimed about them."""
+    assert str(inspect.signature(flow(int))) == "(*args, **kwargs)"

@@ -22,7 +22,7 @@ from omnitron.algebra.places import On
 from omnitron.algebra.printing import render
 from omnitron.algebra.recovering import or_else
 from omnitron.algebra.refining import Bound, Receiver, Star
-from omnitron.algebra.standing import OwnDoc, OwnModule, anything, anything_async, entry, single
+from omnitron.algebra.standing import OwnDoc, OwnModule, anything, anything_async, entry, own_annotations, single
 from omnitron.algebra.steps import Step, join
 from omnitron.algebra.uncompiled import Uncompiled, node_behind
 from omnitron.algebra.undoing import Undo
@@ -294,7 +294,14 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
 
     @property
     def __annotations__(self) -> dict[str, Any]:  # type: ignore[override] # read from the function each time
-        return getattr(single(self), "__annotations__", None) or {}
+        return own_annotations(self)
+
+    @property
+    def __globals__(self) -> dict[str, Any]:
+        found = getattr(single(self), "__globals__", None)
+        if found is None:
+            raise AttributeError("__globals__")
+        return found  # type: ignore[no-any-return] # a function's
 
     @property
     def __signature__(self) -> Any:
@@ -305,6 +312,13 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
     @property
     def __isabstractmethod__(self) -> bool:
         return bool(getattr(single(self), "__isabstractmethod__", False))
+
+    if not TYPE_CHECKING:  # the checkers know the slot
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "__qualname__":  # not filled: a flow of several steps, or a refined one
+                return getattr(single(self), name, None) or self.name
+            return object.__getattribute__(self, name)  # raises again, and says why
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         """Bind like a method when the flow was made from a function in a class body; a pipe does not bind."""

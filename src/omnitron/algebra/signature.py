@@ -32,7 +32,26 @@ def signature_of(node: Node) -> inspect.Signature:
         return of_parameters(node.parameters(), signature_of(node.body).return_annotation)
     if node.kind in ("on", "undo", "within"):
         return signature_of(node.children[0])
-    return of_parameters(node.parameters(), inspect.Signature.empty)
+    known = node.parameters()
+    if known is not None and node.direct != "none":
+        inside = [signature_of(child) for child in node.children[: 1 if node.direct == "first" else None]]
+        if all(
+            one.parameters.keys() == set(known.names) for one in inside
+        ):  # a wrapper shows those of another function
+            return shared_signature(inside)
+    return of_parameters(known, inspect.Signature.empty)
+
+
+def shared_signature(inside: list[inspect.Signature]) -> inspect.Signature:
+    """Give the signature of several parts with the same parameters; an annotation where all have it."""
+    first = inside[0]
+    kept = [
+        parameter
+        if all(other.parameters[name].annotation == parameter.annotation for other in inside)
+        else parameter.replace(annotation=inspect.Parameter.empty)
+        for name, parameter in first.parameters.items()
+    ]
+    return first.replace(parameters=kept, return_annotation=inspect.Signature.empty)
 
 
 def bound_signature(node: Bound) -> inspect.Signature:
@@ -63,11 +82,12 @@ def of_parameters(known: Parameters | None, result: Any) -> inspect.Signature:
     return inspect.signature(shape).replace(return_annotation=result)
 
 
-def anything(*args: Any, **kwargs: Any) -> Any:
-    """Stand for a callable whose parameters nobody knows."""
-
-
-ANYTHING = inspect.signature(anything).replace(return_annotation=inspect.Signature.empty)
+ANYTHING = inspect.Signature(
+    [
+        inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL),
+        inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD),
+    ]
+)
 
 
 def signature_text(node: Node) -> str:

@@ -13,7 +13,7 @@ from omnitron.algebra.steps import Step
 from omnitron.algebra.undoing import Undo
 from omnitron.algebra.within import Within
 
-__all__ = ["OwnDoc", "OwnModule", "anything", "anything_async", "entry", "single"]
+__all__ = ["OwnDoc", "OwnModule", "anything", "anything_async", "entry", "own_annotations", "single"]
 
 
 class OwnDoc(str):
@@ -33,7 +33,7 @@ class OwnModule(str):
     __slots__ = ()
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
-        return str(self) if owner is None else getattr(entry(owner), "__module__", str(self))
+        return str(self) if owner is None else getattr(single(owner) or entry(owner), "__module__", str(self))
 
 
 def entry(flow: Any) -> Any:
@@ -48,6 +48,18 @@ def single(flow: Any) -> Any:
     while isinstance(node, (Bound, Receiver, On, Undo, Within)):
         node = node.body
     return node.fn if isinstance(node, Step) else None
+
+
+def own_annotations(flow: Any) -> dict[str, Any]:
+    """Give the annotations of a single step's function, without those of parameters that are fixed."""
+    found: dict[str, Any] = getattr(single(flow), "__annotations__", None) or {}
+    node = flow.node
+    while isinstance(node, (Bound, Receiver, On, Undo, Within)):
+        if isinstance(node, Bound):
+            fixed = {name for name, _ in node.keywords}
+            found = {name: kind for name, kind in found.items() if name not in fixed}
+        node = node.body
+    return found
 
 
 def anything(*args: Any, **kwargs: Any) -> Any:
