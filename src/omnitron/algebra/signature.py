@@ -34,11 +34,10 @@ def signature_of(node: Node) -> inspect.Signature:
         return signature_of(node.children[0])
     known = node.parameters()
     if known is not None and node.direct != "none":
-        inside = [signature_of(child) for child in node.children[: 1 if node.direct == "first" else None]]
-        if all(
-            one.parameters.keys() == set(known.names) for one in inside
-        ):  # a wrapper shows those of another function
-            return shared_signature(inside)
+        parts = [signature_of(child) for child in node.children[: 1 if node.direct == "first" else None]]
+        names = set(known.names)  # a wrapper shows the parameters of another function
+        if all(one.parameters.keys() == names for one in parts):
+            return shared_signature(parts)
     return of_parameters(known, inspect.Signature.empty)
 
 
