@@ -6,6 +6,7 @@ Nothing here knows the tree of a flow. The names that need asyncio or threads lo
 
 from typing import TYPE_CHECKING, Any
 
+from omnitron.runtime.callsites import passes_on
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.contexts import Context, adopt_factory, context, current_context
 from omnitron.runtime.filling import holds_needs, missing_needs, needs, take, take_async, wanted_keys
@@ -22,7 +23,6 @@ from omnitron.runtime.watching import (
     frame_here,
     item_frame,
     leave_frame,
-    passes_on,
     read_watch,
     reset_watch,
     run_inside,

@@ -34,54 +34,84 @@ async def before_deadline(
     assert task is not None
     asked = task.cancelling()
     text = f"the deadline of the context passed: {left:.3f} s were left when the run started."
-    passed = over = False
-
-    def ring() -> None:
-        nonlocal passed
-        passed = True
-        task.cancel()
-
-    async def alarm() -> None:
-        while (rest := deadline - clock.monotonic()) > 0:
-            await clock.sleep(rest)
-        ring()
-
-    frame = read_watch()
-    outer = None if frame is None else frame.run.is_late
-
-    def is_late() -> bool:
-        if outer is not None and outer():
-            return True
-        if passed or over or clock.monotonic() < deadline or asyncio._get_running_loop() is not loop:
-            return False
-        ring()
-        return True
-
-    watcher: asyncio.TimerHandle | asyncio.Task[None]
-    loop = asyncio.get_running_loop()
-    watcher = loop.call_later(left, ring) if clock is SYSTEM_CLOCK else loop.create_task(alarm())
-    if frame is not None:
-        frame.run.is_late = is_late
+    alarm = Alarm(deadline, clock, task)
+    alarm.set(left)
     try:
         result = await fn(*args, **kwargs)
     except asyncio.CancelledError as error:
-        if passed and task.uncancel() <= asked:
+        if alarm.rang and task.uncancel() <= asked:
             raise DeadlineExceeded(text) from error
         raise
     except BaseException:
-        if passed:
+        if alarm.rang:
             task.uncancel()
         raise
     finally:
-        over = True
-        watcher.cancel()
-        if isinstance(watcher, asyncio.Task):
-            await asyncio.wait({watcher})
-    if passed:
+        await alarm.end()
+    if alarm.rang:
         await swallow_own_cancel(task, asked)
     if clock.monotonic() > deadline:
         raise DeadlineExceeded(text)
     return result
+
+
+class Alarm:
+    """Cancels a task when a clock reaches a deadline, or when a boundary of its run finds that it has.
+
+    Attributes:
+        rang: whether it has.
+    """
+
+    __slots__ = ("clock", "deadline", "is_over", "loop", "outer", "rang", "task", "watcher")
+
+    def __init__(self, deadline: float, clock: Clock, task: asyncio.Task[Any]) -> None:
+        self.deadline = deadline
+        self.clock = clock
+        self.task = task
+        self.loop = asyncio.get_running_loop()
+        self.rang = self.is_over = False
+        self.outer: Callable[[], bool] | None = None
+        self.watcher: asyncio.TimerHandle | asyncio.Task[None] | None = None
+
+    def set(self, left: float) -> None:
+        """Begin to watch; boundaries of a run that is watched look too."""
+        if self.clock is SYSTEM_CLOCK:
+            self.watcher = self.loop.call_later(left, self.ring)
+        else:
+            self.watcher = self.loop.create_task(self.wait())
+        frame = read_watch()
+        if frame is not None:
+            self.outer, frame.run.is_late = frame.run.is_late, self.is_late
+
+    def ring(self) -> None:
+        """Cancel the task."""
+        self.rang = True
+        self.task.cancel()
+
+    async def wait(self) -> None:
+        """Sleep on a clock that is not the machine's until it is time."""
+        while (rest := self.deadline - self.clock.monotonic()) > 0:
+            await self.clock.sleep(rest)
+        self.ring()
+
+    def is_late(self) -> bool:
+        """Say whether the time is over, and see to it that the task ends (asked at boundaries that do not suspend)."""
+        if self.outer is not None and self.outer():
+            return True
+        if self.rang or self.is_over or self.clock.monotonic() < self.deadline:
+            return False
+        if asyncio._get_running_loop() is not self.loop:
+            return False
+        self.ring()
+        return True
+
+    async def end(self) -> None:
+        """Watch no more."""
+        self.is_over = True
+        if self.watcher is not None:
+            self.watcher.cancel()
+        if isinstance(self.watcher, asyncio.Task):
+            await asyncio.wait({self.watcher})
 
 
 async def swallow_own_cancel(task: asyncio.Task[Any], asked: int) -> None:

@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
+from functools import partial
 from itertools import count
-from types import CodeType, coroutine
+from types import coroutine
 from typing import Any, NoReturn
-from weakref import WeakKeyDictionary
 
 from omnitron.errors import DeadlineExceeded, DefinitionError, RunCancelled
 from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Clock, Event, Guard, Observer, Replace
+from omnitron.runtime.callsites import call_ordinal, is_own
 from omnitron.runtime.reporting import logger
 from omnitron.runtime.resources import Need
 from omnitron.runtime.stopping import DeadlinePassed, Halt, RunStopped, is_leaving, leaves_as
@@ -33,7 +34,6 @@ __all__ = [
     "frame_here",
     "is_made",
     "item_frame",
-    "passes_on",
     "run_inside",
     "run_inside_async",
     "see",
@@ -243,7 +243,7 @@ def frame_here(depth: int, name: str) -> tuple[Frame, str]:
     if not frame.body:
         return frame, f"{frame.path}/{name}"
     caller = sys._getframe(depth + 1)
-    while caller.f_code in OWN_CODE and caller.f_back is not None:
+    while is_own(caller.f_code) and caller.f_back is not None:
         caller = caller.f_back
     site = (caller.f_code, caller.f_lasti, name)
     if frame.sites is None:
@@ -254,34 +254,6 @@ def frame_here(depth: int, name: str) -> tuple[Frame, str]:
     own = getattr(getattr(node, "fn", None), "__code__", code) is code
     where = call_ordinal(code, caller.f_lasti)
     return frame, f"{frame.path}/{name}@{where if own else f'{code.co_name}.{where}'}[{seen}]"
-
-
-OWN_CODE: set[CodeType] = set()
-ordinals: WeakKeyDictionary[CodeType, dict[int, int]] = WeakKeyDictionary()
-
-
-def passes_on(code: CodeType) -> None:
-    """Say that the function of this code only passes calls on, so that its frame is no call site."""
-    OWN_CODE.add(code)
-
-
-def call_ordinal(code: Any, offset: int) -> int:
-    """Give the ordinal (from 0) of the call at bytecode `offset` among the calls of `code`.
-
-    No edit of comments or line breaks moves it.
-    """
-    known = ordinals.get(code)
-    if known is None:
-        import dis
-
-        calls = [
-            i.offset for i in dis.get_instructions(code) if i.opname.startswith("CALL") and "INTRINSIC" not in i.opname
-        ]
-        known = ordinals[code] = {place: number for number, place in enumerate(calls)}
-    found = known.get(offset)
-    if found is None:  # an `await` of what was called just before it
-        found = max((number for place, number in known.items() if place < offset), default=0)
-    return found
 
 
 def beneath(frame: Frame, segment: str) -> str:
@@ -374,6 +346,12 @@ def sync_output(output: Any, call: Call) -> Any:
             "Give a plain function."
         )
     return output
+
+
+async def of_either_colour(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call a function, and await what it gives if that can be awaited."""
+    output = fn(*args, **kwargs)
+    return await output if hasattr(output, "__await__") else output
 
 
 def without_needs(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -486,10 +464,8 @@ async def run_seen_async(
             token = set_watch(frame)
             try:
                 if run.replaced is not None and (other := substitute(frame, fn)) is not fn:
-                    output = other(*args, **kwargs)
-                    awaits = hasattr(output, "__await__")
-                else:
-                    output = fn(*args, **kwargs)
+                    fn, awaits = partial(of_either_colour, other), True
+                output = fn(*args, **kwargs)
                 if awaits:
                     output = await output
                 if type(output) is Stopped:
