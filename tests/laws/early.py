@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from omnitron import current_context, flow, parallel, race
+from omnitron import current_context, flow, parallel, race, try_with
 
 from . import steps
 
@@ -32,15 +32,15 @@ def build(recipe, inside):
     """Make the flow of a recipe; `inside` makes those of its parts."""
     match recipe:
         case ("race", parts):
-            flows = [inside(part) for part in parts]
+            flows = apart([inside(part) for part in parts])
             later = [] if any(part.node.is_async for part in flows) else [flow(steps.slow)]
             return race(*flows, *later)
         case ("quorum", parts, needed):
-            return parallel(*map(inside, parts), quorum=min(needed, len(parts)))
+            return parallel(*apart([inside(part) for part in parts]), quorum=min(needed, len(parts)))
         case ("quorum on threads", parts, needed, threads):
             return parallel(*map(inside, parts), quorum=min(needed, len(parts)), threads=threads)
         case ("quorum of items", fan, body, concurrency, needed, unordered, folds):
-            body = inside(body)
+            (body,) = apart([inside(body)])
             options = {"fold": steps.count, "start": tuple} if folds else {}
             if body.node.is_async:
                 options |= {"concurrency": concurrency, "unordered": unordered}
@@ -56,6 +56,16 @@ def build(recipe, inside):
         case ("tenant",):
             return flow(tenant_of)
     raise AssertionError(f"no such recipe: {recipe!r}")
+
+
+def apart(flows):
+    """Make each flow end at a gate of its own, if one of them is async.
+
+    Which of several ends first would else depend on the turns of the loop that each takes, which is nobody's promise.
+    """
+    if not any(part.node.is_async for part in flows):
+        return flows
+    return [try_with(flow(steps.enter) | part, finally_=flow(steps.finish_later)) for part in flows]
 
 
 def reserving(*, late):
