@@ -214,16 +214,18 @@ def test_leaving_the_context_ends_its_runs():
 
 def test_leaving_the_context_ends_sync_runs():
     """A thread is asked to stop, and waited for."""
-    gate, ended = threading.Event(), []
+    inside, gate, ended = threading.Event(), threading.Event(), []
 
     @flow
     def work(x: int) -> int:
+        inside.set()
         gate.wait()
         ended.append(x)
         return x
 
     with context() as app:
         run = app.start(work | triple, 1)
+        inside.wait()
         gate.set()
 
     assert ended == [1]
