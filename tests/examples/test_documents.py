@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from examples import documents
-from omnitron import context
 
 PROGRAM = Path(documents.__file__)
 
@@ -30,7 +29,7 @@ def index(tmp_path_factory):
 
 def search(question, index):
     """Give the places of the best passages."""
-    return [place for place, _ in context({documents.index_key: index}).run(documents.search, question)]
+    return [place for place, _ in documents.search(index, question)]
 
 
 def test_the_passage_that_says_most_of_it_is_first(index):
@@ -49,7 +48,7 @@ def test_a_file_is_studied_without_processes(tmp_path):
     """The part that goes to processes is a flow like any other."""
     file = tmp_path / "one.py"
     file.write_text('"""First paragraph.\n\nSecond, second."""')
-    (first, _), (second, counts) = documents.study(("one", file))
+    (first, _), (second, counts) = documents.study([("one", file)])
     assert (first, second) == (("one", "First paragraph."), ("one", "Second, second."))
     assert sorted(counts.values()) == [1, 2]
 
