@@ -1,10 +1,10 @@
 """The nightly job of a chain of shops: add up the files of all tills, thousands of them, on all processors.
 
-    python examples/nightly.py TILLS SUMMARY [SAMPLES]
+    python examples/nightly.py TILLS SUMMARY
 
-TILLS is a folder of CSV files with lines `sku,count,cents` (SAMPLES makes so many first); SUMMARY, a JSON file, is replaced
-as a whole or not at all. A broken file stands in the summary and costs no other its place. Ctrl-C ends the processes and
-leaves the last summary. Look at `job`: where files are added up, what errors become, and the sum, are a word each.
+TILLS is a folder of CSV files with lines `sku,count,cents`; SUMMARY, a JSON file, is replaced as a whole or not at all. A
+broken file stands in the summary and costs no other its place. Ctrl-C ends the processes and leaves the last summary.
+Look at `job`: where files are added up, what errors become, and the sum, are a word each.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from random import randrange
 
 from omnitron import Failure, Key, Ok, Outcome, context, flow, needs
 
@@ -23,15 +22,12 @@ summary_file = Key("summary_file", Path)
 
 
 class Summary:
-    """The sum so far."""
-
     def __init__(self) -> None:
         self.files = 0
         self.cents = Counter[str]()
         self.broken: dict[str, str] = {}
 
     def add(self, outcome: Outcome[Counter[str]]) -> "Summary":
-        """Take what came of a file."""
         match outcome:
             case Ok(cents):
                 self.files += 1
@@ -46,7 +42,6 @@ def find(tills: Path) -> Iterator[Path]:
 
 
 def add_up(file: Path) -> Counter[str]:
-    """Give the takings of one till, by article."""
     takings = Counter[str]()
     with file.open(newline="") as lines:
         for sku, count, cents in csv.reader(lines):
@@ -54,14 +49,12 @@ def add_up(file: Path) -> Counter[str]:
     return takings
 
 
-@flow
 def write(summary: Summary, *, file: Path = needs(summary_file)) -> str:
-    """Put the summary in the place of the last one, when all of it is on the disk."""
     part = file.with_suffix(".part")
     with part.open("w") as out:
         json.dump(vars(summary), out, indent=2, sort_keys=True)
         out.flush()
-        os.fsync(out.fileno())
+        os.fsync(out.fileno())  # all of it is on the disk before it takes the place of the last one
     part.replace(file)
     return f"{summary.files} files, {summary.cents.total() / 100:,.2f}, {len(summary.broken)} broken"
 
@@ -70,17 +63,7 @@ takings = flow(add_up).on("process")
 job = find | takings.each(unordered=True, mode="collect", fold=Summary.add, start=Summary) | write
 
 
-def sample(tills: Path, files: int) -> None:
-    """Make files to add up, the first of them broken."""
-    tills.mkdir(parents=True, exist_ok=True)
-    for number in range(files):
-        lines = [f"article-{randrange(50)},{randrange(1, 9)},{randrange(999)}" for _ in range(100)]
-        (tills / f"{number:05}.csv").write_text("\n".join(lines * 10 if number else ["apple,two,30"]))
-
-
-def main(tills: Path, summary: Path, samples: int = 0) -> int:
-    if samples:
-        sample(tills, samples)
+def main(tills: Path, summary: Path) -> int:
     try:
         print(asyncio.run(context({summary_file: summary}).run(job, tills)))
     except KeyboardInterrupt:
@@ -92,4 +75,4 @@ def main(tills: Path, summary: Path, samples: int = 0) -> int:
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
