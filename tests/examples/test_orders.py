@@ -7,11 +7,12 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.exceptions import HTTPException
 
 from examples import orders
 from omnitron import EventLog, context, flow, needs
@@ -32,34 +33,28 @@ def shop(tmp_path):
     return read
 
 
-@asynccontextmanager
-async def client(app):
-    """Start the app as a server does, and give a client of it."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://shop") as http:
-        yield http
-
-
 def served(main, folder, **options):
-    """Run `main(http)` beside a service over a folder."""
+    """Run `main(http)` beside the service over a folder."""
 
     async def inside():
-        async with client(orders.service(context({orders.folder: folder}, **options))) as http:
+        transport = httpx.ASGITransport(orders.app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as http:
             return await main(http)
 
+    orders.app.state.context = context({orders.folder: folder}, **options)
     return asyncio.run(inside())
 
 
-def order(http, sku="apple", count=2, key=None):
+def order(http, sku="apple", count=2, name="mine"):
     """Send an order."""
-    return http.post("/orders", json={"sku": sku, "count": count}, headers={"Idempotency-Key": key} if key else {})
+    return http.put(f"/orders/{name}", json={"sku": sku, "count": count})
 
 
 def test_an_order_is_written_and_paid(tmp_path, shop):
     """The answer names what stands in the database and at the bank."""
-    answer = served(lambda http: order(http, key="mine"), tmp_path)
+    answer = served(order, tmp_path)
     payment = answer.json()["payment"]
-    assert (answer.status_code, answer.json()) == (201, {"order": "mine", "payment": payment})
+    assert (answer.status_code, answer.json()) == (201, {"payment": payment})
     assert shop() == ([("mine", "apple", 2, payment)], {"apple": 498, "pear": 10}, [payment])
     assert (tmp_path / payment).read_text() == "60"
 
@@ -67,8 +62,8 @@ def test_an_order_is_written_and_paid(tmp_path, shop):
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"sku": "apple"}', b'{"sku": "apple", "count": 0}', b'{"count": 1}'])
 def test_what_is_no_order_is_refused_at_the_edge(tmp_path, body):
     """Nothing runs, nothing is even opened."""
-    answer = served(lambda http: http.post("/orders", content=body), tmp_path)
-    assert (answer.status_code, "validation error" in answer.json()["error"]) == (422, True)
+    answer = served(lambda http: http.put("/orders/mine", content=body), tmp_path)
+    assert (answer.status_code, "validation error" in answer.text) == (422, True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -76,7 +71,7 @@ def test_an_order_that_is_sent_twice_is_one_order(tmp_path, shop):
     """Both get the same answer, also at the same time."""
 
     async def main(http):
-        return await asyncio.gather(*[order(http, key="mine") for _ in range(5)])
+        return await asyncio.gather(*[order(http) for _ in range(5)])
 
     answers = served(main, tmp_path)
     assert {answer.text for answer in answers} == {answers[0].text}
@@ -91,7 +86,7 @@ def test_concurrent_orders_sell_no_more_than_there_is(tmp_path, shop):
     """Of thirty that want a pear ten get one, and ten are paid."""
 
     async def main(http):
-        return await asyncio.gather(*[order(http, "pear", 1) for _ in range(30)])
+        return await asyncio.gather(*[order(http, "pear", 1, name) for name in range(30)])
 
     answers = served(main, tmp_path)
     found, left, paid = shop()
@@ -99,10 +94,24 @@ def test_concurrent_orders_sell_no_more_than_there_is(tmp_path, shop):
     assert (len(found), left, len(paid)) == (10, {"apple": 500, "pear": 0}, 10)
 
 
+def test_what_is_not_there_is_refused(tmp_path, shop):
+    """With what lacks, and nothing is written."""
+    answer = served(lambda http: order(http, count=501), tmp_path)
+    assert (answer.status_code, answer.text) == (409, "there are no 501 of apple")
+    assert served(lambda http: order(http, "plum"), tmp_path).status_code == 409
+    assert shop() == ([], {"apple": 500, "pear": 10}, [])
+
+
 def test_a_declined_payment_rolls_the_reservation_back(tmp_path, shop):
     """What was reserved before is there for the next."""
-    answer = served(lambda http: order(http, count=400), tmp_path)
-    assert (answer.status_code, answer.json()) == (409, {"error": "the bank declines"})
+    asked = []
+
+    def declines(cents):
+        asked.append(cents)
+        raise HTTPException(402, "the bank declines")
+
+    answer = served(lambda http: order(http, count=400), tmp_path, replace={"pay": declines})
+    assert (answer.status_code, answer.text, asked) == (402, "the bank declines", [12_000])
     assert shop() == ([], {"apple": 500, "pear": 10}, [])
 
 
@@ -115,12 +124,12 @@ def test_an_error_after_the_payment_gives_the_money_back(tmp_path, shop):
         db.execute("INSERT INTO nowhere VALUES (1)")
 
     log = EventLog()
-    broken = served(lambda http: order(http, key="mine"), tmp_path, replace={"record": full}, observers=[log])
+    broken = served(order, tmp_path, replace={"record": full}, observers=[log])
     assert (broken.status_code, paid) == (500, ["60"])
     assert shop() == ([], {"apple": 500, "pear": 10}, [])
     assert [event.call.flow for event in log.events][-3:-1] == ["refund", "refund"]
 
-    assert served(lambda http: order(http, key="mine"), tmp_path).status_code == 201
+    assert served(order, tmp_path).status_code == 201
     assert len(shop()[2]) == 1
 
 
@@ -135,7 +144,7 @@ def test_a_payment_that_is_tried_again_after_a_crash_is_one_payment(tmp_path, sh
     with pytest.raises(SystemExit):
         ctx.as_run("mine").run(orders.intake, orders.Order(sku="apple", count=2))
     before = shop()
-    answer = served(lambda http: order(http, key="mine"), tmp_path)
+    answer = served(order, tmp_path)
 
     assert before == ([], {"apple": 500, "pear": 10}, [answer.json()["payment"]])
     assert shop()[2] == [answer.json()["payment"]]
@@ -144,14 +153,10 @@ def test_a_payment_that_is_tried_again_after_a_crash_is_one_payment(tmp_path, sh
 def test_the_intake_runs_without_a_server_and_without_a_file():
     """It is a flow like any other: a test gives it a database in memory in the place of the transaction."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        db.executescript(orders.TABLES)
+        db.executescript(orders.BEGIN)
         ctx = context().with_({orders.shop: db}, replace={"pay": lambda cents: f"paid {cents}"})
-        taken = (
-            ctx.with_({orders.folder: Path("unused")})
-            .as_run("mine")
-            .run(orders.intake, orders.Order(sku="pear", count=3))
-        )
-        assert taken == {"order": "mine", "payment": "paid 135"}
+        run = ctx.with_({orders.folder: Path("unused")}).as_run("mine").run
+        assert run(orders.intake, orders.Order(sku="pear", count=3)) == "paid 135"
         assert db.execute("SELECT left FROM stock WHERE sku = 'pear'").fetchone() == (7,)
 
 
@@ -166,7 +171,7 @@ def test_behind_a_real_server(tmp_path):
     try:
         assert any("Uvicorn running" in line for line in server.stderr)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}") as http:
-            first, again = order(http, key="mine"), order(http, key="mine")
+            first, again = order(http), order(http)
             wrong = order(http, count=-1)
     finally:
         server.send_signal(signal.SIGINT)
