@@ -190,3 +190,14 @@ def test_a_context_made_inside_a_run_keeps_the_replacements():
         return context().run(price, x)
 
     assert context(replace={"price": fake_price}).run(outer, 1) == 2
+
+
+def test_a_fake_has_its_own_needs_filled():
+    """A plain function in the place of a step may ask for what the step did not."""
+
+    def fake(x: int, *, who: str = needs(Key("tenant", str))) -> tuple:
+        return who, x
+
+    assert context(tenant="acme", replace={"price": fake}).run(intake, 1) == ("acme", 1)
+    with pytest.raises(MissingNeed):
+        context(replace={"price": fake}).run(intake, 1)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron.runtime.callsites import passes_on
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
-from omnitron.runtime.contexts import Context, adopt_factory, context, current_context
+from omnitron.runtime.contexts import Context, context, current_context
 from omnitron.runtime.filling import holds_needs, missing_needs, needs, take, take_async, wanted_keys
 from omnitron.runtime.keys import Key
-from omnitron.runtime.options import OPTIONS, Runtime
+from omnitron.runtime.options import OPTIONS, Runtime, adopt_factory
 from omnitron.runtime.resources import Need, Resource, needs_of, resource
 from omnitron.runtime.steps import CurrentStep, current_step
 from omnitron.runtime.watching import (

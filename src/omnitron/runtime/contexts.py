@@ -19,7 +19,7 @@ from omnitron.errors import DeadlineExceeded, DefinitionError, MissingKey
 from omnitron.model import Capability, covers
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
-from omnitron.runtime.options import PLAIN, Runtime, read_options
+from omnitron.runtime.options import PLAIN, Runtime, factories, read_options
 from omnitron.runtime.scopes import AppScope, Scope, running_loop, scope_here
 from omnitron.runtime.stopping import Stop
 from omnitron.runtime.watching import Frame, Watched, leave_frame, watch
@@ -486,11 +486,3 @@ def check_observers(runtime: Runtime, flow: Any) -> None:
                 "nothing could await it. "
                 "Give plain functions as hooks, or make the flow async."
             )
-
-
-factories: list[Callable[[Any], Any]] = []
-
-
-def adopt_factory(factory: Callable[[Any], Any]) -> None:
-    """Tell this room how a plain function becomes a flow (called once, by the room that knows flows)."""
-    factories[:] = [factory]

@@ -11,8 +11,9 @@ from typing import Any
 from omnitron.errors import DefinitionError, MissingCapability
 from omnitron.model import Clock, Executor, Guard, Observer, Random, Record, capability_names, covers
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
+from omnitron.runtime.resources import needs_of
 
-__all__ = ["OPTIONS", "PLAIN", "Runtime", "read_options"]
+__all__ = ["OPTIONS", "PLAIN", "Runtime", "adopt_factory", "factories", "read_options"]
 
 
 class Runtime(Record):
@@ -158,7 +159,15 @@ def replacements(given: Any) -> dict[str, Callable[..., Any]]:
                 f"`replace` puts a function or a flow in the place of {name!r}, got {instead!r}. For a fixed value write "
                 f"`lambda *args, **kwargs: {instead!r}`."
             )
-    return dict(given)
+    return {name: factories[0](instead) if needs_of(instead) else instead for name, instead in given.items()}
+
+
+factories: list[Callable[[Any], Any]] = []
+
+
+def adopt_factory(factory: Callable[[Any], Any]) -> None:
+    """Tell this room how a plain function becomes a flow (called once, by the room that knows flows)."""
+    factories[:] = [factory]
 
 
 def listed(option: str, given: Any) -> list[Any]:
