@@ -330,10 +330,10 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
 
         Gives whether the flow is async, and whether a function of its tree asks for its place.
         """
-        node = self.node
+        node = self._node or self.node
         needs = node.needs
-        if ctx.runtime.replaced is not None:
-            for fake in check_replaced(node, ctx.runtime.replaced):
+        if ctx._runtime.replaced is not None:
+            for fake in check_replaced(node, ctx._runtime.replaced):
                 missing_capabilities(fake, ctx)
                 check_needs(fake, ctx, {})
         if not needs:

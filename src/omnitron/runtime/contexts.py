@@ -386,16 +386,16 @@ def admitted_flow(ctx: Context, flow: Any, kwargs: dict[str, Any]) -> tuple[Any,
         flow = factories[0](flow)
         admit = flow._admit
     is_async, keeps_places = admit(ctx, kwargs)
-    if ctx.runtime.observers and not is_async:
-        check_observers(ctx.runtime, flow)
+    if not is_async and ctx._runtime.observers:
+        check_observers(ctx._runtime, flow)
     return flow, is_async, keeps_places
 
 
 def enter_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run `flow` inside `ctx` in the caller's own thread and task, keeping its colour."""
     flow, is_async, keeps_places = admitted_flow(ctx, flow, kwargs)
-    frame = None
-    if keeps_places or ctx._title is not None or watches(ctx.runtime, is_async=is_async):
+    runtime, frame = ctx._runtime, None
+    if keeps_places or ctx._title is not None or (runtime is not PLAIN and watches(runtime, is_async=is_async)):
         frame = watched_frame(ctx.runtime, None if ctx._title is None else ctx._title[0], is_async=is_async)
         ctx = without_title(ctx)
     if not is_async and (around := watch.get()) is not None and around.run.halt is not None:
@@ -410,8 +410,8 @@ def run_sync(ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...]
     context_token, watch_token, scope_token = current.set(ctx), watch.set(frame), scope_here.set(scope)
     try:
         result = flow(*args, **kwargs)
-        if ctx.runtime.deadline is not None:
-            refuse_late(ctx.runtime)
+        if ctx._runtime.deadline is not None:
+            refuse_late(ctx._runtime)
         if scope.entries or scope.runs:
             scope.close(None)
         return result
@@ -449,15 +449,17 @@ def refuse_late(runtime: Runtime) -> None:
 
 async def run_async(ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The async half of a run: set the variables inside the task that awaits, and close there what was opened."""
-    scope = Scope(ctx, running_loop())
+    scope = Scope(ctx)
+    scope.loop = running_loop()
     context_token, watch_token, scope_token = current.set(ctx), watch.set(frame), scope_here.set(scope)
     try:
-        if ctx.runtime.deadline is None:
+        deadline = ctx._runtime.deadline
+        if deadline is None:
             result = await flow(*args, **kwargs)
         else:
             from omnitron.runtime.deadlines import before_deadline
 
-            result = await before_deadline(ctx.runtime.deadline, ctx.runtime.clock, flow, args, kwargs)
+            result = await before_deadline(deadline, ctx._runtime.clock, flow, args, kwargs)
         if scope.entries or scope.runs:
             await scope.aclose(None)
         return result

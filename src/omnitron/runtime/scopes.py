@@ -143,16 +143,16 @@ class Scope:
         closed: whether it has ended.
     """
 
-    __slots__ = ("closed", "closers", "context", "entries", "loop", "runs")
+    # Every run makes one, and few need what stands here: no slots, so that what is not set costs nothing.
     is_app = False
+    closed = False
+    loop: AbstractEventLoop | None = None
+    entries: dict[Any, Entry] | None = None
+    closers: list[Closer] | None = None
+    runs: set[Any] | None = None
 
-    def __init__(self, context: Context, loop: Any = None) -> None:
+    def __init__(self, context: Context) -> None:
         self.context = context
-        self.loop: AbstractEventLoop | None = loop
-        self.closed = False
-        self.entries: dict[Any, Entry] | None = None
-        self.closers: list[Closer] | None = None
-        self.runs: set[Any] | None = None
 
     @property
     def whose(self) -> str:
@@ -264,11 +264,11 @@ class AppScope(Scope):
         entered_on: the event loop that ran where the context was entered by `with`, or None.
     """
 
-    __slots__ = ("entered_on", "outer")
     is_app = True
 
     def __init__(self, context: Context, loop: Any, outer: AppScope | None, entered_on: Any) -> None:
-        super().__init__(context, loop)
+        super().__init__(context)
+        self.loop = loop
         self.outer = outer
         self.entered_on: AbstractEventLoop | None = entered_on
 
