@@ -66,12 +66,14 @@ class Program:
         "file",
         "loader",
         "module",
+        "name",
         "node",
         "noted",
         "parts",
         "paths",
         "seen_run",
         "site",
+        "takes",
         "twins",
     )
 
@@ -86,17 +88,19 @@ class Program:
         self.twins: dict[tuple[tuple[str, int], ...], Callable[..., Any]] = {}
         self.parts: dict[tuple[int, bool], Callable[..., Any]] = {}
         self.module = getattr(getattr(node, "fn", None), "__module__", None) or "omnitron.flow"
-        self.file = f"flow {short(node.name)} #{next_number()}"
+        self.name = node.name
+        self.takes = node.parameters()
+        self.file = f"flow {short(self.name)} #{next_number()}"
 
     def compile(self) -> Callable[..., Any]:
         """Give the function that a call of the flow reaches."""
-        root = root_piece(self.node)
+        root = root_piece(self.node, self.takes)
         if isinstance(root, tuple):
             return self.lone(*root)
         build = Build(ref(self))
         root.lines.append("")
         build.add(root)
-        known = entry_parameters(self.node)
+        known = copied(self.takes)
         run = self.link(build.write(), seen=False, parameters=known)
         # an async flow is asked who watches when it is called, not when it is awaited: its place is where it was called
         return self.lone(run, known) if self.node.is_async else run
@@ -111,7 +115,7 @@ class Program:
     def link(self, pieces: list[Piece], *, seen: bool, parameters: Parameters | None = None) -> Callable[..., Any]:
         """Make the functions of all pieces and give each the names of the others."""
         made: list[Callable[..., Any]] = []
-        given = Given(self.node.parameters())
+        given = Given(self.takes)
         for number, piece in enumerate(pieces):
             text = text_of(piece)
             space = piece.namespace
@@ -133,7 +137,7 @@ class Program:
         self, text: str, space: dict[str, Any], number: int, parameters: Parameters | None, *, seen: bool
     ) -> Callable[..., Any]:
         """Bind the code of a text to its namespace under a file name of its own."""
-        name = self.node.name
+        name = self.name
         code = code_of(text).replace(co_filename=self.file_name(number, seen=seen), co_name=name, co_qualname=name)
         space["__name__"] = self.module
         space["__builtins__"] = BUILTINS  # for C code that imports: it takes the globals of the nearest Python frame
@@ -246,7 +250,7 @@ class Program:
             if seen:
                 build.add(seen_root(self.node))
             else:
-                root = root_piece(self.node)
+                root = root_piece(self.node, self.takes)
                 assert isinstance(root, Piece)
                 root.lines.append("")
                 build.add(root)
@@ -255,7 +259,7 @@ class Program:
 
     def source(self, number: int, *, seen: bool) -> str:
         """Give the text of a piece as a reader should see it; the columns are those of the compiled text."""
-        root = root_piece(self.node)
+        root = root_piece(self.node, self.takes)
         if isinstance(root, tuple):
             known = root[1]
             declared, passed = (
@@ -266,7 +270,7 @@ class Program:
 
     def place(self, number: int, line: int, *, seen: bool) -> int | None:
         """Give the number of the node (in order of walking) whose call stands on a line of a piece."""
-        if isinstance(root_piece(self.node), tuple):
+        if isinstance(root_piece(self.node, self.takes), tuple):
             return 0
         return self.with_notes(seen=seen)[number].marks.get(line)
 
@@ -311,15 +315,14 @@ def reserved(name: str) -> bool:
     return name in TAKEN or name[:2] == "o_" or (name[0] in "ftpgsk" and name[1:].isdigit())
 
 
-def entry_parameters(node: Node) -> Parameters | None:
+def copied(known: Parameters | None) -> Parameters | None:
     """Give the parameters to copy literally, or None for any."""
-    known = node.parameters()
     return None if known is None or any(reserved(name) for name in known.names) else known
 
 
-def root_piece(node: Node) -> Piece | tuple[Callable[..., Any], Parameters | None]:
+def root_piece(node: Node, takes: Parameters | None) -> Piece | tuple[Callable[..., Any], Parameters | None]:
     """Give the piece of the whole tree, or the function and parameters of a lone step."""
-    known = entry_parameters(node)
+    known = copied(takes)
     if isinstance(node, Step):
         return node.function(), known
     args = Args("*args, **kwargs", maker=GIVEN) if known is None else Args(known.passed, known.value, GIVEN)
