@@ -207,7 +207,9 @@ class Context:
 
         The run ends with the context that started it: when its `with` block is left, or, where it was not entered,
         when the run ends inside which this was called, what still goes on is cancelled and awaited; so give it time by
-        awaiting it. A run that is to outlive both is named and detached: `ctx.as_run("nightly", detached=True).start(...)`.
+        awaiting it. Where there is neither, an async run ends with its loop, and a sync one is asked to stop when the
+        program ends. A run that is to outlive both is named and detached:
+        `ctx.as_run("nightly", detached=True).start(...)`.
 
         Raises:
             MissingCapability, MissingNeed: names what is missing and who needs it; nothing has started.

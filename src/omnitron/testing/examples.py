@@ -189,11 +189,7 @@ def called(flow: Any, given: Any, ctx: Context | None) -> Any:
     args, kwargs = (given.args, given.kwargs) if isinstance(given, Inputs) else ((given,), {})
     if flow.colour == "sync":
         return flow(*args, **kwargs) if ctx is None else ctx.run(flow, *args, **kwargs)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        pass
-    else:
+    if asyncio._get_running_loop() is not None:
         raise LoopRuns(
             f"the examples of the async flow {flow.name!r} run in a loop of their own, and an event loop runs here "
             "already. Check them in a sync test, or by `await asyncio.to_thread(check_examples, flow)`."
