@@ -10,11 +10,7 @@ from omnitron.runtime.callsites import passes_on
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.contexts import Context, context, current_context
 from omnitron.runtime.filling import holds_needs, missing_needs, needs, take, take_async, wanted_keys
-from omnitron.runtime.keys import Key
-from omnitron.runtime.options import OPTIONS, Runtime, adopt_factory
-from omnitron.runtime.resources import Need, Resource, needs_of, resource
-from omnitron.runtime.steps import CurrentStep, current_step
-from omnitron.runtime.watching import (
+from omnitron.runtime.frames import (
     Frame,
     Site,
     Stopped,
@@ -25,6 +21,12 @@ from omnitron.runtime.watching import (
     leave_frame,
     read_watch,
     reset_watch,
+)
+from omnitron.runtime.keys import Key
+from omnitron.runtime.options import OPTIONS, Runtime, adopt_factory
+from omnitron.runtime.resources import Need, Resource, needs_of, resource
+from omnitron.runtime.steps import CurrentStep, current_step
+from omnitron.runtime.watching import (
     run_inside,
     run_inside_async,
     run_seen,

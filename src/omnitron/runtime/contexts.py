@@ -9,20 +9,19 @@ Source: the specification, section 2; DESIGN, "Where the sketch is wrong".
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overload
 
-from omnitron.errors import DeadlineExceeded, DefinitionError, MissingKey
+from omnitron.errors import DefinitionError, MissingKey
 from omnitron.model import Capability, covers
-from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
+from omnitron.runtime.frames import Frame, leave_frame, watch
 from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
 from omnitron.runtime.options import PLAIN, Runtime, factories, read_options
 from omnitron.runtime.scopes import AppScope, Scope, running_loop, scope_here
+from omnitron.runtime.starting import check_observers, refuse_late, watched_frame, watches
 from omnitron.runtime.stopping import Stop
-from omnitron.runtime.watching import Frame, Watched, leave_frame, watch
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,7 +37,6 @@ __all__ = [
     "current",
     "current_context",
     "make",
-    "watched_frame",
 ]
 
 P = ParamSpec("P")
@@ -347,35 +345,6 @@ def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context
     return make(merged, runtime)
 
 
-def watches(runtime: Runtime, *, is_async: bool) -> bool:
-    """Say whether anything in a runtime watches the runs that have it."""
-    if runtime is PLAIN:
-        return False
-    return bool(
-        runtime.observers
-        or runtime.guards
-        or runtime.capabilities is not None
-        or (runtime.deadline is not None and not is_async)
-        or runtime.clock is not SYSTEM_CLOCK
-        or runtime.random is not SYSTEM_RANDOM
-        or runtime.replaced is not None
-    )
-
-
-def watched_frame(runtime: Runtime, id: str | None = None, *, is_async: bool) -> Frame:
-    """Give the root frame of a watched run, under the name `id` or one of its own."""
-    run = Watched(
-        os.urandom(8).hex() if id is None else id,
-        runtime.clock,
-        runtime.observers,
-        runtime.guards,
-        None if is_async else runtime.deadline,
-        runtime.replaced,
-        is_async=is_async,
-    )
-    return Frame(run, "", None, body=False)
-
-
 def without_title(ctx: Context) -> Context:
     """Give the context that is current inside a run: the name of a run is that of no other."""
     return ctx if ctx._title is None else make(ctx._values, ctx.runtime, ctx._scope)
@@ -439,16 +408,6 @@ def close_failed(scope: Scope, error: BaseException) -> None:
         scope.close(error)
 
 
-def refuse_late(runtime: Runtime) -> None:
-    """Refuse the result of a sync run that took longer than it may."""
-    late = runtime.clock.monotonic() - (runtime.deadline or 0.0)
-    if late > 0:
-        raise DeadlineExceeded(
-            f"the run ended {late:.3f} s after the deadline of its context; a sync flow is only stopped between its steps. "
-            "Give more time where the context is made: `context(deadline=seconds)`."
-        )
-
-
 async def run_async(ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The async half of a run: set the variables inside the task that awaits, and close there what was opened."""
     scope = Scope(ctx)
@@ -478,15 +437,3 @@ async def run_async(ctx: Context, frame: Frame | None, flow: Any, args: tuple[An
         for variable, token in ((scope_here, scope_token), (current, context_token)):
             with suppress(ValueError):
                 variable.reset(token)  # type: ignore[arg-type] # each its own
-
-
-def check_observers(runtime: Runtime, flow: Any) -> None:
-    """Refuse an asynchronous observer over a sync flow before it runs."""
-    for observer in runtime.observers:
-        code = getattr(getattr(observer, "observe", None), "__code__", None)
-        if getattr(observer, "is_async", False) or (code is not None and code.co_flags & 0x80):
-            raise DefinitionError(
-                f"{observer!r} is asynchronous and the flow {getattr(flow, 'name', flow)!r} is sync: "
-                "nothing could await it. "
-                "Give plain functions as hooks, or make the flow async."
-            )

@@ -9,7 +9,7 @@ from typing import Any
 from omnitron.errors import DeadlineExceeded
 from omnitron.model import Clock
 from omnitron.runtime.clock import SYSTEM_CLOCK
-from omnitron.runtime.watching import read_watch
+from omnitron.runtime.frames import read_watch
 
 __all__ = ["before_deadline"]
 

@@ -14,17 +14,14 @@ from typing import Any, Protocol
 from omnitron.errors import DefinitionError
 from omnitron.runtime.contexts import (
     Context,
-    check_observers,
     current,
     current_context,
-    refuse_late,
-    watched_frame,
-    watches,
 )
+from omnitron.runtime.frames import Frame, leave_frame, read_watch, reset_watch, set_watch
 from omnitron.runtime.keys import checked_values
 from omnitron.runtime.options import PLAIN, Runtime, read_options
+from omnitron.runtime.starting import check_observers, refuse_late, watched_frame, watches
 from omnitron.runtime.stopping import DeadlinePassed
-from omnitron.runtime.watching import Frame, leave_frame, read_watch, reset_watch, set_watch
 
 __all__ = ["Derivation", "check_changes", "run_derived", "run_derived_async"]
 

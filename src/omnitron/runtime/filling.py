@@ -13,6 +13,7 @@ from typing import Any, TypeVar, overload
 
 from omnitron.errors import DefinitionError, MissingKey, MissingNeed, NoRun
 from omnitron.runtime.contexts import Context, current
+from omnitron.runtime.frames import read_watch, watch
 from omnitron.runtime.keys import Key, LeftBehind
 from omnitron.runtime.resources import Need, Resource
 from omnitron.runtime.scopes import (
@@ -27,7 +28,6 @@ from omnitron.runtime.scopes import (
     scope_here,
     shore_of,
 )
-from omnitron.runtime.watching import read_watch, watch
 
 __all__ = ["holds_needs", "missing_needs", "needs", "take", "take_async"]
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from omnitron.errors import DefinitionError
 from omnitron.runtime.contexts import current_context
+from omnitron.runtime.frames import Frame, read_watch
 from omnitron.runtime.reporting import logger
 from omnitron.runtime.resources import Need
-from omnitron.runtime.watching import Frame, admitted, read_watch, run_inside_async
+from omnitron.runtime.watching import admitted, run_inside_async
 
 __all__ = ["run_in_executor", "run_in_thread", "run_in_thread_loop"]
 

@@ -19,13 +19,14 @@ from weakref import WeakKeyDictionary
 
 from omnitron.errors import DefinitionError, NoRun, RunCancelled
 from omnitron.model import Event
-from omnitron.runtime.contexts import Context, admitted_flow, run_async, run_sync, watched_frame, without_title
+from omnitron.runtime.contexts import Context, admitted_flow, run_async, run_sync, without_title
 from omnitron.runtime.reporting import logger, shown
 from omnitron.runtime.scopes import AppScope, Scope, running_loop, scope_here
+from omnitron.runtime.starting import watched_frame
 from omnitron.runtime.stopping import Halt
 
 if TYPE_CHECKING:
-    from omnitron.runtime.watching import Watched
+    from omnitron.runtime.frames import Watched
 
 __all__ = ["Run", "RunEvents", "start_run"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from omnitron.errors import NoRun
 from omnitron.model import Record, canonical
-from omnitron.runtime.watching import read_watch, static_path
+from omnitron.runtime.frames import read_watch, static_path
 
 __all__ = ["CurrentStep", "current_step"]
 

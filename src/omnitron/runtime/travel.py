@@ -16,10 +16,11 @@ from omnitron.errors import RemoteError, Unpicklable
 from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Event
 from omnitron.runtime.clock import SYSTEM_CLOCK
 from omnitron.runtime.contexts import Context, current_context, make, run_async, run_sync
+from omnitron.runtime.frames import Frame, Watched, read_watch
 from omnitron.runtime.keys import LeftBehind
 from omnitron.runtime.options import Runtime
 from omnitron.runtime.resources import Need
-from omnitron.runtime.watching import Frame, Watched, is_made, read_watch
+from omnitron.runtime.watching import is_made
 
 __all__ = ["Answer", "pack", "raise_remote", "renumbered", "replay", "unpack_answer", "work"]
 

@@ -15,8 +15,9 @@ from itertools import count
 from typing import Any
 
 from omnitron.runtime.contexts import current
+from omnitron.runtime.frames import Frame, read_watch
 from omnitron.runtime.reporting import logger
-from omnitron.runtime.watching import Frame, read_watch, run_inside, run_inside_async
+from omnitron.runtime.watching import run_inside, run_inside_async
 
 __all__ = ["Promise", "Saga", "keep_both"]
 
