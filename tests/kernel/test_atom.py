@@ -250,11 +250,16 @@ def test_acall_awaits_both_colours():
     assert asyncio.run(both()) == (4, 4)
 
 
-@pytest.mark.parametrize("given", [numbers, late_numbers], ids=["generator", "async generator"])
-def test_generator_functions_are_refused(given):
-    """A generator function is not a flow yet, and the text says that streams are the reason."""
-    with pytest.raises(DefinitionError, match="stream"):
-        flow(given)
+def test_a_generator_function_makes_a_sync_flow_of_either_kind():
+    """Calling it gives the generator at once, as in Python."""
+    assert (flow(numbers).colour, list(flow(numbers)())) == ("sync", [1])
+    assert (flow(late_numbers).colour, inspect.isasyncgen(flow(late_numbers)())) == ("sync", True)
+
+
+def test_a_generator_function_is_not_declared_async():
+    """It gives its stream at once, so `colour="async"` is refused by a text that says so."""
+    with pytest.raises(DefinitionError, match="not awaited"):
+        flow(numbers, colour="async")
 
 
 @pytest.mark.parametrize("kind", [staticmethod, classmethod])

@@ -11,8 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnitron import CallFailed, CallStarted, EventLog, context, flow, identity, rebuild, rewrite, sequence, walk
+from omnitron import (
+    CallFailed,
+    CallStarted,
+    EventLog,
+    context,
+    flow,
+    identity,
+    rebuild,
+    rewrite,
+    sequence,
+    walk,
+)
 from omnitron.algebra import Step
+from omnitron.model import ItemYielded
 
 from . import reference, steps
 from .strategies import (
@@ -244,7 +256,7 @@ def still_running(log):
         if isinstance(event, CallStarted):
             assert call.parent is None or call.parent.call_id in running
             running.add(call.call_id)
-        else:
+        elif not isinstance(event, ItemYielded):
             running.remove(call.call_id)
     return running
 

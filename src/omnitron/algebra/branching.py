@@ -29,6 +29,7 @@ __all__ = [
     "When",
     "check_count",
     "check_mode",
+    "check_no_stream",
     "check_one",
     "check_plain",
     "check_quorum",
@@ -71,6 +72,12 @@ def check_plain(option: str, value: object) -> None:
             f"{option} is called where nothing awaits, and {getattr(value, '__qualname__', value)!r} is async. "
             "Give a plain function; what must be awaited is a step of its own."
         )
+
+
+def check_no_stream(node: Node | None, what: str, way: str) -> None:
+    """Refuse a flow that gives a stream where only what happens before the stream is read would count."""
+    if node is not None and node.streams:
+        raise DefinitionError(f"{node.name!r} gives a stream, whose items are computed as it is read: {what}. {way}")
 
 
 def check_one(place: str, value: str, taker: Node | None) -> None:
@@ -355,6 +362,12 @@ class When(Node):
             (then, look.comes(self.then, before) if self.otherwise is None else look.gives(self.otherwise, before))
         )
 
+    def streams_after(self, before: str) -> str:
+        """Give that of a branch that gives a stream."""
+        return self.then.streams_after(before) or (
+            "" if self.otherwise is None else self.otherwise.streams_after(before)
+        )
+
     def parameters(self) -> Parameters | None:
         """Give those that test and branches share."""
         return common_parameters(self.children)
@@ -383,6 +396,12 @@ class TryWith(Node):
         if self.catch is None and self.final is None:
             raise DefinitionError("try_with takes `catch`, `finally_`, or both.")
         check_on(self.on)
+        check_no_stream(
+            self.body,
+            "`try_with` would have been left by then",
+            "Put it around the flow of one item, `try_with(f, ...).stream()`, take outcomes by `.stream(mode='collect')`, "
+            "or let the flow end with a step that reads the stream.",
+        )
         check_one("the `catch` of try_with", "the `Failure`", self.catch)
         check_one("the `finally_` of try_with", "the input", self.final)
 

@@ -146,6 +146,10 @@ class Choose(Node):
         """Give what one of the arms gives."""
         return one_of(look.gives(arm, before) for arm in self.children[1:])
 
+    def streams_after(self, before: str) -> str:
+        """Give that of an arm that gives a stream."""
+        return next(filter(None, (arm.streams_after(before) for arm in self.children[1:])), "")
+
     def parameters(self) -> Parameters | None:
         """Give those that key and arms share."""
         return common_parameters(self.children)
@@ -202,6 +206,10 @@ class ByType(Node):
     def gives(self, look: Look, before: Before) -> Any:
         """Give what one of the arms gives."""
         return one_of(map(look.gives, self.arms))
+
+    def streams_after(self, before: str) -> str:
+        """Give that of an arm that gives a stream."""
+        return next(filter(None, (arm.streams_after(before) for arm in self.children)), "")
 
     def parameters(self) -> Parameters:
         """One value."""

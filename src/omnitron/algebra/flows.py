@@ -22,8 +22,9 @@ from omnitron.algebra.places import On
 from omnitron.algebra.printing import render
 from omnitron.algebra.recovering import or_else
 from omnitron.algebra.refining import Bound, Receiver, Star
-from omnitron.algebra.standing import OwnDoc, OwnModule, anything, anything_async, entry, own_annotations, single
+from omnitron.algebra.standing import OwnDoc, OwnModule, Standing, own_annotations, single
 from omnitron.algebra.steps import Sequence, Step, join
+from omnitron.algebra.streams import Stream
 from omnitron.algebra.uncompiled import Uncompiled, node_behind
 from omnitron.algebra.undoing import Undo
 from omnitron.algebra.walking import check_replaced, derived_meta, missing_capabilities
@@ -45,7 +46,7 @@ P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 
-class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
+class AnyFlow(Standing, Generic[P, R]):  # noqa: D101 - `OwnDoc`
     __slots__ = ("__qualname__", "__weakref__", "_node", "_run")
     __qualname__: str
     _node: Node | None
@@ -207,6 +208,30 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
         """
         return from_node(Each(self.node, concurrency, unordered, mode, fold, start, threads, quorum))
 
+    def stream(
+        self,
+        *,
+        concurrency: int | None = None,
+        unordered: bool = False,
+        mode: str = "raise",
+        threads: int | None = None,
+    ) -> Any:
+        """Give the flow that maps this one lazily over an iterable: a call gives a generator, each item when it is read.
+
+        A sync flow over a sync iterable gives a sync generator; an async flow, or an async iterable, an async one, which is
+        read by `async for` and not awaited. Whoever stops reading closes it (`close`, `aclose`, `contextlib.closing`), and
+        with it the generators that it reads.
+
+        Args:
+            concurrency: for an async flow, how many items are computed at once, ahead of the reader, in order. Never more
+                are on the way: taken from the iterable, and not yet read.
+            unordered: give results as they are ready.
+            mode: "raise": an error ends the stream, with a note that tells the item's index. "collect": a stream of
+                `Ok(value)` and `Failure(error, input, path)`.
+            threads: the same as `concurrency` for a sync flow over a sync iterable.
+        """
+        return from_node(Stream(self.node, concurrency, unordered, mode, threads))
+
     def on(self, place: str) -> AsyncFlow[P, R]:
         """Give the async flow that runs this one in another place.
 
@@ -263,55 +288,12 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
 
     # Standing in for the function
 
-    @property
-    def __wrapped__(self) -> Callable[..., Any]:
-        if not isinstance(self.node, Step):
-            raise AttributeError("__wrapped__")
-        return self.node.fn
-
-    @property
-    def __name__(self) -> str:
-        return self.node.name
-
     __doc__ = OwnDoc("What flows of both colours have.")
     __module__ = OwnModule(MODULE)
 
     @property
-    def __code__(self) -> Any:
-        code = getattr(entry(self), "__code__", None)
-        is_async = self.node.is_async
-        if code is None or bool(code.co_flags & 0x80) != is_async:
-            return (anything_async if is_async else anything).__code__
-        return code
-
-    @property
-    def __defaults__(self) -> tuple[Any, ...] | None:
-        return getattr(entry(self), "__defaults__", None)
-
-    @property
-    def __kwdefaults__(self) -> dict[str, Any] | None:
-        return getattr(entry(self), "__kwdefaults__", None)
-
-    @property
     def __annotations__(self) -> dict[str, Any]:  # type: ignore[override] # read from the function each time
         return own_annotations(self)
-
-    @property
-    def __globals__(self) -> dict[str, Any]:
-        found = getattr(single(self), "__globals__", None)
-        if found is None:
-            raise AttributeError("__globals__")
-        return found  # type: ignore[no-any-return] # a function's
-
-    @property
-    def __signature__(self) -> Any:
-        from omnitron.algebra.signature import signature_of
-
-        return signature_of(self.node)
-
-    @property
-    def __isabstractmethod__(self) -> bool:
-        return bool(getattr(single(self), "__isabstractmethod__", False))
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         """Bind like a method when the flow was made from a function in a class body; a pipe does not bind."""
@@ -325,10 +307,10 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
 
     # Being a value
 
-    def _admit(self, ctx: Context, kwargs: dict[str, Any]) -> tuple[bool, bool]:
+    def _admit(self, ctx: Context, kwargs: dict[str, Any]) -> tuple[bool, bool, str]:
         """Check that `ctx` holds what the tree requires and the call does not pass (asked by `Context.run`).
 
-        Gives whether the flow is async, and whether a function of its tree asks for its place.
+        Gives whether the flow is async, whether a function of its tree asks for its place, and the colour of its stream.
         """
         node = self._node or self.node
         needs = node.needs
@@ -337,10 +319,10 @@ class AnyFlow(Generic[P, R]):  # noqa: D101 - `OwnDoc`
                 missing_capabilities(fake, ctx)
                 check_needs(fake, ctx, {})
         if not needs:
-            return node.is_async, False
+            return node.is_async, False, ""
         missing_capabilities(node, ctx)
         check_needs(node, ctx, kwargs)
-        return node.is_async, PLACE in needs
+        return node.is_async, PLACE in needs, node.streams
 
     def _stand_in(self) -> Callable[..., Any] | None:
         """Give the function of a lone step, for a context that puts this flow in the place of another."""

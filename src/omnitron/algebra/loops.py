@@ -142,7 +142,7 @@ class Each(Node):
 
     def emit_loop(self, w: Writer, args: Args, target: str) -> None:
         """Write a `for`."""
-        collected, item, value = w.temp(), w.temp(), w.temp()
+        collected, items = w.temp(), w.temp()
         if self.fold is None:
             append = w.temp()
             w.line(f"{collected} = []")
@@ -151,19 +151,30 @@ class Each(Node):
         else:
             w.line(f"{collected} = {w.bind(self.start)}()")
             store = f"{collected} = {w.bind(self.fold)}({collected}, {{}})"
-        if not w.seen:
-            with w.block(f"for {item} in {args.value}:"):
-                self.emit_item(w, item, value, store)
-        else:
-            index, token = w.temp(), w.temp()
-            with w.block(f"for {index}, {item} in {w.bind(enumerate)}({args.value}):"):
-                w.line(f"{token} = {w.bind(runtime.item_frame)}({index})")
-                with w.block("try:"):
-                    self.emit_item(w, item, value, None)
-                with w.block("finally:"):
-                    w.line(f"{w.bind(runtime.reset_watch)}({token})")
-                w.line(store.format(value))
+        w.line(f"{items} = {args.value}")
+        with w.block("try:"):
+            self.emit_items(w, items, store)
+        error = w.temp()
+        with w.block(f"except BaseException as {error}:"):
+            w.line(f"{w.bind(runtime.fail)}({items}, {error})")
+            w.line("raise")
         w.line(f"{target} = {collected}")
+
+    def emit_items(self, w: Writer, items: str, store: str) -> None:
+        """Write the loop itself."""
+        item, value = w.temp(), w.temp()
+        if not w.seen:
+            with w.block(f"for {item} in {items}:"):
+                self.emit_item(w, item, value, store)
+            return
+        index, token = w.temp(), w.temp()
+        with w.block(f"for {index}, {item} in {w.bind(enumerate)}({items}):"):
+            w.line(f"{token} = {w.bind(runtime.item_frame)}({index})")
+            with w.block("try:"):
+                self.emit_item(w, item, value, None)
+            with w.block("finally:"):
+                w.line(f"{w.bind(runtime.reset_watch)}({token})")
+            w.line(store.format(value))
 
     def emit_item(self, w: Writer, item: str, value: str, store: str | None) -> None:
         """Write what happens to one item."""

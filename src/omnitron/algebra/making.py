@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType
 from typing import Any
 
 from omnitron.algebra.asking import Asking, asks_place
 from omnitron.algebra.node import is_flow
 from omnitron.algebra.steps import Step, plain_step
+from omnitron.code import ASYNC_GENERATOR, COROUTINE, GENERATOR, ITERABLE_COROUTINE, code_flags, stream_colour
 from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta
 from omnitron.runtime import needs_of
 
 __all__ = ["is_async_callable", "step_of"]
-
-COROUTINE, GENERATOR, ASYNC_GENERATOR, ITERABLE_COROUTINE = 0x80, 0x20, 0x200, 0x100
-
-
-def code_flags(fn: Any) -> int:
-    """Give the flags of the code that a call of `fn` reaches; 0 where there is none to see."""
-    while type(fn) is partial:
-        fn = fn.func
-    if type(fn) is MethodType:
-        fn = fn.__func__
-    if type(fn) is not FunctionType and not hasattr(fn, "__code__"):
-        fn = getattr(type(fn), "__call__", None)  # noqa: B004 - the code behind a call is what is asked for
-    code = getattr(fn, "__code__", None)
-    return getattr(code, "co_flags", 0)
 
 
 def is_async_callable(fn: Any) -> bool:
@@ -56,7 +43,7 @@ def step_of(fn: Any, colour: str | None = None, label: str | None = None, meta: 
     """Give the step of a plain function, refusing what cannot be one."""
     if type(fn) is FunctionType:
         flags = fn.__code__.co_flags
-        if not flags & (GENERATOR | ASYNC_GENERATOR) and colour is None:
+        if colour is None and (not flags & (GENERATOR | ASYNC_GENERATOR) or flags & ITERABLE_COROUTINE):
             if is_rich(fn):
                 return asking_step(fn, bool(flags & (COROUTINE | ITERABLE_COROUTINE)), label, meta)
             if label is None and meta is None:
@@ -64,12 +51,10 @@ def step_of(fn: Any, colour: str | None = None, label: str | None = None, meta: 
             return Step(fn, is_async=bool(flags & (COROUTINE | ITERABLE_COROUTINE)), label=label, meta=meta)
     else:
         refuse_odd(fn)
-        flags = code_flags(fn)
-    if flags & ASYNC_GENERATOR or (flags & GENERATOR and not flags & ITERABLE_COROUTINE):
-        name = getattr(fn, "__qualname__", repr(fn))
+    if colour == "async" and stream_colour(fn):
         raise DefinitionError(
-            f"{name!r} is a generator function, and streams arrive in a later release. "
-            "Return a list, or give the flow one item at a time by `.each()`."
+            f"{getattr(fn, '__qualname__', fn)!r} is a generator function: calling it gives a stream at once, which is not "
+            "awaited. Leave `colour` out."
         )
     is_async = is_async_callable(fn) if colour is None else colour == "async"
     if colour == "sync" and is_async_callable(fn):

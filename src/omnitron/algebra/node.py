@@ -26,6 +26,7 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_SIZE",
     "NOTHING",
+    "STREAMS",
     "UNDOES",
     "Node",
     "alike",
@@ -55,7 +56,10 @@ class Mark:
         return self.word
 
 
+STREAMS = Mark("STREAMS")
+"""Something in the tree gives a stream."""
 UNDOES = Mark("UNDOES")
+"""Something in the tree can be undone."""
 
 fill = object.__setattr__
 N = TypeVar("N", bound="Node")
@@ -202,6 +206,15 @@ class Node:
     def capabilities(self) -> frozenset[str]:
         """The names of the capabilities that the tree requires."""
         return frozenset(need for need in self.needs if isinstance(need, str)) if self.needs else NOTHING
+
+    @property
+    def streams(self) -> str:
+        """The colour of the stream that it gives, "sync" or "async"; "" where, as far as is known, it gives none."""
+        return self.streams_after("") if STREAMS in self.needs else ""
+
+    def streams_after(self, before: str) -> str:
+        """Give the colour of its stream where what comes in is a stream of the colour `before`, or none ("")."""
+        return ""
 
     def needs_beside(self, given: Set[str]) -> frozenset[Any]:
         """Give what the tree asks of a run when the arguments of the names in `given` are passed."""

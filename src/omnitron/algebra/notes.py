@@ -6,8 +6,8 @@ recorded while a flow runs, so a call that does not fail pays nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from types import FrameType, TracebackType
+from collections.abc import Callable, Iterator, Sequence
+from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -20,7 +20,10 @@ PREFIX = "raised in flow "
 
 REMOTE, BRANCH, ITEM, LONE = "o_remote_path", "o_branch", "o_item", "o_loader"
 PROGRAM = "omnitron.algebra.program"
-MACHINES = ("omnitron.runtime.joining", "omnitron.runtime.racing")
+MACHINES = ("omnitron.runtime.joining", "omnitron.runtime.racing", "omnitron.runtime.mapping", "omnitron.runtime.ahead")
+SPOT, NUMBER, GIVEN = "o_spot", "o_number", "o_given"
+STREAM = 0x20 | 0x200
+"""The flags of generators."""
 
 
 class Loader:
@@ -64,6 +67,14 @@ class Spot:
         assert program is not None  # it runs
         return program.part(self.place, awaits=awaits)
 
+    def held(self) -> object:
+        """Give the program, for a stream that outlives the flow."""
+        return self.program()
+
+    def note(self, error: BaseException) -> None:
+        """Note on an error of a stream where it came from."""
+        add_path(error)
+
     def mark(self, error: BaseException, path: str) -> None:
         """Put the path on an error that leaves inside of a group, where no flow that it passes notes it."""
         put_note(error, path)
@@ -87,6 +98,9 @@ def path_of(error: BaseException, program: Program | None = None, place: int | N
         if isinstance(loader, tuple):
             best = branch_path(program, place, *loader) or best
             continue
+        if isinstance(loader, CodeType):
+            best = (program.generators().get(loader) if program is not None else None) or best
+            continue
         here = loader.program()
         if here is None:
             continue
@@ -97,6 +111,9 @@ def path_of(error: BaseException, program: Program | None = None, place: int | N
                 parts.append(best)
             program, best = here, here.node.name
             started.add(id(here))
+        if isinstance(loader, Spot):
+            best = here.known_paths()[loader.place + line][0]
+            continue
         if loader.piece == 0:
             if (id(here), loader.seen) in roots:
                 break
@@ -114,16 +131,20 @@ def branch_path(program: Program | None, place: int | None, name: str, branch: i
         return None
     paths = program.known_paths()
     node = paths[place][1]
-    if (node.kind == "each") is not (name == ITEM) or not node.children:
+    if (node.kind in ("each", "stream")) is not (name == ITEM) or not node.children:
         return None
     return paths[place + 1 + sum(child.size for child in node.children[:branch])][0]
 
 
-def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str | tuple[str, int], int]]:
+def own_frames(
+    traceback: TracebackType | None,
+) -> Iterator[tuple[Loader | Spot | CodeType | str | tuple[str, int], int]]:
     """Give the loader and line of every frame of generated code, outermost first.
 
-    A frame that brings an error back from another process has the path that it had there in a local of a fixed name,
-    one that runs a branch of a parallel the number of the branch, one that awaits a lone step that is watched its loader.
+    A frame that reads a stream has its spot in a local of a fixed name, and whether it was in an item; of any other
+    generator the code is given. A frame that brings an error back from another process has the path that it had there in a
+    local, one that runs a branch of a parallel the number of the branch, one that awaits a lone step that is watched its
+    loader.
     An exception object that was raised before has the frames of that raise at the end: see Note [Raised again].
     """
     if traceback is None:
@@ -143,10 +164,17 @@ def own_frames(traceback: TracebackType | None) -> Iterator[tuple[Loader | str |
         elif REMOTE in frame.f_code.co_varnames and frame.f_locals.get(REMOTE):
             yield frame.f_locals[REMOTE], 0
         elif frame.f_globals.get("__name__") in MACHINES:
+            spot = frame.f_locals.get(SPOT) if SPOT in frame.f_code.co_varnames else None
+            if type(spot) is Spot:
+                yield spot, int(frame.f_locals.get(NUMBER) is not None)
+                traceback = traceback.tb_next
+                continue
             for name in (BRANCH, ITEM):
                 branch = frame.f_locals.get(name) if name in frame.f_code.co_varnames else None
                 if branch is not None:
                     yield (name, branch), 0
+        elif frame.f_code.co_flags & STREAM:
+            yield frame.f_code, 0
         traceback = traceback.tb_next
 
 
@@ -172,15 +200,29 @@ def add_path(error: BaseException) -> None:
     try:
         path = path_of(error)
         if path:  # else no function of a flow was reached
-            put_note(error, path)
+            put_note(error, path, items_of(error.__traceback__))
     except Exception:
         return
 
 
-def put_note(error: BaseException, path: str) -> None:
+def items_of(traceback: TracebackType | None) -> list[int]:
+    """Give the numbers of the items that streams were at, outermost first; of a row that of the stream which failed."""
+    numbers: dict[int, int] = {}
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if SPOT in frame.f_code.co_varnames and frame.f_globals.get("__name__") in MACHINES:
+            spot, found = frame.f_locals.get(SPOT), frame.f_locals
+            number = found.get(NUMBER, found.get(GIVEN))
+            if number is not None and isinstance(spot, Spot):
+                numbers[id(spot.program())] = number
+        traceback = traceback.tb_next
+    return [*numbers.values()]
+
+
+def put_note(error: BaseException, path: str, items: Sequence[int] = ()) -> None:
     """Put the one note on an exception, or bring the one that is there up to date; some exceptions refuse notes."""
     try:
-        note = f"{PREFIX}{path.partition('/')[0]!r}, at {path}"
+        note = f"{PREFIX}{path.partition('/')[0]!r}, at {path}{''.join(f', item {number}' for number in items)}"
         notes = getattr(error, "__notes__", None)
         if notes:
             for place, known in enumerate(notes):

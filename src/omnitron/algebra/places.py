@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
+from omnitron.algebra.branching import check_no_stream
 from omnitron.algebra.node import UNDOES, Node
 from omnitron.errors import DefinitionError
 
@@ -36,6 +37,11 @@ class On(Node):
         """Refuse a place without a name."""
         if not isinstance(self.place, str) or not self.place:
             raise DefinitionError(f"a place is a name such as 'thread' or 'process', got {self.place!r}.")
+        check_no_stream(
+            self.body,
+            f"that would happen here, and not at {self.place!r}",
+            f"Put `.on` on the flow of one item: `f.on({self.place!r}).stream(concurrency=...)`.",
+        )
         if self.place != "thread" and UNDOES in self.body.needs:
             raise DefinitionError(
                 f"what {self.body.name!r} did at {self.place!r} could not be undone from here: it has an `.undo` inside. "

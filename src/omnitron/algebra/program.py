@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
 
 from omnitron import runtime
-from omnitron.algebra.node import Node, lends_name, refines, walk_nodes
+from omnitron.algebra.node import STREAMS, Node, lends_name, refines, walk_nodes
 from omnitron.algebra.notes import Loader, add_path, path_of
 from omnitron.algebra.pieces import Piece
 from omnitron.algebra.steps import Step
@@ -241,6 +241,19 @@ class Program:
         if self.paths is None:
             self.paths = list(walk_nodes(self.node))
         return self.paths
+
+    def generators(self) -> dict[CodeType, str]:
+        """Give the paths of the generator functions of the tree by their code; of one that stands twice, the first."""
+        found: dict[CodeType, str] = {}
+        for path, node in self.known_paths() if STREAMS in self.node.needs else ():
+            if isinstance(node, Step) and node.streams:
+                fn: Any = node.fn
+                while isinstance(fn, partial):
+                    fn = fn.func
+                code = getattr(getattr(fn, "__func__", fn), "__code__", None)
+                if code is not None:
+                    found.setdefault(code, path)
+        return found
 
     def with_notes(self, *, seen: bool) -> list[Piece]:
         """Write the pieces again, with names and marks on the lines; kept after the first error."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from omnitron import runtime
-from omnitron.algebra.branching import common_parameters, passing
+from omnitron.algebra.branching import check_no_stream, common_parameters, passing
 from omnitron.algebra.fanout import flow_node
 from omnitron.algebra.flows import from_node
 from omnitron.algebra.node import UNDOES, Node, walk_nodes
@@ -65,6 +65,8 @@ class Race(Node):
                 "race runs flows at once, and these are all sync: each would end before the next begins. Put them "
                 "elsewhere by `.on('thread')`, or try one after the other by `fallback(...)`."
             )
+        for branch in self.branches:
+            check_no_stream(branch, "the race would be over before", "Let it end with a step that reads the stream.")
         if not self.idempotent:
             for branch in self.branches:
                 refuse_writes(branch)

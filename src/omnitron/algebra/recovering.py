@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from omnitron.algebra.branching import check_on, common_parameters
+from omnitron.algebra.branching import check_no_stream, check_on, common_parameters
 from omnitron.algebra.looking import one_of
 from omnitron.algebra.node import Node, alike
 from omnitron.algebra.notes import path_of
@@ -43,6 +43,12 @@ class Fallback(Node):
         """Refuse no flows, and what would catch cancellation."""
         if not self.branches:
             raise DefinitionError("fallback takes at least one flow.")
+        for branch in self.branches[:-1]:
+            check_no_stream(
+                branch,
+                "no other flow could take its place by then",
+                "Give the alternatives for one item, `fallback(f, g).stream()`, or end it with a step that reads it.",
+            )
         check_on(self.on)
 
     def emit(self, w: Writer, args: Args, target: str) -> None:

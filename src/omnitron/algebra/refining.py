@@ -44,6 +44,10 @@ class Star(Node):
         """One value, the tuple."""
         return ONE_VALUE
 
+    def streams_after(self, before: str) -> str:
+        """Give the body's."""
+        return self.body.streams
+
     def title(self) -> str:
         """Give the body's name."""
         return self.body.name
@@ -120,6 +124,10 @@ class Bound(Node):
         """Give the fixed parameters."""
         return ", ".join(f"{name}={value!r}" for name, value in self.keywords)
 
+    def streams_after(self, before: str) -> str:
+        """Give the body's."""
+        return self.body.streams_after(before)
+
     def title(self) -> str:
         """Give the body's name."""
         return self.body.name
@@ -183,6 +191,10 @@ class Receiver(Node):
         """Give the body's without the first."""
         known = self.body.parameters()
         return None if known is None else known.after_first()
+
+    def streams_after(self, before: str) -> str:
+        """Give the body's."""
+        return self.body.streams
 
     def title(self) -> str:
         """Give the body's name."""

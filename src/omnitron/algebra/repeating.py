@@ -89,6 +89,10 @@ class Loop(Node):
         """Give what the body gives."""
         return look.gives(self.body, before)
 
+    def streams_after(self, before: str) -> str:
+        """Give the body's."""
+        return self.body.streams_after(before)
+
     def parameters(self) -> Parameters:
         """One value, as every turn but the first gives one."""
         return ONE_VALUE

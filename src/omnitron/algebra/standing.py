@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from omnitron.algebra.places import On
 from omnitron.algebra.refining import Bound, Receiver, entry_function
@@ -13,7 +14,10 @@ from omnitron.algebra.steps import Step
 from omnitron.algebra.undoing import Undo
 from omnitron.algebra.within import Within
 
-__all__ = ["OwnDoc", "OwnModule", "anything", "anything_async", "entry", "own_annotations", "single"]
+if TYPE_CHECKING:
+    from omnitron.algebra.node import Node
+
+__all__ = ["OwnDoc", "OwnModule", "Standing", "own_annotations", "single"]
 
 
 class OwnDoc(str):
@@ -68,3 +72,58 @@ def anything(*args: Any, **kwargs: Any) -> Any:
 
 async def anything_async(*args: Any, **kwargs: Any) -> Any:
     """Stand for the code of an async flow whose function has none or is sync."""
+
+
+class Standing:
+    """What a flow shows of its function to those who look: `inspect`, `functools.wraps`, frameworks."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def node(self) -> Node:
+            """The tree."""
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        if not isinstance(self.node, Step):
+            raise AttributeError("__wrapped__")
+        return self.node.fn
+
+    @property
+    def __name__(self) -> str:
+        return self.node.name
+
+    @property
+    def __code__(self) -> Any:
+        code = getattr(entry(self), "__code__", None)
+        is_async = self.node.is_async
+        if code is None or bool(code.co_flags & 0x80) != is_async:
+            return (anything_async if is_async else anything).__code__
+        return code
+
+    @property
+    def __defaults__(self) -> tuple[Any, ...] | None:
+        return getattr(entry(self), "__defaults__", None)
+
+    @property
+    def __kwdefaults__(self) -> dict[str, Any] | None:
+        return getattr(entry(self), "__kwdefaults__", None)
+
+    @property
+    def __globals__(self) -> dict[str, Any]:
+        found = getattr(single(self), "__globals__", None)
+        if found is None:
+            raise AttributeError("__globals__")
+        return found  # type: ignore[no-any-return] # a function's
+
+    @property
+    def __signature__(self) -> Any:
+        from omnitron.algebra.signature import signature_of
+
+        return signature_of(self.node)
+
+    @property
+    def __isabstractmethod__(self) -> bool:
+        return bool(getattr(single(self), "__isabstractmethod__", False))

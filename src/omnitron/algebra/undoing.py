@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from omnitron import runtime
-from omnitron.algebra.branching import check_one
+from omnitron.algebra.branching import check_no_stream, check_one
 from omnitron.algebra.node import UNDOES, Node
 from omnitron.algebra.writer import Args
 
@@ -44,6 +44,9 @@ class Undo(Node):
     def check(self) -> None:
         """Refuse an undoing that takes more than the result."""
         check_one("what undoes a flow", "the result", self.with_)
+        check_no_stream(
+            self.body, "it has no result to undo", "Put `.undo` on the flow of one item: `f.undo(g).stream()`."
+        )
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the promise, the body, and the keeping of the promise."""

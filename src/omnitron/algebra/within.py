@@ -121,6 +121,10 @@ class Within(Node):
             shown.append(f"{name}={text}" if name in {"capabilities", "deadline"} else f"{name}=…")
         return ", ".join(shown)
 
+    def streams_after(self, before: str) -> str:
+        """Give the body's."""
+        return self.body.streams_after(before)
+
     def title(self) -> str:
         """Give the body's name."""
         return self.body.name

@@ -21,6 +21,7 @@ from omnitron.code.annotations import (
     untaken,
 )
 from omnitron.code.calls import Callee, callees
+from omnitron.code.flags import ASYNC_GENERATOR, COROUTINE, GENERATOR, ITERABLE_COROUTINE, code_flags, stream_colour
 from omnitron.code.parameters import Parameters, parameters_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ LAZY = {
 """What is imported when it is first touched, by the module that holds it."""
 
 __all__ = [
+    "ASYNC_GENERATOR",
+    "COROUTINE",
+    "GENERATOR",
+    "ITERABLE_COROUTINE",
     "UNKNOWN",
     "WIDER",
     "AllOf",
@@ -46,6 +51,7 @@ __all__ = [
     "Parameters",
     "callees",
     "clash",
+    "code_flags",
     "describe_annotation",
     "docstring_of",
     "exact_classes",
@@ -57,6 +63,7 @@ __all__ = [
     "parameter_texts",
     "parameters_of",
     "split_docstring",
+    "stream_colour",
     "tuple_members",
     "untaken",
 ]

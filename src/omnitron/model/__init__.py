@@ -4,7 +4,18 @@ Nothing here runs anything. Read next: `omnitron.runtime` (what a run carries) a
 """
 
 from omnitron.model.encoding import canonical
-from omnitron.model.events import Call, CallFailed, CallFinished, CallStarted, Event, Replace
+from omnitron.model.events import (
+    NOT_KEPT,
+    STREAMS,
+    Call,
+    CallFailed,
+    CallFinished,
+    CallStarted,
+    Event,
+    ItemYielded,
+    Replace,
+    StreamEnd,
+)
 from omnitron.model.facts import Capability, Effect, capability_names, covers
 from omnitron.model.meta import (
     Deployment,
@@ -21,6 +32,8 @@ from omnitron.model.protocols import Clock, Executor, Guard, Observer, Random
 from omnitron.model.record import Record
 
 __all__ = [
+    "NOT_KEPT",
+    "STREAMS",
     "Call",
     "CallFailed",
     "CallFinished",
@@ -36,6 +49,7 @@ __all__ = [
     "FlowMeta",
     "Guard",
     "Inputs",
+    "ItemYielded",
     "Objective",
     "Observer",
     "Ok",
@@ -47,6 +61,7 @@ __all__ = [
     "ResourceRequirements",
     "ScalingPolicy",
     "SemanticDescriptor",
+    "StreamEnd",
     "canonical",
     "capability_names",
     "covers",

@@ -6,15 +6,43 @@ context's monotonic clock. Who emits them: `omnitron.runtime`.
 
 from __future__ import annotations
 
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any, NoReturn
 
 from omnitron.model.outcome import one_input
 from omnitron.model.record import Record
 
-__all__ = ["Call", "CallFailed", "CallFinished", "CallStarted", "Event", "Replace"]
+__all__ = [
+    "NOT_KEPT",
+    "Call",
+    "CallFailed",
+    "CallFinished",
+    "CallStarted",
+    "Event",
+    "ItemYielded",
+    "Replace",
+    "StreamEnd",
+]
 
 
 fill = object.__setattr__
+
+
+class NotKept:
+    """Stands for a value that passed through a stream, in events that are kept."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<not kept>"
+
+    def __reduce__(self) -> str:
+        return "NOT_KEPT"
+
+
+NOT_KEPT = NotKept()
+STREAMS = frozenset({GeneratorType, AsyncGeneratorType})
+"""The types of streams."""
 
 
 class Frozen:
@@ -43,9 +71,12 @@ class Call(Frozen):
         kwargs: the keyword arguments.
         started_s: when it started, in seconds of the context's monotonic clock.
         node: the node of the tree, for readers that want its metadata; a pickled call arrives without it.
+        in_item: whether it was made for an item of a stream.
     """
 
-    __slots__ = ("args", "attempt", "call_id", "flow", "kwargs", "node", "parent", "path", "run_id", "started_s")
+    __slots__ = (
+        "args", "attempt", "call_id", "flow", "in_item", "kwargs", "node", "parent", "path", "run_id", "started_s",
+    )  # fmt: skip
     flow: str
     path: str
     run_id: str
@@ -56,6 +87,7 @@ class Call(Frozen):
     kwargs: dict[str, Any]
     started_s: float
     node: Any
+    in_item: bool
 
     def __init__(
         self,
@@ -69,6 +101,7 @@ class Call(Frozen):
         kwargs: dict[str, Any] | None = None,
         started_s: float = 0.0,
         node: Any = None,
+        in_item: bool = False,  # noqa: FBT001, FBT002 - the last field of a record
     ) -> None:
         fill(self, "flow", flow)
         fill(self, "path", path)
@@ -80,6 +113,7 @@ class Call(Frozen):
         fill(self, "kwargs", {} if kwargs is None else kwargs)
         fill(self, "started_s", started_s)
         fill(self, "node", node)
+        fill(self, "in_item", in_item)
 
     @property
     def input(self) -> Any:
@@ -98,6 +132,23 @@ class Call(Frozen):
         args, kwargs = self.given()
         return Call, (
             self.flow, self.path, self.run_id, self.call_id, self.parent, self.attempt, args, kwargs, self.started_s,
+            None, self.in_item,
+        )  # fmt: skip
+
+    def without_values(self) -> Call:
+        """Give this call as it is kept: without streams, which would stay open, and values that passed through them."""
+        parent = None if self.parent is None else self.parent.without_values()
+        args, kwargs = self.args, self.kwargs
+        if self.in_item:
+            args, kwargs = (NOT_KEPT,), {}
+        elif any(type(value) in STREAMS for value in (*args, *kwargs.values())):
+            args = tuple(NOT_KEPT if type(value) in STREAMS else value for value in args)
+            kwargs = {name: NOT_KEPT if type(value) in STREAMS else value for name, value in kwargs.items()}
+        elif parent is self.parent:
+            return self
+        return Call(
+            self.flow, self.path, self.run_id, self.call_id, parent, self.attempt, args, kwargs, self.started_s,
+            self.node, in_item=self.in_item,
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -116,6 +167,11 @@ class Event(Frozen):
     def of(self, call: Call) -> Event:
         """Give the same event of another call."""
         return type(self)(call)
+
+    def without_values(self) -> Event:
+        """Give this event as it is kept: without streams, which would stay open, and values that passed through them."""
+        call = self.call.without_values()
+        return self if call is self.call else self.of(call)
 
     @property
     def flow(self) -> str:
@@ -156,7 +212,7 @@ class CallStarted(Event):
 
 
 class CallFinished(Event):
-    """A flow gave `output` after `duration_s` seconds."""
+    """A flow gave `output` after `duration_s` seconds; a stream that was read, or closed, has a `StreamEnd` there."""
 
     __slots__ = ("duration_s", "output")
     output: Any
@@ -170,6 +226,15 @@ class CallFinished(Event):
     def of(self, call: Call) -> CallFinished:
         """Give the same event of another call."""
         return CallFinished(call, self.output, self.duration_s)
+
+    def without_values(self) -> Event:
+        """Give this event as it is kept."""
+        call, output = self.call.without_values(), self.output
+        if call.in_item or type(output) in STREAMS:
+            output = NOT_KEPT
+        elif call is self.call:
+            return self
+        return CallFinished(call, output, self.duration_s)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CallFinished, (self.call, self.output, self.duration_s)
@@ -193,6 +258,46 @@ class CallFailed(Event):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CallFailed, (self.call, self.error, self.duration_s)
+
+
+class ItemYielded(Event):
+    """A stream gave its item number `index`, from 0. Who watches sees the `item`; events that are kept do not hold it."""
+
+    __slots__ = ("index", "item")
+    index: int
+    item: Any
+
+    def __init__(self, call: Call, index: int, item: Any) -> None:
+        fill(self, "call", call)
+        fill(self, "index", index)
+        fill(self, "item", item)
+
+    def of(self, call: Call) -> ItemYielded:
+        """Give the same event of another call."""
+        return ItemYielded(call, self.index, self.item)
+
+    def without_values(self) -> Event:
+        """Give this event as it is kept."""
+        return ItemYielded(self.call.without_values(), self.index, NOT_KEPT)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ItemYielded, (self.call, self.index, self.item)
+
+
+class StreamEnd(Record):
+    """What the end of a stream's call tells in the place of an output.
+
+    Attributes:
+        items: how many items it gave.
+        complete: whether it was read to its end; else its reader closed it before.
+    """
+
+    __slots__ = ("items", "complete")
+    items: int
+    complete: bool
+
+    def __init__(self, items: int, *, complete: bool) -> None:
+        self._fill(items=items, complete=complete)
 
 
 class Replace(Record):

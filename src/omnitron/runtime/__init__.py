@@ -39,16 +39,24 @@ from omnitron.runtime.watching import (
 if TYPE_CHECKING:
     from omnitron.runtime.deriving import Derivation, check_changes, run_derived, run_derived_async
     from omnitron.runtime.joining import each_async, each_threads, parallel_async, parallel_threads
+    from omnitron.runtime.mapping import Mapped, a_row, mapped
     from omnitron.runtime.observers import EventLog, Hooks, Span, Tracing
     from omnitron.runtime.places import run_in_executor, run_in_thread, run_in_thread_loop
     from omnitron.runtime.quorums import each_quorum, each_quorum_threads, quorum, quorum_threads
     from omnitron.runtime.racing import each_quorum_async, quorum_async, race_async
     from omnitron.runtime.runs import Run, RunEvents
+    from omnitron.runtime.streams import end_all, end_all_async, fail
     from omnitron.runtime.undoing import Promise, Saga, keep_both
     from omnitron.runtime.workers import run_in_process
 
 LAZY = {
     "Derivation": "deriving",
+    "Mapped": "mapping",
+    "a_row": "mapping",
+    "end_all": "streams",
+    "fail": "streams",
+    "end_all_async": "streams",
+    "mapped": "mapping",
     "EventLog": "observers",
     "Hooks": "observers",
     "Run": "runs",
@@ -89,6 +97,7 @@ __all__ = [
     "Frame",
     "Hooks",
     "Key",
+    "Mapped",
     "Need",
     "Promise",
     "Resource",
@@ -101,6 +110,7 @@ __all__ = [
     "Stopped",
     "Tracing",
     "Watched",
+    "a_row",
     "adopt_factory",
     "check_changes",
     "child_frame",
@@ -112,11 +122,15 @@ __all__ = [
     "each_quorum_async",
     "each_quorum_threads",
     "each_threads",
+    "end_all",
+    "end_all_async",
+    "fail",
     "frame_here",
     "holds_needs",
     "item_frame",
     "keep_both",
     "leave_frame",
+    "mapped",
     "missing_needs",
     "needs",
     "needs_of",

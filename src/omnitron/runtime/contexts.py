@@ -19,9 +19,11 @@ from omnitron.model import Capability, covers
 from omnitron.runtime.frames import Frame, leave_frame, watch
 from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
 from omnitron.runtime.options import PLAIN, Runtime, factories, read_options
+from omnitron.runtime.reading import hand_over
 from omnitron.runtime.scopes import AppScope, Scope, running_loop, scope_here
 from omnitron.runtime.starting import check_observers, refuse_late, watched_frame, watches
 from omnitron.runtime.stopping import Stop
+from omnitron.runtime.streams import STREAMS
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -350,24 +352,27 @@ def without_title(ctx: Context) -> Context:
     return ctx if ctx._title is None else make(ctx._values, ctx.runtime, ctx._scope)
 
 
-def admitted_flow(ctx: Context, flow: Any, kwargs: dict[str, Any]) -> tuple[Any, bool, bool]:
-    """Check that a flow may run here; give it, whether it is async, and whether its tree asks for places."""
+def admitted_flow(ctx: Context, flow: Any, kwargs: dict[str, Any]) -> tuple[Any, bool, bool, str]:
+    """Check that a flow may run here.
+
+    Gives it, whether it is async, whether its tree asks for places, and the colour of the stream that it gives, if any.
+    """
     admit = getattr(flow, "_admit", None)
     if admit is None:
         flow = factories[0](flow)
         admit = flow._admit
-    is_async, keeps_places = admit(ctx, kwargs)
-    if not is_async and ctx._runtime.observers:
+    is_async, keeps_places, streams = admit(ctx, kwargs)
+    if not is_async and streams != "async" and ctx._runtime.observers:
         check_observers(ctx._runtime, flow)
-    return flow, is_async, keeps_places
+    return flow, is_async, keeps_places, streams
 
 
 def enter_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run `flow` inside `ctx` in the caller's own thread and task, keeping its colour."""
-    flow, is_async, keeps_places = admitted_flow(ctx, flow, kwargs)
-    runtime, frame = ctx._runtime, None
-    if keeps_places or ctx._title is not None or (runtime is not PLAIN and watches(runtime, is_async=is_async)):
-        frame = watched_frame(ctx.runtime, None if ctx._title is None else ctx._title[0], is_async=is_async)
+    flow, is_async, keeps_places, streams = admitted_flow(ctx, flow, kwargs)
+    runtime, frame, awaits = ctx._runtime, None, is_async or streams == "async"
+    if keeps_places or ctx._title is not None or (runtime is not PLAIN and watches(runtime, is_async=awaits)):
+        frame = watched_frame(ctx.runtime, None if ctx._title is None else ctx._title[0], is_async=awaits)
         ctx = without_title(ctx)
     if not is_async and (around := watch.get()) is not None and around.run.halt is not None:
         frame = frame or watched_frame(ctx.runtime, is_async=False)
@@ -377,10 +382,14 @@ def enter_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, 
 
 def run_sync(ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The sync half of a run: call the flow, then close what was opened for it."""
-    scope = Scope(ctx)
+    scope, streams = Scope(ctx), False
     context_token, watch_token, scope_token = current.set(ctx), watch.set(frame), scope_here.set(scope)
     try:
         result = flow(*args, **kwargs)
+        if type(result) in STREAMS:
+            given = hand_over(result, ctx._runtime, scope, frame)
+            streams = True
+            return given
         if ctx._runtime.deadline is not None:
             refuse_late(ctx._runtime)
         if scope.entries or scope.runs:
@@ -396,7 +405,7 @@ def run_sync(ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...]
         close_failed(scope, error)
         raise
     finally:
-        scope.closed = True
+        scope.closed = not streams
         scope_here.reset(scope_token)
         watch.reset(watch_token)
         current.reset(context_token)
@@ -410,7 +419,7 @@ def close_failed(scope: Scope, error: BaseException) -> None:
 
 async def run_async(ctx: Context, frame: Frame | None, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The async half of a run: set the variables inside the task that awaits, and close there what was opened."""
-    scope = Scope(ctx)
+    scope, streams = Scope(ctx), False
     scope.loop = running_loop()
     context_token, watch_token, scope_token = current.set(ctx), watch.set(frame), scope_here.set(scope)
     try:
@@ -421,6 +430,10 @@ async def run_async(ctx: Context, frame: Frame | None, flow: Any, args: tuple[An
             from omnitron.runtime.deadlines import before_deadline
 
             result = await before_deadline(deadline, ctx._runtime.clock, flow, args, kwargs)
+        if type(result) in STREAMS:
+            given = hand_over(result, ctx._runtime, scope, frame)
+            streams = True
+            return given
         if scope.entries or scope.runs:
             await scope.aclose(None)
         return result
@@ -432,7 +445,7 @@ async def run_async(ctx: Context, frame: Frame | None, flow: Any, args: tuple[An
             await scope.aclose(error)
         raise
     finally:
-        scope.closed = True
+        scope.closed = not streams
         leave_frame(watch_token)
         for variable, token in ((scope_here, scope_token), (current, context_token)):
             with suppress(ValueError):

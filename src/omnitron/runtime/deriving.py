@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextvars import copy_context
 from copy import copy
 from typing import Any, Protocol
 
@@ -20,8 +21,10 @@ from omnitron.runtime.contexts import (
 from omnitron.runtime.frames import Frame, leave_frame, read_watch, reset_watch, set_watch
 from omnitron.runtime.keys import checked_values
 from omnitron.runtime.options import PLAIN, Runtime, read_options
+from omnitron.runtime.reading import Reading
 from omnitron.runtime.starting import check_observers, refuse_late, watched_frame, watches
-from omnitron.runtime.stopping import DeadlinePassed
+from omnitron.runtime.stopping import DeadlinePassed, Stop
+from omnitron.runtime.streams import STREAMS
 
 __all__ = ["Derivation", "check_changes", "run_derived", "run_derived_async"]
 
@@ -97,6 +100,15 @@ class Derivation:
         run.replaced = new.replaced
         return Frame(run, parent.path, parent.call, body=False, named=parent.named)
 
+    def stream(self, stream: Any, ctx: Context, parent: Frame | None) -> Any:
+        """Give a stream of the part, whose items are taken in the derived context."""
+        runtime = ctx.runtime if self.ends else None
+        return Reading(stream, copy_context(), runtime=runtime, leaves=lambda stop: self.leaves(stop, parent)).begin()
+
+    def leaves(self, stop: Stop, parent: Frame | None) -> BaseException:
+        """Give what leaves when a stream of the part was stopped."""
+        return self.passed(stop, parent) if isinstance(stop, DeadlinePassed) else stop
+
     def refuse_late(self, ctx: Context) -> None:
         """Refuse the result of a sync part that took longer than it may."""
         if self.ends and not self.is_async:
@@ -120,6 +132,8 @@ def run_derived(derivation: Derivation, fn: Callable[..., Any], /, *args: Any, *
     context_token, watch_token = current.set(ctx), set_watch(frame)
     try:
         result = fn(*args, **kwargs)
+        if type(result) in STREAMS:
+            return derivation.stream(result, ctx, parent)
         derivation.refuse_late(ctx)
         return result
     except DeadlinePassed as error:
@@ -139,8 +153,11 @@ async def run_derived_async(derivation: Derivation, fn: Callable[..., Any], /, *
             from omnitron.runtime.deadlines import before_deadline
 
             assert ctx.runtime.deadline is not None
-            return await before_deadline(ctx.runtime.deadline, ctx.runtime.clock, fn, args, kwargs)
-        result = await fn(*args, **kwargs)
+            result = await before_deadline(ctx.runtime.deadline, ctx.runtime.clock, fn, args, kwargs)
+        else:
+            result = await fn(*args, **kwargs)
+        if type(result) in STREAMS:
+            return derivation.stream(result, ctx, parent)
         derivation.refuse_late(ctx)
         return result
     except DeadlinePassed as error:

@@ -78,15 +78,8 @@ class Watched:
 
         What is called while the end of the run's time is on its way out is clean-up in a body, and urgent too.
         """
-        if self.halt is not None and self.halt.reason is not None and not urgent and not is_leaving():
-            raise RunStopped(RunCancelled(self.id, self.halt.reason))
-        if self.deadline is not None and call.started_s >= self.deadline and not urgent and not is_leaving():
-            raise DeadlinePassed(
-                DeadlineExceeded(
-                    f"the deadline of the context passed {call.started_s - self.deadline:.3f} s before {call.path!r} "
-                    "would have started. Give more time where the context is made: `context(deadline=seconds)`."
-                )
-            )
+        if not urgent:
+            self.go_on(call, call.started_s)
         for guard in self.guards:
             answer = guard.check(call)
             if answer is None:
@@ -95,6 +88,21 @@ class Watched:
                 refuse_answer(guard, answer)
             return answer
         return None
+
+    def go_on(self, call: Call, now: float | None = None) -> None:
+        """Refuse to go on with a call where the run was cancelled, or its time is over (sync runs only)."""
+        if self.halt is not None and self.halt.reason is not None and not is_leaving():
+            raise RunStopped(RunCancelled(self.id, self.halt.reason))
+        if self.deadline is None:
+            return
+        now = self.clock.monotonic() if now is None else now
+        if now >= self.deadline and not is_leaving():
+            raise DeadlinePassed(
+                DeadlineExceeded(
+                    f"the deadline of the context passed {now - self.deadline:.3f} s before {call.path!r} "
+                    "would have started. Give more time where the context is made: `context(deadline=seconds)`."
+                )
+            )
 
     def notify(self, event: Event) -> None:
         """Tell every observer; what it raises is logged and dropped, an awaitable waits for a boundary that can await."""
@@ -111,15 +119,7 @@ class Watched:
 
     async def notify_async(self, event: Event) -> None:
         """Tell every observer in order, awaiting those that are asynchronous; all are told before a cancellation leaves."""
-        interrupted: BaseException | None = None
-        while self.later:
-            observer, earlier, waiting = self.later.popleft()
-            try:
-                await waiting
-            except Exception as error:
-                report(observer, earlier, error)
-            except BaseException as error:
-                interrupted = error
+        interrupted = await self.settle_later()
         for observer in self.observers:
             try:
                 later = observer.observe(event)
@@ -131,6 +131,19 @@ class Watched:
                 interrupted = error
         if interrupted is not None:
             raise interrupted
+
+    async def settle_later(self) -> BaseException | None:
+        """Await what observers answered where nothing could await it; give what interrupted that."""
+        interrupted: BaseException | None = None
+        while self.later:
+            observer, earlier, waiting = self.later.popleft()
+            try:
+                await waiting
+            except Exception as error:
+                report(observer, earlier, error)
+            except BaseException as error:
+                interrupted = error
+        return interrupted
 
 
 class Stopped:
@@ -149,9 +162,10 @@ class Frame:
     the tree. `named` says that the path is already that of the boundary which comes next: a refinement as the root of a
     flow has the name of what it refines, and adds no segment. `part` is for a flow that is handed to another place: its
     node, and how many siblings of each name stand before its parts. The boundary of such a flow is made already.
+    `streams` says that what is called now is called for an item of a stream.
     """
 
-    __slots__ = ("body", "call", "named", "part", "path", "run", "sites")
+    __slots__ = ("body", "call", "named", "part", "path", "run", "sites", "streams")
 
     def __init__(
         self,
@@ -170,6 +184,7 @@ class Frame:
         self.named = named
         self.part = part
         self.sites: dict[Any, int] | None = None
+        self.streams = False
 
 
 class Site:
@@ -258,10 +273,11 @@ def beneath(frame: Frame, segment: str) -> str:
 
 def child_frame(parent: Frame, path: str, site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame:
     """Make the frame of a call that starts now."""
-    run = parent.run
+    run, around = parent.run, parent.call
     call = Call(
-        site.flow, path, run.id, run.next_call(), parent.call, 1, args, kwargs, run.clock.monotonic(), site.node
-    )
+        site.flow, path, run.id, run.next_call(), around, 1, args, kwargs, run.clock.monotonic(), site.node,
+        parent.streams or (around is not None and around.in_item),
+    )  # fmt: skip
     return Frame(run, path, call, body=site.body)
 
 
@@ -269,7 +285,9 @@ def item_frame(index: int) -> Any:
     """Enter item `index` of a loop: give the token that `reset_watch` takes."""
     frame = read_watch()
     assert frame is not None
-    return set_watch(Frame(frame.run, f"{frame.path}[{index}]", frame.call, body=False))
+    item = Frame(frame.run, f"{frame.path}[{index}]", frame.call, body=False)
+    item.streams = frame.streams
+    return set_watch(item)
 
 
 def leave_frame(token: Token[Frame | None]) -> None:

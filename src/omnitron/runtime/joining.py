@@ -13,6 +13,7 @@ from typing import Any
 
 from omnitron.model import Failure, Ok
 from omnitron.runtime.reporting import shown
+from omnitron.runtime.streams import end_async, fail
 
 __all__ = ["each_async", "each_threads", "parallel_async", "parallel_threads"]
 
@@ -405,10 +406,9 @@ class Source:
             return index, item
 
     async def close(self) -> None:
-        """Close an async generator that was not read to its end."""
-        close = getattr(self.iterator, "aclose", None)
-        if close is not None and not self.ended:
-            await close()
+        """Close a generator that was not read to its end."""
+        if not self.ended:
+            await end_async(self.iterator)
 
 
 def each_threads(
@@ -465,8 +465,9 @@ def each_threads(
                 waiting = running if unordered else [min(running, key=running.__getitem__)]
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     put(running.pop(future), future.result())
-        except BaseException:
+        except BaseException as error:
             for future in running:
                 future.cancel()
+            fail(items, error)
             raise
     return folded.value

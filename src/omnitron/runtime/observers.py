@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from omnitron.errors import DefinitionError, RunCancelled
-from omnitron.model import CallFailed, CallFinished, CallStarted, Event
+from omnitron.model import CallFailed, CallFinished, CallStarted, Event, ItemYielded
 
 __all__ = ["EventLog", "Hooks", "Span", "Tracing"]
 
@@ -16,10 +16,11 @@ Hook = Callable[[Any], Awaitable[None] | None]
 
 
 class Hooks:
-    """Call functions before a flow runs, after it gave its output, and when it raised.
+    """Call functions before a flow runs, after it gave its output, when it raised, and for each item of a stream.
 
-    Each function takes one event: `before` a `CallStarted`, `after` a `CallFinished` (`.output`, `.duration_s`),
-    `on_error` a `CallFailed` (`.error`, `.duration_s`; cancellation too). All have `.flow, .path, .attempt, .run_id,
+    Each function takes one event: `before` a `CallStarted`, `after` a `CallFinished` (`.output`, `.duration_s`; of a
+    stream when it has ended, with a `StreamEnd`), `on_error` a `CallFailed` (`.error`, `.duration_s`; cancellation too),
+    `on_item` an `ItemYielded` (`.index`, `.item`). All have `.flow, .path, .attempt, .run_id,
     .input`. Functions of one kind are called in the order given, each even when an earlier one raised. Over async flows
     they may be async; over sync flows that is refused when the run starts.
 
@@ -27,9 +28,10 @@ class Hooks:
         before: a function or several.
         after: a function or several.
         on_error: a function or several.
+        on_item: a function or several.
     """
 
-    __slots__ = ("after", "before", "is_async", "on_error")
+    __slots__ = ("after", "before", "is_async", "on_error", "on_item")
 
     def __init__(
         self,
@@ -37,16 +39,18 @@ class Hooks:
         before: Hook | Iterable[Hook] = (),
         after: Hook | Iterable[Hook] = (),
         on_error: Hook | Iterable[Hook] = (),
+        on_item: Hook | Iterable[Hook] = (),
     ) -> None:
         self.before = functions("before", before)
         self.after = functions("after", after)
         self.on_error = functions("on_error", on_error)
-        self.is_async = any(is_coroutine_function(hook) for hook in (*self.before, *self.after, *self.on_error))
+        self.on_item = functions("on_item", on_item)
+        hooks = (*self.before, *self.after, *self.on_error, *self.on_item)
+        self.is_async = any(is_coroutine_function(hook) for hook in hooks)
 
     def observe(self, event: Event, /) -> Awaitable[None] | None:
         """Call the functions of the event's kind; give an awaitable if any of them did."""
-        kind = type(event)
-        hooks = self.before if kind is CallStarted else self.after if kind is CallFinished else self.on_error
+        hooks = self.of_kind(type(event))
         errors: list[Exception] = []
         for place, hook in enumerate(hooks):
             try:
@@ -58,6 +62,12 @@ class Hooks:
                 return Answered(self.finish(event, later, hooks[place + 1 :], errors), later)
         raise_all(errors)
         return None
+
+    def of_kind(self, kind: type[Event]) -> tuple[Hook, ...]:
+        """Give the functions that take events of a kind."""
+        if kind is ItemYielded:
+            return self.on_item
+        return self.before if kind is CallStarted else self.after if kind is CallFinished else self.on_error
 
     async def finish(
         self, event: Event, later: Awaitable[None], rest: tuple[Hook, ...], errors: list[Exception]
@@ -79,8 +89,8 @@ class Hooks:
     def __repr__(self) -> str:
         named = ", ".join(
             f"{kind}=[{', '.join(getattr(hook, '__name__', repr(hook)) for hook in hooks)}]"
-            for kind, hooks in (("before", self.before), ("after", self.after), ("on_error", self.on_error))
-            if hooks
+            for kind in ("before", "after", "on_error", "on_item")
+            if (hooks := getattr(self, kind))
         )
         return f"Hooks({named})"
 
@@ -185,6 +195,8 @@ class Tracing:
 
     def observe(self, event: Event, /) -> None:
         """Open or close the span of the event's call."""
+        if type(event) is ItemYielded:
+            return
         call = event.call
         key = (call.run_id, call.call_id)
         if type(event) is CallStarted:
@@ -207,7 +219,7 @@ class Tracing:
 
 
 class EventLog:
-    """Keep the events of the runs that it watches, in order.
+    """Keep the events of the runs that it watches, in order; those of items of a stream without the values there.
 
     Args:
         limit: how many to keep; the oldest go first. None keeps all.
@@ -220,6 +232,7 @@ class EventLog:
 
     def observe(self, event: Event, /) -> None:
         """Append the event."""
+        event = event.without_values()
         if self.limit is None:
             self.events.append(event)
             return

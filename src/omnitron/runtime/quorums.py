@@ -11,6 +11,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any
 
+from omnitron.runtime.streams import ending
 from omnitron.runtime.tally import Items, Marks, Tally
 
 __all__ = ["each_quorum", "each_quorum_threads", "quorum", "quorum_threads"]
@@ -110,13 +111,13 @@ def each_quorum(
         NotEnough: there are fewer items, and none has failed.
     """
     tally, one = Tally(needed, size_of(items)), Items(call, enter, leave)
-    if not tally.decided:
-        taken = 0
-        for taken, item in enumerate(items, 1):
+    taken = 0
+    with ending(items):
+        for taken, item in enumerate(items, 1) if not tally.decided else ():
             tally.put(taken - 1, one.now(taken - 1, item))
             if tally.decided:
                 break
-        else:
+        if not tally.decided:
             tally.possible = taken
     return tally.listed(spot, **result)
 
@@ -142,7 +143,7 @@ def each_quorum_threads(
     running: set[Future[None]] = set()
     numbered = enumerate(items)
     more, taken = not tally.decided, 0
-    with ThreadPoolExecutor(threads) as pool, Halting(tally):
+    with ending(items), ThreadPoolExecutor(threads) as pool, Halting(tally):
         while more or running:
             while more and len(running) < 2 * threads and not tally.decided:
                 found = next(numbered, None)

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextvars import copy_context
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -24,6 +25,7 @@ from omnitron.runtime.reporting import logger, shown
 from omnitron.runtime.scopes import AppScope, Scope, running_loop, scope_here
 from omnitron.runtime.starting import watched_frame
 from omnitron.runtime.stopping import Halt
+from omnitron.runtime.streams import STREAMS, end, end_async
 
 if TYPE_CHECKING:
     from omnitron.runtime.frames import Watched
@@ -232,7 +234,7 @@ class Run(Generic[R]):
     def events(self) -> RunEvents:
         """Give what happened so far by `for`, and from the beginning until the run ends by `async for`.
 
-        The last 100,000 events are kept.
+        The last 100,000 events are kept; those of items of a stream without the values that passed there.
         """
         return RunEvents(self)
 
@@ -241,7 +243,7 @@ class Run(Generic[R]):
     def observe(self, event: Event, /) -> None:
         """Take an event of the run."""
         with self._bell.changed:
-            self._events.append(event)
+            self._events.append(event.without_values())
             if len(self._events) > 2 * MAX_EVENTS:
                 del self._events[:MAX_EVENTS]
                 self._dropped += MAX_EVENTS
@@ -339,7 +341,9 @@ class EventReader:
 
 def start_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run[Any]:
     """Begin a run in a task or a thread; give its handle."""
-    flow, is_async, _ = admitted_flow(ctx, flow, kwargs)
+    flow, is_async, _, streams = admitted_flow(ctx, flow, kwargs)
+    if streams:
+        raise DefinitionError(stream_text(flow.name))
     loop = running_loop()
     if is_async and loop is None:
         raise NoRun(
@@ -361,13 +365,37 @@ def start_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, 
         if is_async:
             start_task(run, loop, run_async(inner, frame, flow, args, kwargs))
         else:
-            ends_with_program = not detached and owner is None
-            start_thread(run, frame.run, lambda: run_sync(inner, frame, flow, args, kwargs), ends=ends_with_program)
+            call = partial(run_sync, inner, frame, flow, args, kwargs)
+            start_thread(run, frame.run, call, ends=not detached and owner is None)
     except BaseException as error:
         run._taken = True
         run.settle("failed", error=error)
         raise
     return run
+
+
+def stream_text(name: str) -> str:
+    """Say why a stream is not started."""
+    return (
+        f"a started run goes on by itself, and {name!r} gives a stream, which goes on only as somebody reads it. Read it "
+        "by `ctx.run(...)`, or start a flow whose last step reads it: `flow | list`."
+    )
+
+
+def no_stream(flow: str, value: Any) -> Any:
+    """Refuse the stream that a started run gave; another result is given back."""
+    if type(value) in STREAMS:
+        end(value)
+        raise DefinitionError(stream_text(flow))
+    return value
+
+
+async def no_stream_async(flow: str, value: Any) -> Any:
+    """The async twin of `no_stream`."""
+    if type(value) in STREAMS:
+        await end_async(value)
+        raise DefinitionError(stream_text(flow))
+    return value
 
 
 def owner_of(ctx: Context) -> Scope | None:
@@ -391,7 +419,7 @@ def start_task(run: Run[Any], loop: asyncio.AbstractEventLoop, coroutine: Any) -
 
     async def main() -> Any:
         try:
-            return await coroutine
+            return await no_stream_async(run.flow, await coroutine)
         except asyncio.CancelledError as error:
             left_with.append(error)  # a task forgets what it was cancelled with
             raise
@@ -433,7 +461,7 @@ def start_thread(run: Run[Any], watched: Watched, call: Callable[[], Any], *, en
 
     def work() -> None:
         try:
-            value = call()
+            value = no_stream(run.flow, call())
         except RunCancelled as error:
             run.settle("failed" if halt.reason is None else "cancelled", error=error)
         except BaseException as error:

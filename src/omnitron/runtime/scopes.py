@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextvars import ContextVar
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from omnitron.errors import DefinitionError, NoRun
 from omnitron.runtime.reporting import logger
@@ -271,6 +272,7 @@ class AppScope(Scope):
         self.loop = loop
         self.outer = outer
         self.entered_on: AbstractEventLoop | None = entered_on
+        self.readings: WeakSet[Any] | None = None
 
     @property
     def whose(self) -> str:
@@ -285,6 +287,19 @@ class AppScope(Scope):
             scope = scope.outer
         return scope
 
+    def add_reading(self, reading: Any) -> None:
+        """Take a stream that is to end before this scope does; who reads it keeps it."""
+        with making:
+            if not self.closed:
+                if self.readings is None:
+                    self.readings = WeakSet()
+                self.readings.add(reading)
+
+    def read_now(self) -> list[Any]:
+        """Give the streams that are not read to their ends."""
+        with making:
+            return list(self.readings or ())
+
     def shores(self) -> list[Shore]:
         """Give what was opened on other loops."""
         with making:
@@ -293,7 +308,9 @@ class AppScope(Scope):
             ]
 
     def close(self, error: BaseException | None) -> None:
-        """End the scope in sync code, and what was opened on loops that run in other threads."""
+        """End the scope in sync code, its streams, and what was opened on loops that run in other threads."""
+        for reading in self.read_now():
+            reading.leave()
         for shore in self.shores():
             shore.end()
         super().close(error)
@@ -302,6 +319,8 @@ class AppScope(Scope):
         """The async twin of `close`."""
         import asyncio
 
+        for reading in self.read_now():
+            await reading.leave_async()
         for shore in self.shores():
             await asyncio.to_thread(shore.end)
         await super().aclose(error)

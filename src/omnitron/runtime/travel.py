@@ -13,7 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from omnitron.errors import RemoteError, Unpicklable
-from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Event
+from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Event, ItemYielded
 from omnitron.runtime.clock import SYSTEM_CLOCK
 from omnitron.runtime.contexts import Context, current_context, make, run_async, run_sync
 from omnitron.runtime.frames import Frame, Watched, read_watch
@@ -200,7 +200,7 @@ class Collector:
 
     def observe(self, event: Event, /) -> None:
         """Keep one event."""
-        self.events.append(event)
+        self.events.append(event.without_values())
 
 
 def portable_error(error: BaseException) -> BaseException:
@@ -261,7 +261,7 @@ def slim(event: Event) -> Event:
         return CallFinished(call, text_of(event.output), event.duration_s)
     if isinstance(event, CallFailed):
         return CallFailed(call, RemoteError(type(event.error).__qualname__, text_of(event.error)), event.duration_s)
-    return CallStarted(call)
+    return ItemYielded(call, event.index, event.item) if isinstance(event, ItemYielded) else CallStarted(call)
 
 
 # Back in the parent

@@ -7,9 +7,8 @@ log are observers (`omnitron.runtime.observers`); nothing else wraps a call a se
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from functools import partial
-from types import coroutine
 from typing import Any
 
 from omnitron.errors import DefinitionError
@@ -28,6 +27,8 @@ from omnitron.runtime.frames import (
 )
 from omnitron.runtime.resources import Need
 from omnitron.runtime.stopping import leaves_as
+from omnitron.runtime.streams import STREAMS
+from omnitron.runtime.telling import one_turn, told
 
 __all__ = ["admitted", "is_made", "run_inside", "run_inside_async", "see", "see_async", "see_keeping"]
 
@@ -165,15 +166,11 @@ def run_seen(
         if run.observers:
             run.notify(CallFailed(call, leaves_as(error), run.clock.monotonic() - started))
         raise
+    if type(output) in STREAMS and call.node.streams:
+        return told(frame, output, started)
     if run.observers:
         run.notify(CallFinished(call, output, run.clock.monotonic() - started))
     return output
-
-
-@coroutine
-def one_turn() -> Generator[None, None, None]:
-    """Let the event loop go on once."""
-    yield
 
 
 async def run_seen_async(
@@ -232,6 +229,8 @@ async def run_seen_async(
         if isinstance(error, StopIteration) and not call.node.is_async:
             return Stopped(error)
         raise
+    if type(output) in STREAMS and call.node.streams:
+        return told(frame, output, started)
     if run.observers:
         await run.notify_async(CallFinished(call, output, run.clock.monotonic() - started))
     return output
