@@ -19,7 +19,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench import peers, promises, rows, running, whole
+from bench import peers, promises, rows, running, streaming, whole
 from bench.measure import Spread
 from bench.promises import Proof, Shown
 from bench.rows import Row, Settings, Subjects
@@ -53,6 +53,7 @@ SECTIONS: dict[str, Section] = {
     "each": _timed_then_shown(rows.eaches, promises.of_eaches),
     "observed": lambda settings, subjects, proof: rows.observed(settings, subjects),
     "running": running.running,
+    "streaming": streaming.streaming,
     "first": lambda settings, subjects, proof: whole.first_calls(settings),
     "import": lambda settings, subjects, proof: whole.imports(settings),
     "scale": _scale,

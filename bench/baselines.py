@@ -6,7 +6,7 @@ changed to meet a bar.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from itertools import count
 from time import perf_counter
@@ -467,3 +467,79 @@ async def in_task(value: int) -> int:
     Lacks: has no name of its own, no status and events, no reason of its cancellation; may outlive whoever started it.
     """
     return await asyncio.create_task(first_soon(value))
+
+
+# ---------------------------------------------------------------- streams
+
+
+def five_generators(items: Iterable[int]) -> Iterator[int]:
+    """Five generators, each reading the one before it.
+
+    Lacks: a run's context for each item, notes that tell step and item, hooks, closing of the sources in order.
+    """
+
+    def once(values: Iterable[int]) -> Iterator[int]:
+        for value in values:
+            yield first(value)
+
+    def twice(values: Iterable[int]) -> Iterator[int]:
+        for value in values:
+            yield second(value)
+
+    def thrice(values: Iterable[int]) -> Iterator[int]:
+        for value in values:
+            yield third(value)
+
+    def again(values: Iterable[int]) -> Iterator[int]:
+        for value in values:
+            yield fourth(value)
+
+    def last(values: Iterable[int]) -> Iterator[int]:
+        for value in values:
+            yield fifth(value)
+
+    return last(again(thrice(twice(once(items)))))
+
+
+def five_maps(items: Iterable[int]) -> Iterator[int]:
+    """The same by `map`, which runs no Python of its own.
+
+    Lacks: what five generators lack.
+    """
+    return map(fifth, map(fourth, map(third, map(second, map(first, items)))))
+
+
+def five_generators_soon(items: Iterable[int]) -> AsyncIterator[int]:
+    """Five async generators, each reading the one before it.
+
+    Lacks: a run's context for each item, notes that tell step and item, hooks, closing of the sources when a reader leaves
+    early.
+    """
+
+    async def once(values: Iterable[int]) -> AsyncIterator[int]:
+        for value in values:
+            yield await first_soon(value)
+
+    async def twice(values: AsyncIterator[int]) -> AsyncIterator[int]:
+        async for value in values:
+            yield await second_soon(value)
+
+    async def thrice(values: AsyncIterator[int]) -> AsyncIterator[int]:
+        async for value in values:
+            yield await third_soon(value)
+
+    async def again(values: AsyncIterator[int]) -> AsyncIterator[int]:
+        async for value in values:
+            yield await fourth_soon(value)
+
+    async def last(values: AsyncIterator[int]) -> AsyncIterator[int]:
+        async for value in values:
+            yield await fifth_soon(value)
+
+    return last(again(thrice(twice(once(items)))))
+
+
+def within_generators(rows: Iterable[Iterable[int]]) -> Iterator[int]:
+    """A generator whose items are sums over five generators."""
+    for items in rows:
+        yield sum(five_generators(items))

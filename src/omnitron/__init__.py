@@ -67,12 +67,14 @@ from omnitron.model import (
     FlowMeta,
     Guard,
     Inputs,
+    ItemYielded,
     Objective,
     Observer,
     Ok,
     Outcome,
     Random,
     Replace,
+    StreamEnd,
 )
 from omnitron.runtime import Context, Key, Resource, context, current_context, current_step, needs, resource
 
@@ -106,6 +108,7 @@ __all__ = [
     "Hooks",
     "Inputs",
     "InvalidValue",
+    "ItemYielded",
     "Key",
     "LimitReached",
     "MissingCapability",
@@ -127,6 +130,7 @@ __all__ = [
     "Run",
     "RunCancelled",
     "Span",
+    "StreamEnd",
     "Tracing",
     "Unpicklable",
     "WorkerLost",

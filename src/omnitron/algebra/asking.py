@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Set
+from collections.abc import AsyncGenerator, Callable, Set
+from contextlib import aclosing
 from functools import partial
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omnitron import runtime
 from omnitron.algebra.node import Node, walk_nodes
 from omnitron.algebra.steps import Step
-from omnitron.code import parameters_of
+from omnitron.code import parameters_of, stream_colour
 from omnitron.errors import DefinitionError, MissingNeed
 from omnitron.runtime import Context, Need, Resource
 
@@ -57,7 +58,7 @@ class Asking(Step):
         asked = runtime.needs_of(fn)
         for parameter, need in asked.items():
             target = need.target
-            if not is_async and isinstance(target, Resource) and target.is_async:
+            if not is_async and stream_colour(fn) != "async" and isinstance(target, Resource) and target.is_async:
                 raise DefinitionError(
                     f"{self.name!r} is sync and needs the resource {target.name!r} ({parameter}=), which is async: "
                     "nothing could await it. Make the function `async def`, or the resource sync."
@@ -79,7 +80,13 @@ class Asking(Step):
         """Give the function that fills what is needed and was not passed, then calls the user's."""
         found = self._filler
         if found is None:
-            found = make_filler(self.fn, self.asked, is_async=self.is_async) if self.asked else self.fn
+            late = any(isinstance(need.target, Resource) and need.target.is_async for need in self.asked.values())
+            if not self.asked:
+                found = self.fn
+            elif late and not self.is_async:
+                found = stream_filler(self.fn, self.asked)
+            else:
+                found = make_filler(self.fn, self.asked, is_async=self.is_async)
             fill(self, "_filler", found)
         return found
 
@@ -123,6 +130,21 @@ def make_filler(fn: Callable[..., Any], asked: dict[str, Need], *, is_async: boo
     filler = FunctionType(code, space, name, known.defaults)
     filler.__kwdefaults__ = known.kwdefaults
     return filler
+
+
+def stream_filler(fn: Callable[..., Any], asked: dict[str, Need]) -> Callable[..., Any]:
+    """Make the same for an async generator function that needs async resources: they are opened for its first item."""
+
+    async def filled(*args: Any, **kwargs: Any) -> AsyncGenerator[Any]:
+        for name, need in asked.items():
+            if type(kwargs.get(name, need)) is Need:
+                awaits = isinstance(need.target, Resource) and need.target.is_async
+                kwargs[name] = await runtime.take_async(need.target) if awaits else runtime.take(need.target)
+        async with aclosing(fn(*args, **kwargs)) as stream:
+            async for item in stream:
+                yield item
+
+    return filled
 
 
 def loose_filler(fn: Callable[..., Any], asked: dict[str, Need], *, is_async: bool) -> Callable[..., Any]:

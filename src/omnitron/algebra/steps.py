@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from omnitron import runtime
-from omnitron.algebra.node import MAX_SIZE, NOTHING, STREAMS, UNDOES, Node, remake, too_large
+from omnitron.algebra.node import MAX_SIZE, NOTHING, STREAMS, Node, remake, too_large
 from omnitron.algebra.writer import Args
 from omnitron.code import (
     COROUTINE,
@@ -233,6 +231,8 @@ class Sequence(Node):
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write one line a part; a long pipe becomes functions of 256 lines."""
         if STREAMS in self.needs:
+            from omnitron.algebra.streams import emit_row
+
             emit_row(self, w, args, target)
         else:
             emit_parts(w, self.parts, args, target)
@@ -342,56 +342,6 @@ def flatten(root: Sequence) -> tuple[Node, ...]:
             take(node)
     backwards.reverse()
     return tuple(backwards)
-
-
-def emit_row(node: Sequence, w: Writer, args: Args, target: str) -> None:
-    """Write a run of parts of which some give streams: those are closed when a part after them fails, or the last ends.
-
-    What a part that is no stream makes of one may still read it when that part has returned, so success closes nothing.
-    """
-    parts, place = node.parts, w.cursor - 1
-    kinds = ["stream" if part.kind == "stream" else part.streams for part in parts]
-    last = kinds[-1]
-    if last and UNDOES in node.needs:
-        raise DefinitionError(
-            f"{node.name!r} ends in a stream, and has an `.undo` before it: once the stream is given away, nothing could "
-            "say whether the flow has succeeded. End it with a step that reads the stream (`| list`), or undo in an item."
-        )
-    if len(parts) > CHUNK:
-        emit_parts(w, parts, args, target)
-        if last and last != "stream":
-            w.line(f"{target} = {w.bind(runtime.a_row)}({target}, [], {w.bind(w.spot(place))})")
-        return
-    read = any(kind for kind in kinds[:-1])
-    kept = w.temp()
-    w.line(f"{kept} = []")
-    if read:
-        error = w.temp()
-        with w.block("try:"):
-            emit_kept(w, parts, kinds, args, target, kept)
-        with w.block(f"except BaseException as {error}:"):
-            end = f"await {w.bind(runtime.end_all_async)}" if w.awaits else w.bind(runtime.end_all)
-            w.line(f"{end}({kept}, {error})")
-            w.line("raise")
-    else:
-        emit_kept(w, parts, kinds, args, target, kept)
-    if (last and last != "stream") or has_inner(kinds):
-        w.line(f"{target} = {w.bind(runtime.a_row)}({target}, {kept}, {w.bind(w.spot(place))})")
-
-
-def has_inner(kinds: list[str]) -> bool:
-    """Say whether a row that ends in a stream has one before whose reader does not close it: a generator function's."""
-    inner = (kind and kind != "stream" and before for before, kind in pairwise(kinds))
-    return bool(kinds[-1]) and any(inner)
-
-
-def emit_kept(w: Writer, parts: tuple[Node, ...], kinds: list[str], args: Args, target: str, kept: str) -> None:
-    """Write parts one after the other; the streams among them, but for the last, are put into `kept`."""
-    for number, part in enumerate(parts):
-        w.call(part, args, target)
-        args = Args(target, target)
-        if kinds[number] and number + 1 < len(parts):
-            w.line(f"{kept}.append({target})")
 
 
 def emit_parts(w: Writer, parts: tuple[Node, ...], args: Args, target: str) -> None:

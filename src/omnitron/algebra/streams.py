@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from itertools import pairwise, takewhile
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ from omnitron import runtime
 from omnitron.algebra.branching import check_count, check_mode, check_one, outcome_of
 from omnitron.algebra.looking import one_of
 from omnitron.algebra.node import STREAMS, UNDOES, Node
-from omnitron.algebra.steps import ITEMS
+from omnitron.algebra.pieces import Piece
+from omnitron.algebra.steps import CHUNK, ITEMS, emit_parts
 from omnitron.algebra.undoing import Whole
 from omnitron.algebra.writer import Args
 from omnitron.code import UNKNOWN
@@ -18,10 +20,11 @@ from omnitron.errors import DefinitionError
 
 if TYPE_CHECKING:
     from omnitron.algebra.looking import Before, Look
+    from omnitron.algebra.steps import Sequence
     from omnitron.algebra.writer import Writer
     from omnitron.code import Parameters
 
-__all__ = ["Stream"]
+__all__ = ["Stream", "emit_row"]
 
 
 class Stream(Node):
@@ -122,3 +125,86 @@ class Stream(Node):
         if self.mode == "collect":
             shown.append("mode='collect'")
         return ", ".join(shown)
+
+
+# ------------------------------------------------------------------ a row
+
+
+def emit_row(node: Sequence, w: Writer, args: Args, target: str) -> None:
+    """Write a pipe of which some parts give streams: those are closed when a part after them fails, or the last ends.
+
+    What a part that is no stream makes of one may still read it when that part has returned, so success closes nothing.
+    """
+    parts, place = node.parts, w.cursor - 1
+    kinds = ["stream" if part.kind == "stream" else part.streams for part in parts]
+    last = kinds[-1]
+    if last and UNDOES in node.needs:
+        raise DefinitionError(
+            f"{node.name!r} ends in a stream, and has an `.undo` before it: once the stream is given away, nothing could "
+            "say whether the flow has succeeded. End it with a step that reads the stream (`| list`), or undo in an item."
+        )
+    if len(parts) > CHUNK:
+        emit_parts(w, parts, args, target)
+        if last and last != "stream":
+            w.line(f"{target} = {w.bind(runtime.a_row)}({target}, [], {w.bind(w.spot(place))})")
+        return
+    kept = w.temp()
+    w.line(f"{kept} = []")
+    if any(kinds[:-1]) and not all(kinds):
+        error = w.temp()
+        with w.block("try:"):
+            emit_kept(w, parts, kinds, args, target, kept)
+        with w.block(f"except BaseException as {error}:"):
+            end = f"await {w.bind(runtime.end_all_async)}" if w.awaits else w.bind(runtime.end_all)
+            w.line(f"{end}({kept}, {error})")
+            w.line("raise")
+    else:
+        emit_kept(w, parts, kinds, args, target, kept)
+    if (last and last != "stream") or has_inner(kinds):
+        w.line(f"{target} = {w.bind(runtime.a_row)}({target}, {kept}, {w.bind(w.spot(place))})")
+
+
+def has_inner(kinds: list[str]) -> bool:
+    """Say whether a row that ends in a stream has one before whose reader does not close it: a generator function's."""
+    inner = (kind and kind != "stream" and before for before, kind in pairwise(kinds))
+    return bool(kinds[-1]) and any(inner)
+
+
+def emit_kept(w: Writer, parts: tuple[Node, ...], kinds: list[str], args: Args, target: str, kept: str) -> None:
+    """Write parts one after the other; the streams among them, but for the last, are put into `kept`."""
+    number = 0
+    while number < len(parts):
+        group = [part for part in takewhile(fuses, parts[number:]) if isinstance(part, Stream)] if not w.seen else []
+        if len(group) > 1:
+            emit_fused(w, group, args, target)
+            number += len(group)
+        else:
+            w.call(parts[number], args, target)
+            number += 1
+        args = Args(target, target)
+        if kinds[number - 1] and number < len(parts):
+            w.line(f"{kept}.append({target})")
+
+
+def fuses(part: Node) -> bool:
+    """Say whether a stream computes one item at a time, and does nothing else, so that several make one loop."""
+    if not isinstance(part, Stream) or UNDOES in part.body.needs:
+        return False
+    return part.mode == "raise" and part.concurrency is None and part.threads is None
+
+
+def emit_fused(w: Writer, group: list[Stream], args: Args, target: str) -> None:
+    """Write streams in a row as one: an item goes through all their flows, as it does when each reads the one before."""
+    place, awaits = w.cursor, any(stream.body.is_async for stream in group)
+
+    def write(inner: Writer, given: Args, into: str) -> None:
+        for stream in group:
+            inner.cursor += 1
+            inner.call(stream.body, given, into)
+            given = Args(into, into)
+
+    piece = Piece(group[0], write, Args("v", "v"), "v", awaits=awaits, cursor=place, urgent=w.urgent)
+    how = runtime.Mapped(awaits=awaits, collect=False, ahead=None, unordered=False, enter=None, leave=None)
+    w.cursor = place + sum(stream.size for stream in group)
+    made = f"{w.bind(runtime.mapped)}({w.attach(piece)}, {args.value}, {w.bind(w.spot(place))}, {w.bind(how, 'k')})"
+    w.mark(f"{target} = {made}", place)
