@@ -74,6 +74,7 @@ from omnitron.model import (
     Outcome,
     Random,
     Replace,
+    Secret,
     StreamEnd,
 )
 from omnitron.runtime import Context, Key, Resource, context, current_context, current_step, needs, resource
@@ -129,6 +130,7 @@ __all__ = [
     "Resource",
     "Run",
     "RunCancelled",
+    "Secret",
     "Span",
     "StreamEnd",
     "Tracing",

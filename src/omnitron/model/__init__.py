@@ -3,7 +3,7 @@
 Nothing here runs anything. Read next: `omnitron.runtime` (what a run carries) and `omnitron.algebra` (what a flow is).
 """
 
-from omnitron.model.encoding import canonical
+from omnitron.model.encoding import canonical, keyed_hash
 from omnitron.model.events import (
     NOT_KEPT,
     STREAMS,
@@ -30,6 +30,7 @@ from omnitron.model.meta import (
 from omnitron.model.outcome import Failure, Inputs, Ok, Outcome, one_input
 from omnitron.model.protocols import Clock, Executor, Guard, Observer, Random
 from omnitron.model.record import Record
+from omnitron.model.secrecy import MASK, Secret, annotations_inside, holds_secret
 
 __all__ = [
     "NOT_KEPT",
@@ -50,6 +51,7 @@ __all__ = [
     "Guard",
     "Inputs",
     "ItemYielded",
+    "MASK",
     "Objective",
     "Observer",
     "Ok",
@@ -60,10 +62,14 @@ __all__ = [
     "Replace",
     "ResourceRequirements",
     "ScalingPolicy",
+    "Secret",
     "SemanticDescriptor",
     "StreamEnd",
+    "annotations_inside",
     "canonical",
     "capability_names",
     "covers",
+    "holds_secret",
+    "keyed_hash",
     "one_input",
 ]

@@ -1,21 +1,31 @@
-"""`canonical`: the bytes of a value that are the same in every process, for keys that must survive one."""
+"""`canonical`: the bytes of a value that are the same in every process, for keys that must survive one.
+
+A `Secret` has none; what may stand for one in a key of this process is its `keyed_hash`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from omnitron.errors import DefinitionError
 from omnitron.model.record import Record
+from omnitron.model.secrecy import PROCESS_KEY, Secret
 
-__all__ = ["canonical"]
+__all__ = ["canonical", "keyed_hash"]
+
+StandIn: TypeAlias = Callable[[Secret[Any]], bytes] | None
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: Any, *, secret: StandIn = None) -> bytes:
     """Encode plain data so that equal encodings mean the same value of the same type, whatever the process.
 
     Takes None, booleans, numbers, strings, bytes, tuples, lists, sets, mappings in any order, enum members, dates,
     durations, decimals, UUIDs, paths, records of the library, dataclasses, pydantic models. `1`, `True` and `1.0` differ.
+
+    Args:
+        value: the data.
+        secret: gives what stands for a Secret in it, for example `keyed_hash`; left out, a Secret is refused.
 
     Raises:
         DefinitionError: a value of another type, whose `repr` or pickle need not be the same elsewhere.
@@ -25,11 +35,39 @@ def canonical(value: Any) -> bytes:
         True
     """
     out = bytearray()
-    write(value, out)
+    write(value, out, secret)
     return bytes(out)
 
 
-def write(value: Any, out: bytearray) -> None:
+def keyed_hash(secret: Secret[Any]) -> bytes:
+    """Give 32 bytes that stand for a secret in keys of this process: equal for equal values of the same type.
+
+    They are made with a random key of this process: other processes give others, and nobody there can guess the value by
+    trying. So they are for keys that stay in the process.
+
+    Raises:
+        DefinitionError: what it holds has no form that is the same in every process.
+    """
+    found = digest_of(secret)
+    if found is None:
+        raise DefinitionError(
+            f"a Secret of a {type(secret.reveal()).__qualname__} has no form that makes a key. Let it hold plain data, a "
+            "dataclass or a pydantic model, or make the key yourself."
+        )
+    return found
+
+
+def digest_of(secret: Secret[Any]) -> bytes | None:
+    """Give the same, or None. See Note [No trace of a value] in `omnitron.model.secrecy`."""
+    from hashlib import blake2b
+
+    try:
+        return blake2b(canonical(secret.reveal(), secret=keyed_hash), key=PROCESS_KEY, digest_size=32).digest()
+    except Exception:
+        return None
+
+
+def write(value: Any, out: bytearray, secret: StandIn) -> None:
     """Append the encoding of a value: a tag, lengths, and the parts."""
     kind = type(value)
     if value is None or kind in (bool, int, float, complex):
@@ -39,16 +77,24 @@ def write(value: Any, out: bytearray) -> None:
     elif kind in (bytes, bytearray):
         part(kind.__name__, bytes(value), out)
     elif kind in (tuple, list):
-        row(kind.__name__, value, out)
+        row(kind.__name__, value, out, secret)
     elif kind in (set, frozenset):
-        gathered(kind.__name__, [canonical(item) for item in value], out)
+        gathered(kind.__name__, [canonical(item, secret=secret) for item in value], out)
     elif isinstance(value, Mapping) and kind.__module__ in ("builtins", "collections", "types"):
-        gathered("mapping", [canonical(key) + canonical(item) for key, item in value.items()], out)
+        pairs = [canonical(key, secret=secret) + canonical(item, secret=secret) for key, item in value.items()]
+        gathered("mapping", pairs, out)
+    elif isinstance(value, Secret):
+        if secret is None:
+            raise DefinitionError(
+                "a Secret has no encoding, because who reads the key could read it. Leave it out of the key, or say by "
+                "`secret=` what stands in its place."
+            )
+        part("secret", secret(value), out)
     else:
-        write_other(value, out)
+        write_other(value, out, secret)
 
 
-def write_other(value: Any, out: bytearray) -> None:
+def write_other(value: Any, out: bytearray, secret: StandIn) -> None:
     """Append a value of a class that has a name: fields, or a text that says all of it."""
     kind = type(value)
     module = kind.__module__
@@ -59,7 +105,7 @@ def write_other(value: Any, out: bytearray) -> None:
     elif module in ("datetime", "decimal", "uuid", "pathlib", "fractions"):
         part(name, repr(value).encode(), out)
     else:
-        row(name, [item for pair in fields_of(value).items() for item in pair], out)
+        row(name, [item for pair in fields_of(value).items() for item in pair], out, secret)
 
 
 def fields_of(value: Any) -> dict[str, Any]:
@@ -83,11 +129,11 @@ def part(tag: str, content: bytes, out: bytearray) -> None:
     out += content
 
 
-def row(tag: str, items: Any, out: bytearray) -> None:
+def row(tag: str, items: Any, out: bytearray, secret: StandIn) -> None:
     """Append tagged items in their order."""
     inside = bytearray()
     for item in items:
-        write(item, inside)
+        write(item, inside, secret)
     part(tag, bytes(inside), out)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from omnitron.errors import NoRun
-from omnitron.model import Record, canonical
+from omnitron.model import Record, Secret, canonical
 from omnitron.runtime.frames import read_watch, static_path
 
 __all__ = ["CurrentStep", "current_step"]
@@ -39,12 +39,19 @@ class CurrentStep(Record):
     def key(self) -> str:
         """An idempotency key (64 hex digits): the same for the same run id, path and input, in any attempt and process.
 
+        A `Secret` in the input counts as a Secret, whatever it holds: a new token is no new request.
+
         Raises:
             DefinitionError: the input has no form that is the same in every process.
         """
         from hashlib import sha256
 
-        return sha256(canonical((self.run_id, self.path, self.input))).hexdigest()
+        return sha256(canonical((self.run_id, self.path, self.input), secret=any_secret)).hexdigest()
+
+
+def any_secret(secret: Secret[Any]) -> bytes:
+    """Give what stands for every secret."""
+    return b""
 
 
 def current_step() -> CurrentStep:
