@@ -20,6 +20,7 @@ from omnitron.runtime.frames import Frame, Watched, read_watch
 from omnitron.runtime.keys import LeftBehind
 from omnitron.runtime.options import Runtime
 from omnitron.runtime.resources import Need
+from omnitron.runtime.sealing import sealed
 from omnitron.runtime.watching import is_made
 
 __all__ = ["Answer", "pack", "raise_remote", "renumbered", "replay", "unpack_answer", "work"]
@@ -64,7 +65,7 @@ def pack(flow: Any, used: Mapping[str, int], args: tuple[Any, ...], kwargs: dict
 def dumps(value: Any, what: str) -> bytes:
     """Pickle a value; say what it was when it cannot be."""
     try:
-        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+        return sealed(value)
     except Unpicklable as error:
         raise Unpicklable(f"{what} cannot go to a process: {error}") from error
     except Exception as error:
@@ -76,7 +77,7 @@ def dumps(value: Any, what: str) -> bytes:
 def packed_or_none(value: Any) -> bytes | None:
     """Give the pickle of a value, or None if it has none."""
     try:
-        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+        return sealed(value)
     except Exception:
         return None
 
@@ -213,7 +214,7 @@ def portable_error(error: BaseException) -> BaseException:
     except Exception as broken:  # the error's own `__str__` or `__repr__` raises
         description = RemoteError(name, f"its text cannot be made: {type(broken).__name__}")
     try:
-        back = pickle.loads(pickle.dumps(error))
+        back = pickle.loads(sealed(error))
         if type(back) is type(error):
             return Travelled(error, description)
     except Exception:
@@ -233,11 +234,11 @@ class Travelled(Exception):
 def pack_answer(answer: Answer) -> bytes:
     """Pickle an answer; events whose values cannot travel go with the text of those values."""
     try:
-        events = pickle.dumps(answer.events)
+        events = sealed(answer.events)
         pickle.loads(events)  # our own; what pickles but does not load must not travel
     except Exception:
-        events = pickle.dumps([slim(event) for event in answer.events])
-    return pickle.dumps((answer.value, answer.error, answer.path, events), protocol=pickle.HIGHEST_PROTOCOL)
+        events = sealed([slim(event) for event in answer.events])
+    return sealed((answer.value, answer.error, answer.path, events))
 
 
 def text_of(value: Any) -> str:
