@@ -1,7 +1,8 @@
 """The values that nodes hold as plain data, and back: constants, functions, classes, and what pickles.
 
 JSON has null, booleans, numbers, strings and lists; a list stands for a tuple, and everything else is an object with a
-word for what it is. A value that no import path leads to is marked `{"opaque": text}`: it can be read, not rebuilt.
+word for what it is. A value that no import path leads to is marked `{"opaque": text}`: it can be read, not rebuilt. So is
+a `Secret`, of which nothing is told.
 
     {"ref": "shop.orders:price"}                 what stands under that name in a module
     {"ref": "shop.orders:price", "attribute": "fn"}   the function of the flow that stands there
@@ -28,12 +29,24 @@ from typing import Any
 
 from omnitron.algebra.node import Node, is_flow
 from omnitron.algebra.pickling import find_name
-from omnitron.model import Record
+from omnitron.model import Record, Secret
 
-__all__ = ["HOLDS", "OWN", "Constants", "contents", "is_special", "member", "opaque_text", "path_to", "source_of"]
+__all__ = [
+    "HOLDS",
+    "OWN",
+    "SECRET",
+    "Constants",
+    "contents",
+    "is_special",
+    "member",
+    "opaque_text",
+    "path_to",
+    "source_of",
+]
 
 OWN = "omnitron"
 HOLDS = ("fn", "__wrapped__")
+SECRET = "a Secret"
 DEEPEST = 50
 HUGE = 1 << 64
 BARE = (str, bool, type(None))
@@ -57,6 +70,8 @@ class Constants:
             return value
         if kind in SIMPLE:
             return SIMPLE[kind](value)
+        if kind is Secret:
+            return {"opaque": SECRET}
         if isinstance(value, Node):
             return self.node(value)
         if kind is FunctionType:

@@ -14,7 +14,7 @@ from math import nan
 from types import BuiltinFunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
-from omnitron.algebra.constants import HOLDS, OWN, contents, is_special, member
+from omnitron.algebra.constants import HOLDS, OWN, SECRET, contents, is_special, member
 from omnitron.algebra.describing import FORMAT
 from omnitron.algebra.flows import from_node
 from omnitron.algebra.making import step_of
@@ -256,6 +256,12 @@ def refuse_opaque(data: dict[str, Any]) -> None:
             stack += [(held, (place, where)) for where, held in contents(form)]
     if found:
         place, text = found[-1]
+        if text.endswith(SECRET):
+            raise DefinitionError(
+                f"the flow cannot be rebuilt: it holds {text} (at {place_text(place)}), which no description tells. "
+                'Let the flow ask for it, `needs(Key("token", Secret[str]))`, and give it by the context of each run; then '
+                "describe the flow anew."
+            )
         more = f" Nor to {len(found) - 1} more." if len(found) > 1 else ""
         raise DefinitionError(
             f"the flow cannot be rebuilt: no import path leads to {text} (at {place_text(place)}).{more} Put it under a "
