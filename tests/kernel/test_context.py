@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -483,3 +483,19 @@ def test_a_sync_run_that_ends_late_is_late():
 
     with pytest.raises(DeadlineExceeded, match="after the deadline"):
         context(clock=clock, deadline=5).run(lambda x: clock.move(10), 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fits", "fits_not"),
+    [
+        (list[int] | None, [[1], None], ["a", 1]),
+        (float | list[int], [1, 1.5, []], ["a", None]),
+        (list[int] | Literal["a"], [[1], "a", "b"], []),
+    ],
+)
+def test_a_key_of_a_union_takes_its_members(kind, fits, fits_not):
+    """Generics count by their origin; a member that cannot be told lets all pass."""
+    key = Key("key", kind)
+
+    assert [key.fits(value) for value in fits] == [True] * len(fits)
+    assert [key.fits(value) for value in fits_not] == [False] * len(fits_not)

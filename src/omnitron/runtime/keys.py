@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias, TypeVar, overload
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias, TypeVar, Union, get_args, get_origin, overload
 
 from omnitron.errors import DefinitionError, Unpicklable
+from omnitron.model import holds_secret
 
 __all__ = ["Key", "LeftBehind", "checked_values", "key_name"]
 
@@ -62,19 +64,30 @@ class Key(Generic[T]):
 
     def fits(self, value: Any) -> bool:
         """Say whether a value is of the key's type, as far as can be told."""
-        kind = getattr(self.type, "__origin__", self.type)
-        try:
-            return isinstance(value, kind) or (kind is float and type(value) is int)
-        except TypeError:
-            return True
+        return is_of(value, self.type)
 
     def check(self, value: Any) -> None:
         """Refuse a value that is not of the key's type (generics by their origin; what `isinstance` cannot tell passes)."""
         if not self.fits(value):
+            if holds_secret(self.type):
+                raise DefinitionError(
+                    f"the value for {self!r} is a {type(value).__name__}, which is not shown because the key speaks of a "
+                    "Secret. Give it as the key says, what is secret as `Secret(...)`."
+                )
             raise DefinitionError(
                 f"the value for {self!r} is {value!r}, a {type(value).__name__}. "
                 f"Give a {getattr(self.type, '__name__', self.type)}, or widen the type of the key."
             )
+
+
+def is_of(value: Any, kind: Any) -> bool:
+    """Say whether a value is of a type, as far as can be told: of a generic by its origin, of a union by any member."""
+    origin = getattr(kind, "__origin__", kind)
+    try:
+        return isinstance(value, origin) or (origin is float and type(value) is int)
+    except TypeError:
+        members = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
+        return not members or any(is_of(value, member) for member in members)
 
 
 class LeftBehind:
