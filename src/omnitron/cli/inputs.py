@@ -25,6 +25,7 @@ from omnitron.algebra import is_need, typed_parameters
 from omnitron.cli.exits import Misuse
 from omnitron.cli.targets import AnyFlow
 from omnitron.errors import DefinitionError
+from omnitron.model import Secret, annotations_inside, holds_secret
 from omnitron.runtime import Key, Resource
 
 __all__ = [
@@ -81,7 +82,8 @@ def read_pairs(words: Iterable[str]) -> dict[str, str]:
                 f"there is no option {name!r}. Arguments of the flow are written without dashes: {bare}=VALUE."
             )
         if not equals or not name.isidentifier():
-            raise Misuse(f"{word!r} is no argument: arguments of the flow are written name=value.")
+            shown = f"{name}=…" if equals else name  # a value may be a secret
+            raise Misuse(f"{shown!r} is no argument: arguments of the flow are written name=value.")
         if name in pairs:
             raise Misuse(f"the argument {name!r} is given twice.")
         pairs[name] = text
@@ -98,7 +100,8 @@ def read_settings(words: Iterable[str]) -> dict[str, str]:
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or not name:
-            raise Misuse(f"{word!r} is no value for the context: it is written --context KEY=VALUE.")
+            shown = "=…" if equals else word
+            raise Misuse(f"{shown!r} is no value for the context: it is written --context KEY=VALUE.")
         if name in pairs:
             raise Misuse(f"the value {name!r} for the context is given twice.")
         pairs[name] = text
@@ -145,7 +148,7 @@ def read_arguments(
                 from_text(adapter, annotation, words[name]) if name in words else from_json(adapter, values[name])
             )
         except ValidationError as error:
-            wrong += complaints(name, error)
+            wrong += complaints(name, error, annotation)
     missing = [
         name
         for name, one in known.items()
@@ -263,10 +266,12 @@ def as_json_or_text(text: str) -> Any:
 
 
 def is_text(annotation: Any) -> bool:
-    """Say whether an annotation is one of the types that are written as text."""
+    """Say whether an annotation is one of the types that are written as text, or a Secret of one (or of anything)."""
     while True:
-        if get_origin(annotation) is Annotated:
+        if get_origin(annotation) in (Annotated, Secret):
             annotation = get_args(annotation)[0]
+        elif annotation is Secret:
+            return True
         elif isinstance(annotation, typing.NewType):
             annotation = annotation.__supertype__
         else:
@@ -274,12 +279,15 @@ def is_text(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, TEXTS) and not issubclass(annotation, enum.Enum)
 
 
-def complaints(name: str, error: ValidationError) -> list[str]:
-    """Say for each thing that is wrong where it stands and what it is."""
+def complaints(name: str, error: ValidationError, annotation: Any) -> list[str]:
+    """Say for each thing that is wrong where it stands and what it is; what was given, unless a Secret may be in it."""
+    hidden = holds_secret(annotation)
+    known = {field for field, _ in annotations_inside(annotation) if field} if hidden else set()
     lines = []
     for one in error.errors(include_url=False):
-        place = name + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in one["loc"])
-        got = "" if one["type"] in ("missing", "json_invalid") else f", got {shortened(one['input'])}"
+        parts = [part for part in one["loc"] if not hidden or isinstance(part, int) or part in known]
+        place = name + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+        got = "" if hidden or one["type"] in ("missing", "json_invalid") else f", got {shortened(one['input'])}"
         lines.append(f"{place}: {one['msg']}{got}")
     return lines
 

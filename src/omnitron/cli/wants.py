@@ -90,7 +90,7 @@ def read_values(flow: AnyFlow, words: Mapping[str, str]) -> dict[str, Any]:
         try:
             values[name] = from_text(adapter_of(annotation, f"the value {name!r} of the context"), annotation, text)
         except ValidationError as error:
-            wrong += complaints(name, error)
+            wrong += complaints(name, error, annotation)
     if wrong:
         lines = [f"  {line}" for line in wrong]
         raise Misuse("\n".join(["the values for the context do not fit.", *lines, *wanted_lines(flow, keys, words)]))

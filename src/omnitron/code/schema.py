@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack, get_origin
 
 from omnitron.code.annotations import describe_annotation
 from omnitron.errors import DefinitionError, MissingExtra
+from omnitron.model import holds_secret
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -53,7 +54,7 @@ def input_schema(
         elif one.default is EMPTY:
             required.append(one.name)
         else:
-            schema |= default_of(adapters[one.name], one.default)
+            schema |= default_of(adapters[one.name], one)
         if one.name in texts:
             schema.setdefault("description", texts[one.name])
         properties[one.name] = schema
@@ -126,10 +127,12 @@ def refused(what: str, annotation: Any, error: Any) -> DefinitionError:
     )
 
 
-def default_of(adapter: TypeAdapter[Any], default: Any) -> dict[str, Any]:
-    """Give the default as the schema says it; nothing where JSON cannot say it."""
+def default_of(adapter: TypeAdapter[Any], parameter: Parameter) -> dict[str, Any]:
+    """Give the default as the schema says it; nothing where JSON cannot say it, or it is declared to hold a Secret."""
+    if holds_secret(parameter.annotation):  # somebody might send the mask
+        return {}
     try:
-        value = adapter.dump_python(default, mode="json", warnings=False)
+        value = adapter.dump_python(parameter.default, mode="json", warnings=False)
         json.dumps(value, allow_nan=False)
     except Exception:
         return {}

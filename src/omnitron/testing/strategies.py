@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cache
 from inspect import Parameter
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from omnitron.algebra import AnyFlow, is_need, typed_parameters
 from omnitron.errors import DefinitionError, MissingExtra
-from omnitron.model import Inputs
+from omnitron.model import Inputs, Secret
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -28,7 +29,7 @@ def inputs(flow: AnyFlow[..., Any], /, **strategies: SearchStrategy[Any]) -> Sea
     For a flow of one parameter that is its value, for any other `Inputs(args, kwargs)`. Values are drawn by the
     annotations, constraints in `Annotated` included; what a `pydantic.Field` refuses is never drawn. Parameters with a
     default are given or left out; those without annotation are left out, as are `*args` and `**kwargs` without one, and
-    those that the context fills.
+    those that the context fills. A `Secret[str]` is drawn as a Secret of a string, a bare `Secret` so too.
 
     Args:
         flow: the flow.
@@ -123,6 +124,7 @@ def strategy_of(annotation: Any, what: str, name: str) -> SearchStrategy[Any]:
     from hypothesis import strategies as st
     from hypothesis.errors import InvalidArgument, ResolutionFailed
 
+    know_secrets()
     fields: list[Any] = []
     try:
         strategy: SearchStrategy[Any] = st.from_type(drawable(annotation, fields))
@@ -133,6 +135,14 @@ def strategy_of(annotation: Any, what: str, name: str) -> SearchStrategy[Any]:
             f"strategy for it, inputs(..., {name}=...), or register one by hypothesis.strategies.register_type_strategy."
         ) from error
     return strategy.filter(accepting(annotation)) if fields else strategy
+
+
+@cache
+def know_secrets() -> None:
+    """Tell Hypothesis how a Secret is drawn: as what it holds, a string where that is not said."""
+    from hypothesis import strategies as st
+
+    st.register_type_strategy(Secret, lambda kind: st.from_type((*get_args(kind), str)[0]).map(Secret))
 
 
 def accepting(annotation: Any) -> Callable[[Any], bool]:
