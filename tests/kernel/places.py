@@ -110,3 +110,23 @@ async def again(x):
     from omnitron import flow
 
     return await flow(pid_and).on("process")(x)
+
+
+def whole_stack(x):
+    """Give all frames of this process as text, with what their locals show."""
+    import traceback
+
+    frames = list(traceback.walk_stack(None))
+    return "".join(traceback.StackSummary.extract(iter(frames), capture_locals=True).format())
+
+
+class Hoarder:
+    """An object that pickles what it holds by itself."""
+
+    def __init__(self, held):
+        self.held = held
+
+    def __reduce__(self):
+        import pickle
+
+        return Hoarder, (pickle.dumps(self.held),)

@@ -26,6 +26,7 @@ from omnitron import (
     Ok,
     Resource,
     Run,
+    Secret,
     by_type,
     choose,
     context,
@@ -961,6 +962,28 @@ async def described() -> None:
     assert_type(rebuild(data), Flow[..., Any] | AsyncFlow[..., Any])
     assert_type(rebuild(data, find={"shop:plain": plain}.get), Flow[..., Any] | AsyncFlow[..., Any])
     assert_type(await rebuild(data).acall(1), Any)
+
+
+# ---- secrets ---------------------------------------------------------------------------------------------------
+
+
+TOKEN = Key("token", Secret[str])
+
+
+@flow
+def login(name: str, pin: Secret[int], *, token: Secret[str] = needs(TOKEN)) -> Secret[bytes]:
+    """Give something that is secret too."""
+    assert_type(pin.reveal(), int)
+    return Secret(token.reveal().encode())
+
+
+def secrets(ctx: Context) -> None:
+    """A Secret has the type of what it holds."""
+    assert_type(Secret("a"), Secret[str])
+    assert_type(ctx.get(TOKEN), Secret[str])
+    assert_type(ctx.with_({TOKEN: Secret("a")}).run(login, "me", Secret(5)).reveal(), bytes)
+    wider: Secret[object] = Secret("a")
+    assert_type(wider.reveal(), object)
 
 
 # ---- generic code ----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from omnitron import (
     Flow,
     Key,
     Ok,
+    Secret,
     by_type,
     choose,
     fallback,
@@ -463,3 +464,21 @@ def declarations() -> None:
     later: AsyncFlow[[str], Order] = parse  # refused: sync
     number: str = identity(3)  # refused: a number
     del narrow, other, sync, later, number
+
+
+@flow
+def login(token: Secret[str]) -> None:
+    """Take a secret text."""
+
+
+def secrets(secret: Secret[str]) -> None:
+    """A Secret is not its value, and cannot be changed or subclassed."""
+    login("hunter2")  # refused: plain
+    login(Secret(5))  # refused: no text
+    secret.reveal().bit_length()  # refused: a text
+    len(secret)  # refused: no length
+    secret.value  # refused: no such attribute
+
+
+class Mine(Secret[str]):  # refused: final
+    """A secret of one's own."""
