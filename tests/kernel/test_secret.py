@@ -307,6 +307,40 @@ def test_a_flow_is_given_its_secret():
     assert context({token: Secret("hunter2")}).run(login, "me") == ("me", "hunter2")
 
 
+@pytest.mark.parametrize("annotation", [Secret, Secret[str], Secret[str] | None, "Secret[str]", Annotated[Secret, "a"]])
+def test_a_plain_value_is_not_bound_where_a_secret_is_taken(annotation):
+    """It would stand in every picture of the flow; the refusal does not show it."""
+
+    def enter(name, token): ...
+
+    enter.__annotations__["token"] = annotation
+    told = refusal(lambda: flow(enter).named("in").bind(token="hunter2"))
+
+    assert "Write token=Secret(...)." in told
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (Secret[str], Secret("a")),
+        (Secret[str] | None, None),
+        (Secret[str] | str, "a"),
+        ("SecretOfNobody", "a"),
+        (dict[str, Secret[str]], {}),
+        (str, Secret("a")),
+    ],
+)
+def test_what_may_fit_is_bound(annotation, value):
+    """What the annotation takes, and what cannot be told."""
+
+    def enter(token): ...
+
+    enter.__annotations__["token"] = annotation
+
+    assert flow(enter).bind(token=value).node.keywords == (("token", value),)
+
+
 def test_an_executor_is_given_the_secret_itself():
     """It gets objects; how they travel is its affair."""
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from omnitron.algebra.node import Node
 from omnitron.algebra.steps import ONE_VALUE, Sequence, Step
 from omnitron.algebra.writer import Args
-from omnitron.code import UNKNOWN, parameter_annotation
+from omnitron.code import UNKNOWN, exact_classes, named_annotation, parameter_annotation
 from omnitron.errors import DefinitionError
+from omnitron.model import Secret
 from omnitron.runtime import Need
 
 if TYPE_CHECKING:
@@ -96,6 +97,11 @@ class Bound(Node):
             if known.more is None and name not in known.positional and name not in known.keyword_only:
                 shown = ", ".join((*known.positional, *known.keyword_only)) or "none"
                 raise DefinitionError(f"{self.body.name!r} has no parameter {name!r} to bind; it has {shown}.")
+            if type(value) is not Secret and refuses_plain(entry_function(self.body), name, value):
+                raise DefinitionError(
+                    f"`{name}` of {self.body.name!r} takes a Secret, and `bind` would fix it to a {type(value).__name__}, "
+                    f"which every picture of the flow would show. Write {name}=Secret(...)."
+                )
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the call with the fixed values as keywords."""
@@ -136,6 +142,15 @@ class Bound(Node):
     def binds(self) -> bool:  # type: ignore[override]
         """Whether the body binds like a method."""
         return self.body.binds
+
+
+def refuses_plain(fn: Any, name: str, value: Any) -> bool:
+    """Say whether a parameter is annotated so that it takes a Secret, and not this value."""
+    annotation = getattr(fn, "__annotations__", {}).get(name)
+    if isinstance(annotation, str) and "Secret" not in annotation:  # looking a text up costs, and may fail
+        return False
+    kinds = exact_classes(named_annotation(fn, name, names=True)) or ()
+    return Secret in kinds and not isinstance(value, kinds)
 
 
 def plain_name(name: str) -> bool:

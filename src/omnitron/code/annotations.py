@@ -21,6 +21,7 @@ __all__ = [
     "describe_annotation",
     "exact_classes",
     "input_annotation",
+    "named_annotation",
     "output_annotation",
     "parameter_annotation",
     "tuple_members",
@@ -84,6 +85,13 @@ def parameter_annotation(fn: Any, place: int, *, names: bool = False) -> Any:
     if type(fn) is not FunctionType or fn.__code__.co_argcount <= place:
         return UNKNOWN
     return resolve(fn, fn.__annotations__.get(fn.__code__.co_varnames[place], UNKNOWN), names=names)
+
+
+def named_annotation(fn: Any, name: str, *, names: bool = False) -> Any:
+    """Give the annotation of a parameter of a function by its name, or UNKNOWN."""
+    if type(fn) is not FunctionType:
+        return UNKNOWN
+    return resolve(fn, fn.__annotations__.get(name, UNKNOWN), names=names)
 
 
 # What an annotation allows

@@ -42,8 +42,8 @@ def canonical(value: Any, *, secret: StandIn = None) -> bytes:
 def keyed_hash(secret: Secret[Any]) -> bytes:
     """Give 32 bytes that stand for a secret in keys of this process: equal for equal values of the same type.
 
-    They are made with a random key of this process: other processes give others, and nobody there can guess the value by
-    trying. So they are for keys that stay in the process.
+    They are made with a random key of this process: other processes (but those that are forked from it) give others, and
+    nobody there can guess the value by trying. So they are for keys that stay in the process.
 
     Raises:
         DefinitionError: what it holds has no form that is the same in every process.

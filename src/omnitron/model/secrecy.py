@@ -211,7 +211,7 @@ def behind(annotation: Any) -> list[Any]:
     if type(annotation).__name__ == "TypeAliasType":
         try:
             return [annotation.__value__]
-        except NameError:
+        except Exception:  # it names what is not there
             return []
     if isinstance(annotation, list):  # of the parameters of a function
         return annotation
@@ -226,7 +226,7 @@ def fields_of(kind: type) -> Iterator[tuple[str, Any]]:
     """Give the annotated attributes of a class."""
     for base in kind.__mro__[:-1]:
         try:
-            found = base.__annotations__ if "__annotations__" in base.__dict__ else {}
-        except NameError:  # they are looked up late, and one is not there
+            found = dict(base.__annotations__)
+        except Exception:  # it has none, or they are looked up late and name what is not there
             found = {}
         yield from found.items()
