@@ -28,6 +28,10 @@ class Login:
     token: Secret[str]
 
 
+class Tree(BaseModel):
+    below: "Secret[Tree] | None" = None
+
+
 def quoting(value: Any) -> Any:
     """Refuse a value with an error that quotes it."""
     raise ValueError(f"{value} is not good")
@@ -170,6 +174,22 @@ def test_a_plain_value_in_the_place_of_a_secret_is_masked_too():
 def test_the_schema_is_that_of_the_value(annotation, schema):
     """A string is a password; whatever it is, it is only written."""
     assert TypeAdapter(annotation).json_schema() == schema
+
+
+def test_the_schema_of_a_secret_model_leaves_the_model_as_it_is():
+    """Where it stands in the open too, it is not only written."""
+    schema = create_model("Pair", open=Account, sealed=Secret[Account]).model_json_schema()
+
+    assert "writeOnly" not in schema["$defs"]["Account"]
+    assert schema["properties"]["sealed"]["writeOnly"] is True
+
+
+def test_a_model_may_hold_itself_in_a_secret():
+    """The schema refers to it."""
+    sealed = Tree.model_json_schema()["$defs"]["Tree"]["properties"]["below"]["anyOf"][0]
+
+    assert sealed == {"allOf": [{"$ref": "#/$defs/Tree"}], "writeOnly": True}
+    assert Tree.model_validate({"below": {"below": None}}) == Tree(below=Secret(Tree()))
 
 
 def test_the_schema_of_what_is_written_is_that_of_the_mask():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keyword import iskeyword
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from omnitron.algebra.node import Node
@@ -146,7 +147,9 @@ class Bound(Node):
 
 def refuses_plain(fn: Any, name: str, value: Any) -> bool:
     """Say whether a parameter is annotated so that it takes a Secret, and not this value."""
-    annotation = getattr(fn, "__annotations__", {}).get(name)
+    if type(fn) is not FunctionType:
+        return False
+    annotation = fn.__annotations__.get(name)
     if isinstance(annotation, str) and "Secret" not in annotation:  # looking a text up costs, and may fail
         return False
     kinds = exact_classes(named_annotation(fn, name, names=True)) or ()

@@ -72,6 +72,8 @@ def text_of(error: Any) -> str:
 def json_schema_of(schema: Any, handler: Any) -> dict[str, Any]:
     """Give the JSON schema of what is read or, where pydantic asks for that, of the mask that is written."""
     found = {"type": "string"} if handler.mode == "serialization" else dict(handler(schema))
+    if "$ref" in found:  # what stands beside a reference would be written into what it names
+        found = {"allOf": [found]}
     if found.get("type") == "string":
         found.setdefault("format", "password")
     return {**found, "writeOnly": True}
