@@ -102,6 +102,22 @@ async def wait(question, *, key=needs(token)):
     await asyncio.Event().wait()
 
 
+def count_to(secret):
+    """Give a secret twice."""
+    yield secret
+    yield [secret]
+
+
+class Watcher:
+    """Keeps whatever it sees as it is."""
+
+    def __init__(self):
+        self.events = []
+
+    def observe(self, event):
+        self.events.append(event)
+
+
 def nested(secret):
     """Give the forms in which a value may hold a secret."""
     return {
@@ -126,7 +142,7 @@ def told(events):
     for event in events:
         yield repr(event), event
         yield "call", event.call
-        for name in ("input", "output", "error"):
+        for name in ("input", "output", "error", "item"):
             yield f"{name} of {event!r}", getattr(event, name, None)
 
 
@@ -207,6 +223,23 @@ def observed(plant):
     yield from told(log.events)
     yield from told(seen)
     yield from (("span", span) for span in tracing.spans)
+
+
+@scene
+def streamed(plant):
+    """Streams of secrets: while they are read, at their end, and when an item fails."""
+    secret, log, seen = plant(PLANTED), EventLog(), Watcher()
+    ctx = context({token: secret}, observers=[log, seen])
+    numbers = flow(count_to) | ask.stream()
+    stream = ctx.run(numbers, secret)
+    yield "open", stream
+    yield "item", next(stream)
+    stream.close()
+    yield "closed", stream
+    yield "failed", caught(list, ctx.run(flow(count_to) | refuse.stream(), secret))
+    yield "in threads", list(ctx.run(ask.stream(threads=2), [secret]))
+    yield from told(log.events)
+    yield from told(seen.events)
 
 
 @scene
