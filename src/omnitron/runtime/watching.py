@@ -17,6 +17,7 @@ from omnitron.runtime.frames import (
     Frame,
     Site,
     Stopped,
+    Watched,
     beneath,
     child_frame,
     leave_frame,
@@ -173,6 +174,17 @@ def run_seen(
     return output
 
 
+async def announce(run: Watched, call: Call, *, urgent: bool) -> BaseException | None:
+    """Tell observers that a call starts; give what interrupted that, where the call is urgent and runs all the same."""
+    try:
+        await run.notify_async(CallStarted(call))
+    except BaseException as error:
+        if not urgent:
+            raise
+        return error
+    return None
+
+
 async def run_seen_async(
     frame: Frame,
     fn: Callable[..., Any],
@@ -193,12 +205,7 @@ async def run_seen_async(
     interrupted: BaseException | None = None
     try:
         if run.observers:
-            try:
-                await run.notify_async(CallStarted(call))
-            except BaseException as error:
-                if not urgent:
-                    raise
-                interrupted = error
+            interrupted = await announce(run, call, urgent=urgent)
             started = run.clock.monotonic()
         if stand_in is None:
             token = set_watch(frame)
