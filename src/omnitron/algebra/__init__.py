@@ -31,9 +31,16 @@ from omnitron.algebra.writer import Args, Writer
 
 if TYPE_CHECKING:
     from omnitron.algebra.annotated import is_need, typed_parameters, typed_result
+    from omnitron.algebra.bodies import called_flows, readable
 
-LAZY = ("is_need", "typed_parameters", "typed_result")
-"""What is imported when it is first touched, because it needs `inspect`."""
+LAZY = {
+    "called_flows": "bodies",
+    "is_need": "annotated",
+    "readable": "bodies",
+    "typed_parameters": "annotated",
+    "typed_result": "annotated",
+}
+"""What is imported when it is first touched, by the module that holds it."""
 
 __all__ = [
     "AnyFlow",
@@ -64,6 +71,7 @@ __all__ = [
     "Within",
     "Writer",
     "by_type",
+    "called_flows",
     "choose",
     "clear_shapes",
     "fallback",
@@ -76,6 +84,7 @@ __all__ = [
     "loop",
     "parallel",
     "race",
+    "readable",
     "rebuild",
     "render",
     "rewrite",
@@ -90,9 +99,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in LAZY:
+    module = LAZY.get(name)
+    if module is None:
         raise AttributeError(f"module 'omnitron.algebra' has no attribute {name!r}")
-    from omnitron.algebra import annotated
+    from importlib import import_module
 
-    value = globals()[name] = getattr(annotated, name)
+    value = globals()[name] = getattr(import_module(f"omnitron.algebra.{module}"), name)
     return value

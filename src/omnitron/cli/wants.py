@@ -13,8 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from omnitron.algebra import walk
-from omnitron.cli.bodies import called_flows
+from omnitron.algebra import called_flows, walk
 from omnitron.cli.exits import Misuse
 from omnitron.cli.inputs import adapter_of, as_json_or_text, complaints, from_text
 from omnitron.cli.targets import AnyFlow
