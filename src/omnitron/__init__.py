@@ -80,11 +80,11 @@ from omnitron.model import (
 from omnitron.runtime import Context, Key, Resource, context, current_context, current_step, needs, resource
 
 if TYPE_CHECKING:
-    from omnitron.runtime import EventLog, Hooks, Run, Span, Tracing
+    from omnitron.runtime import Config, EventLog, Hooks, Run, Span, Tracing
 
 __version__ = "0.1.0"
 
-LATER = ("EventLog", "Hooks", "Run", "Span", "Tracing")
+LATER = ("Config", "EventLog", "Hooks", "Run", "Span", "Tracing")
 
 __all__ = [
     "AsyncFlow",
@@ -94,6 +94,7 @@ __all__ = [
     "CallStarted",
     "Capability",
     "Clock",
+    "Config",
     "Context",
     "DeadlineExceeded",
     "DefinitionError",

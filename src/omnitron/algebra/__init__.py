@@ -32,11 +32,15 @@ from omnitron.algebra.writer import Args, Writer
 if TYPE_CHECKING:
     from omnitron.algebra.annotated import is_need, typed_parameters, typed_result
     from omnitron.algebra.bodies import called_flows, readable
+    from omnitron.algebra.tuning import Change, Tuning, tune
 
 LAZY = {
+    "Change": "tuning",
+    "Tuning": "tuning",
     "called_flows": "bodies",
     "is_need": "annotated",
     "readable": "bodies",
+    "tune": "tuning",
     "typed_parameters": "annotated",
     "typed_result": "annotated",
 }
@@ -48,6 +52,7 @@ __all__ = [
     "AsyncFlow",
     "Bound",
     "ByType",
+    "Change",
     "Choose",
     "Each",
     "Fallback",
@@ -66,6 +71,7 @@ __all__ = [
     "Step",
     "Tap",
     "TryWith",
+    "Tuning",
     "Undo",
     "When",
     "Within",
@@ -91,6 +97,7 @@ __all__ = [
     "sequence",
     "tap",
     "try_with",
+    "tune",
     "typed_parameters",
     "typed_result",
     "walk",

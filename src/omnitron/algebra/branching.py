@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from omnitron import runtime
 from omnitron.algebra.looking import all_of, one_of
@@ -199,6 +199,7 @@ class Parallel(Node):
     quorum: int | None
     kind = "parallel"
     direct = "all"
+    tunable: ClassVar = {"threads": int}
 
     def check(self) -> None:
         """Refuse no branches, a mode that does not exist, a number that is not positive."""
@@ -277,6 +278,7 @@ class Gather(Node):
     threads: int | None
     kind = "gather"
     direct = "all"
+    tunable: ClassVar = {"threads": int}
 
     def check(self) -> None:
         """Refuse no branches, or names that do not fit."""
@@ -317,8 +319,9 @@ class Gather(Node):
         return common_parameters(self.branches)
 
     def detail(self) -> str:
-        """Give the record and its names."""
-        return f"{getattr(self.record, '__name__', self.record)}: {', '.join(self.names)}"
+        """Give the record and its names, and the number of threads."""
+        threads = f", threads={self.threads}" if self.threads else ""
+        return f"{getattr(self.record, '__name__', self.record)}: {', '.join(self.names)}{threads}"
 
 
 class When(Node):

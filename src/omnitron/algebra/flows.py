@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from omnitron.algebra.callables import Declared
+    from omnitron.runtime import Config
 
 __all__ = ["AsyncFlow", "AnyFlow", "Flow", "as_step", "flow_node", "from_node"]
 
@@ -47,10 +48,11 @@ R = TypeVar("R", covariant=True)
 
 
 class AnyFlow(Standing, Generic[P, R]):  # noqa: D101 - `OwnDoc`
-    __slots__ = ("__qualname__", "__weakref__", "_node", "_run")
+    __slots__ = ("__qualname__", "__weakref__", "_node", "_run", "_tunings")
     __qualname__: str
     _node: Node | None
     _run: Any
+    _tunings: Any
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Refuse to be called: flows are made by `flow(...)` and by combinators."""
@@ -236,8 +238,9 @@ class AnyFlow(Standing, Generic[P, R]):  # noqa: D101 - `OwnDoc`
         """Give the async flow that runs this one in another place.
 
         Args:
-            place: "thread"; "process" (a worker process of the library: the flow, its arguments and its result are
-                pickled); any other name is given to the executor that the context carries.
+            place: "local" (here, in the caller's own thread, which a sync flow blocks); "thread"; "process" (a worker
+                process of the library: the flow, its arguments and its result are pickled); any other name is given to
+                the executor that the context carries.
         """
         moved: AsyncFlow[P, R] = from_node(On(self.node, place))
         return moved
@@ -323,6 +326,12 @@ class AnyFlow(Standing, Generic[P, R]):  # noqa: D101 - `OwnDoc`
         missing_capabilities(node, ctx)
         check_needs(node, ctx, kwargs)
         return node.is_async, PLACE in needs, node.streams
+
+    def _tuned(self, config: Config) -> Self:
+        """Give this flow as a configuration has it (asked by contexts, and by `Config.apply`)."""
+        from omnitron.algebra.tuning import tuned_flow
+
+        return tuned_flow(self, config)
 
     def _stand_in(self) -> Callable[..., Any] | None:
         """Give the function of a lone step, for a context that puts this flow in the place of another."""

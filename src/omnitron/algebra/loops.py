@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from omnitron import runtime
 from omnitron.algebra.branching import (
@@ -60,6 +60,7 @@ class Each(Node):
     threads: int | None
     quorum: int | None
     kind = "each"
+    tunable: ClassVar = {"concurrency": int, "threads": int}
 
     def check(self) -> None:
         """Refuse bounds, modes, reducers and flows that do not fit."""

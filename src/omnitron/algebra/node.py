@@ -8,10 +8,10 @@ combinator is one subclass with slots and `emit`. Read next: `omnitron.algebra.w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
-from functools import partial
 from threading import local
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 
+from omnitron.algebra.likeness import alike, likeness
 from omnitron.code import UNKNOWN
 from omnitron.errors import DefinitionError, InvalidValue
 from omnitron.model import FlowMeta
@@ -76,6 +76,8 @@ class Node:
         segment: whether it stands in paths even without a label.
         direct: which children are called with the very arguments of the node: "none", the "first", or "all".
         binds: whether a flow of it, made in a class body, binds like a method.
+        tunable: the fields that a configuration may set, each with `int`, `float`, `str`, `bool`, or a function that makes
+            the field's value of a text or a TOML value (raising ValueError); `check` has the last word.
         label: the name that a user gave by `.named`, or None.
         meta: what a user declared about this node itself, or None.
         children: the nodes in its fields, in order.
@@ -102,6 +104,7 @@ class Node:
     kind: ClassVar[str] = "node"
     segment: ClassVar[bool] = True
     direct: ClassVar[str] = "none"
+    tunable: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
     binds = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -375,40 +378,6 @@ def remake(node: N, values: list[Any], label: str | None, meta: FlowMeta | None)
     made = type(node).__new__(type(node))
     made._setup(values, label, meta)
     return made
-
-
-def alike(one: Any, other: Any) -> bool:
-    """Say whether two values in a node are the same value: `1`, `True` and `1.0` differ, functions count by identity."""
-    if one is other:
-        return True
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, tuple):
-        return len(one) == len(other) and all(alike(a, b) for a, b in zip(one, other, strict=True))
-    if isinstance(one, partial):
-        return alike(parts_of(one), parts_of(other))
-    try:
-        return bool(one == other)
-    except Exception:
-        return False
-
-
-def likeness(value: Any) -> int:
-    """Give a hash that is equal for `alike` values, whatever they are."""
-    if isinstance(value, tuple):
-        return hash(tuple(likeness(item) for item in value))
-    if isinstance(value, partial):
-        return likeness(parts_of(value))
-    try:
-        return hash((type(value), value))
-    except Exception:
-        return hash(type(value))
-
-
-def parts_of(value: partial[Any]) -> tuple[Any, ...]:
-    """Give what makes one partial the same as another."""
-    keywords = value.keywords
-    return (value.func, value.args, tuple((name, keywords[name]) for name in sorted(keywords)))
 
 
 def equal_trees(one: Node, other: Node) -> bool:

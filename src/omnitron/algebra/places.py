@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from omnitron import runtime
 from omnitron.algebra.branching import check_no_stream
@@ -23,7 +23,7 @@ class On(Node):
 
     Attributes:
         body: the flow.
-        place: "thread", "process", or a name that the context's executor knows.
+        place: "local", "thread", "process", or a name that the context's executor knows.
     """
 
     __slots__ = ("body", "place")
@@ -32,6 +32,7 @@ class On(Node):
     kind = "on"
     segment = False
     direct = "first"
+    tunable: ClassVar = {"place": str}
 
     def check(self) -> None:
         """Refuse a place without a name."""
@@ -42,7 +43,7 @@ class On(Node):
             f"that would happen here, and not at {self.place!r}",
             f"Put `.on` on the flow of one item: `f.on({self.place!r}).stream(concurrency=...)`.",
         )
-        if self.place != "thread" and UNDOES in self.body.needs:
+        if self.place not in ("local", "thread") and UNDOES in self.body.needs:
             raise DefinitionError(
                 f"what {self.body.name!r} did at {self.place!r} could not be undone from here: it has an `.undo` inside. "
                 f"Put `.undo` outside: `f.on({self.place!r}).undo(...)`."
@@ -54,6 +55,9 @@ class On(Node):
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the hand-over."""
+        if self.place == "local":
+            w.pass_on(self.body, args, target)
+            return
         if self.place == "thread":
             machine = runtime.run_in_thread_loop if self.body.is_async else runtime.run_in_thread
             run, place = w.bind(machine), w.cursor

@@ -6,7 +6,7 @@ What users call is `omnitron.algebra.selecting.loop`. Read next: `omnitron.algeb
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from omnitron import runtime
 from omnitron.algebra.branching import check_count
@@ -37,6 +37,7 @@ class Loop(Node):
     until: Node | None
     at_most: int | None
     kind = "loop"
+    tunable: ClassVar = {"at_most": int}
 
     def check(self) -> None:
         """Refuse a loop that would never end, and a number that is not positive."""

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from omnitron.cli.auditing import audit_targets
 from omnitron.cli.bodies import draw_tree
+from omnitron.cli.configuring import read_config, setting_lines, tuned
 from omnitron.cli.exits import Exit, Misuse
 from omnitron.cli.facts import fact_lines
 from omnitron.cli.inputs import NOTHING, read_arguments, read_pairs, read_settings
@@ -29,11 +30,17 @@ from omnitron.cli.targets import AnyFlow, find_flow
 from omnitron.cli.trees import grow, lines_of
 from omnitron.cli.wants import check_wants, read_values
 from omnitron.errors import DefinitionError
-from omnitron.runtime import Context, context
+from omnitron.runtime import Config, Context, context
 
 __all__ = ["cli", "run_command_line"]
 
 TARGET = "FILE_OR_MODULE:FLOW"
+CONFIG = click.option(
+    "--config",
+    "config_file",
+    metavar="FILE",
+    help='Tune the flow by the tables [tool.omnitron.flows."PATH"] of a TOML file; variables of the environment win.',
+)
 
 
 def run_command_line(arguments: Sequence[str] | None = None) -> int:
@@ -82,6 +89,7 @@ def cli() -> None:
 @click.option(
     "--context", "values", metavar="KEY=VALUE", multiple=True, help="A value for the context, read by its key's type."
 )
+@CONFIG
 @click.option("--run-id", metavar="NAME", help="The name of the run, the first part of its steps' keys.")
 @click.option("--trace", is_flag=True, help="Print the tree with calls and times on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON also to a terminal.")
@@ -98,6 +106,7 @@ def run(
     capabilities: tuple[str, ...],
     deadline: float | None,
     values: tuple[str, ...],
+    config_file: str | None,
     run_id: str | None,
     trace: bool,
     as_json: bool,
@@ -116,11 +125,12 @@ def run(
     with Interruptions() as signals, result_stream(alone=as_json) as stream:
         words, settings = read_pairs(arguments), read_settings(values)
         given = read_input(input_text, input_file)
-        flow = find_flow(target, show_traceback=show_traceback)
+        config = read_config(config_file)
+        flow = tuned(find_flow(target, show_traceback=show_traceback), config)
         args, kwargs = read_arguments(flow, words, given)
         shown = sys.stderr.isatty() and not quiet
         progress = Progress() if trace or shown else None
-        ctx = make_context(read_values(flow, settings), capabilities, deadline, run_id, progress)
+        ctx = make_context(read_values(flow, settings), capabilities, deadline, config, run_id, progress)
         check_wants(flow, ctx, kwargs)
         try:
             with live(flow, progress if shown else None) as signals.show:
@@ -165,6 +175,7 @@ def make_context(
     values: Mapping[str, Any],
     capabilities: Sequence[str],
     deadline: float | None,
+    config: Config,
     run_id: str | None,
     progress: Progress | None,
 ) -> Context:
@@ -174,6 +185,7 @@ def make_context(
             values,
             capabilities=set(capabilities) if capabilities else None,
             deadline=deadline,
+            config=config or None,
             observers=[] if progress is None else [progress],
         )
         return ctx if run_id is None else ctx.as_run(run_id)
@@ -193,15 +205,18 @@ def print_result(described: Described, stream: BinaryIO | None) -> Exit:
 
 @cli.command(short_help="Show a flow's tree, metadata and schemas.")
 @click.argument("target", metavar=TARGET)
+@CONFIG
 @click.option("--traceback", "show_traceback", is_flag=True, help="When the import fails, print the whole traceback.")
-def show(target: str, *, show_traceback: bool) -> None:
+def show(target: str, *, config_file: str | None, show_traceback: bool) -> None:
     """Show the tree of a flow, its signature, metadata, examples and schemas. The flow does not run.
 
     Beside each node stands whether it is part of the tree, a body (a Python function) or opaque; the flows that a body is
-    known to call are drawn dashed beneath it.
+    known to call are drawn dashed beneath it. What is configured is shown as it would run, each value with its source.
     """
     with Interruptions(), result_stream(alone=not sys.stdout.isatty()) as stream:
-        text = described_flow(find_flow(target, show_traceback=show_traceback))
+        config = read_config(config_file)
+        flow = find_flow(target, show_traceback=show_traceback)
+        text = "\n".join([described_flow(tuned(flow, config)), *setting_lines(flow, config)])
         stream.write(f"{text}\n".encode())
         stream.flush()
 

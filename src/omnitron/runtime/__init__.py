@@ -37,6 +37,7 @@ from omnitron.runtime.watching import (
 )
 
 if TYPE_CHECKING:
+    from omnitron.runtime.configuring import Config, Setting, Variable, spelled, variable_name
     from omnitron.runtime.deriving import Derivation, check_changes, run_derived, run_derived_async
     from omnitron.runtime.joining import each_async, each_threads, parallel_async, parallel_threads
     from omnitron.runtime.mapping import Mapped, a_row, mapped
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from omnitron.runtime.workers import run_in_process
 
 LAZY = {
+    "Config": "configuring",
     "Derivation": "deriving",
     "Mapped": "mapping",
     "a_row": "mapping",
@@ -63,8 +65,10 @@ LAZY = {
     "RunEvents": "runs",
     "Promise": "undoing",
     "Saga": "undoing",
+    "Setting": "configuring",
     "Span": "observers",
     "Tracing": "observers",
+    "Variable": "configuring",
     "check_changes": "deriving",
     "each_async": "joining",
     "each_quorum": "quorums",
@@ -84,12 +88,15 @@ LAZY = {
     "run_in_process": "workers",
     "run_in_thread": "places",
     "run_in_thread_loop": "places",
+    "spelled": "configuring",
+    "variable_name": "configuring",
 }
 
 __all__ = [
     "OPTIONS",
     "SYSTEM_CLOCK",
     "SYSTEM_RANDOM",
+    "Config",
     "Context",
     "CurrentStep",
     "Derivation",
@@ -105,10 +112,12 @@ __all__ = [
     "RunEvents",
     "Runtime",
     "Saga",
+    "Setting",
     "Site",
     "Span",
     "Stopped",
     "Tracing",
+    "Variable",
     "Watched",
     "a_row",
     "adopt_factory",
@@ -157,8 +166,10 @@ __all__ = [
     "see",
     "see_async",
     "see_keeping",
+    "spelled",
     "take",
     "take_async",
+    "variable_name",
     "wanted_keys",
 ]
 

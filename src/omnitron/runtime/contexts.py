@@ -312,7 +312,8 @@ def current_context() -> Context:
 def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context:
     """Make a root context.
 
-    Made inside a run it holds no more authority than that run, and that run's guards and replacements stay.
+    Made inside a run it holds no more authority than that run, and that run's guards, replacements and configuration
+    stay.
 
     Args:
         values: `{key: value}` for keys of any hashable type.
@@ -325,6 +326,8 @@ def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context
             deadline: seconds from now after which the run is over.
             replace: in tests, functions or flows that run in the place of those of a name or static path, for example
                 `{"price": fake}`.
+            config: what tunes the flows that are run: the path of a TOML file (and then the environment), a mapping
+                `{path: {parameter: value}}`, or a `Config`.
 
     Raises:
         DefinitionError: a value not of its key's type, a reserved name, a wrong option.
@@ -339,7 +342,7 @@ def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context
     base = (
         PLAIN
         if outer is PLAIN
-        else Runtime(capabilities=outer.capabilities, guards=outer.guards, replaced=outer.replaced)
+        else Runtime(capabilities=outer.capabilities, guards=outer.guards, replaced=outer.replaced, config=outer.config)
     )
     runtime, more = read_options(base, named, Context)
     merged = checked_values(values) if values else {}
@@ -355,11 +358,15 @@ def without_title(ctx: Context) -> Context:
 def admitted_flow(ctx: Context, flow: Any, kwargs: dict[str, Any]) -> tuple[Any, bool, bool, str]:
     """Check that a flow may run here.
 
-    Gives it, whether it is async, whether its tree asks for places, and the colour of the stream that it gives, if any.
+    Gives it as it is tuned, whether it is async, whether its tree asks for places, and the colour of the stream that it
+    gives, if any.
     """
     admit = getattr(flow, "_admit", None)
     if admit is None:
         flow = factories[0](flow)
+        admit = flow._admit
+    if ctx._runtime.config is not None:
+        flow = ctx._runtime.config.apply(flow)
         admit = flow._admit
     is_async, keeps_places, streams = admit(ctx, kwargs)
     if not is_async and streams != "async" and ctx._runtime.observers:

@@ -179,6 +179,11 @@ def check_changes(values: Mapping[Any, Any], named: Mapping[str, Any]) -> frozen
             "within takes what its context has beside the one around: values, or options such as "
             "`deadline=3`, `observers=...`, `capabilities={...}`."
         )
+    if "config" in named:
+        raise DefinitionError(
+            "within takes no `config`, which tunes a whole tree when it is run. Give it to `context(config=...)`, or tune "
+            "the part before it is composed: `Config(...).apply(part)`."
+        )
     checked_values(values)
     runtime, _ = read_options(PLAIN, dict(named), Context)
     return runtime.capabilities

@@ -6,12 +6,15 @@ Authority and time only shrink, watchers only add up.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omnitron.errors import DefinitionError, MissingCapability
 from omnitron.model import Clock, Executor, Guard, Observer, Random, Record, capability_names, covers
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.resources import needs_of
+
+if TYPE_CHECKING:
+    from omnitron.runtime.configuring import Config
 
 __all__ = ["OPTIONS", "PLAIN", "Runtime", "adopt_factory", "factories", "read_options"]
 
@@ -23,9 +26,10 @@ class Runtime(Record):
         capabilities: the names held; None restricts nothing.
         deadline: a reading of the clock's `monotonic()` after which nothing starts; None for no deadline.
         replaced: what runs in the place of flows, by name or static path; None for nothing.
+        config: what tunes the flows that are run; None for nothing.
     """
 
-    __slots__ = ("capabilities", "observers", "guards", "clock", "random", "executor", "deadline", "replaced")
+    __slots__ = ("capabilities", "observers", "guards", "clock", "random", "executor", "deadline", "replaced", "config")
     capabilities: frozenset[str] | None
     observers: tuple[Observer, ...]
     guards: tuple[Guard, ...]
@@ -34,6 +38,7 @@ class Runtime(Record):
     executor: Executor | None
     deadline: float | None
     replaced: Mapping[str, Callable[..., Any]] | None
+    config: Config | None
 
     def __init__(
         self,
@@ -45,6 +50,7 @@ class Runtime(Record):
         executor: Executor | None = None,
         deadline: float | None = None,
         replaced: Mapping[str, Callable[..., Any]] | None = None,
+        config: Config | None = None,
     ) -> None:
         self._fill(
             capabilities=capabilities,
@@ -55,6 +61,7 @@ class Runtime(Record):
             executor=executor,
             deadline=deadline,
             replaced=replaced,
+            config=config,
         )
 
 
@@ -72,6 +79,7 @@ OPTIONS = (
     "executor",
     "deadline",
     "replace",
+    "config",
 )
 
 
@@ -144,6 +152,11 @@ def derive(old: Runtime, changes: dict[str, Any]) -> Runtime:
         new["deadline"] = old.deadline - old.clock.monotonic() + new["clock"].monotonic()
     if changes.get("replace") is not None:
         new["replaced"] = {**(old.replaced or {}), **replacements(changes["replace"])}
+    if changes.get("config") is not None:
+        from omnitron.runtime.configuring import as_config
+
+        config = as_config(changes["config"])
+        new["config"] = config if old.config is None else old.config + config
     return old.replace(**new) if new else old
 
 

@@ -82,8 +82,11 @@ def packed_or_none(value: Any) -> bytes | None:
         return None
 
 
-def environment(ctx: Context, flow: Any) -> tuple[dict[Any, bytes | None], Any, float | None, dict[str, bytes]]:
-    """Give the context's values (pickled one by one, None for one that stays behind), capabilities, time left, fakes."""
+def environment(ctx: Context, flow: Any) -> tuple[Any, ...]:
+    """Give the context's values (pickled one by one, None for one that stays behind), and what else of it travels.
+
+    That is: capabilities, the time left, fakes, the configuration (pickled, or None).
+    """
     values: dict[Any, bytes | None] = {}
     for key in ctx:
         if packed_or_none(key) is not None:  # a key that cannot travel cannot be asked for there either
@@ -95,7 +98,8 @@ def environment(ctx: Context, flow: Any) -> tuple[dict[Any, bytes | None], Any, 
         for name, fake in (runtime.replaced or {}).items()
         if flow._has_part(name)
     }
-    return values, runtime.capabilities, left, fakes
+    config = None if runtime.config is None else dumps(runtime.config, "the configuration")
+    return values, runtime.capabilities, left, fakes, config
 
 
 # In the worker
@@ -140,14 +144,9 @@ def answer_to(payload: bytes, loaded: dict[bytes, Any]) -> bytes:
     events: list[Event] = []
     flow: Any = None
     try:
-        packed, fixed, arguments, env, place = pickle.loads(payload)
-        flow = loaded.get(packed)
-        if flow is None:
-            flow = pickle.loads(packed)
-            if fixed:
-                if len(loaded) >= 64:
-                    loaded.clear()
-                loaded[packed] = flow
+        packed, fixed, arguments, (*env, config), place = pickle.loads(payload)
+        flow = load(packed, loaded, keeps=fixed)
+        env.append(None if config is None else load(config, loaded, keeps=True))
         args, kwargs = pickle.loads(arguments)
         value = run_job(flow, args, kwargs, env, place, events)
     except SystemExit as error:
@@ -166,16 +165,28 @@ def answer_to(payload: bytes, loaded: dict[bytes, Any]) -> bytes:
         return pack_answer(Answer(None, lost, "", events))
 
 
+def load(packed: bytes, loaded: dict[bytes, Any], *, keeps: bool) -> Any:
+    """Load a pickle, and keep what it gives when that is the same each time."""
+    found = loaded.get(packed)
+    if found is None:
+        found = pickle.loads(packed)
+        if keeps:
+            if len(loaded) >= 64:
+                loaded.clear()
+            loaded[packed] = found
+    return found
+
+
 def run_job(
-    flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any], env: tuple[Any, ...], place: Any, events: list[Event]
+    flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any], env: list[Any], place: Any, events: list[Event]
 ) -> Any:
     """Run the flow in a context made of what travelled."""
-    values, capabilities, left, fakes = env
+    values, capabilities, left, fakes, config = env
     replaced = {name: pickle.loads(fake) for name, fake in fakes.items()} or None
     deadline = None if left is None else SYSTEM_CLOCK.monotonic() + left
     ctx = make(
         {key: LeftBehind(str(key)) if packed is None else pickle.loads(packed) for key, packed in values.items()},
-        Runtime(capabilities=capabilities, deadline=deadline, replaced=replaced),
+        Runtime(capabilities=capabilities, deadline=deadline, replaced=replaced, config=config),
     )
     frame = None
     if place is not None:
