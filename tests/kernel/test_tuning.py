@@ -88,9 +88,8 @@ def test_a_place_around_a_pipe_is_that_of_what_the_pipe_belongs_to():
 
     assert details(apply(tree, {"job": {"place": "process"}})) == [("on", "'process'")]
     assert details(apply(tuned.weigh.on("thread"), {"weigh": {"place": "process"}})) == [("on", "'process'")]
-    assert details(apply(tuned.weigh.undo(tuned.rate).on("thread"), {"weigh": {"place": "local"}})) == [
-        ("on", "'local'")
-    ]
+    tree = tuned.weigh.undo(tuned.rate).on("thread").within(tenant="a")
+    assert details(apply(tree, {"weigh": {"place": "local"}}))[1] == ("on", "'local'")
 
 
 def test_a_node_from_elsewhere_declares_what_can_be_set():
@@ -461,22 +460,25 @@ def test_a_method_is_tuned():
 
 
 def test_a_flow_is_made_once_for_a_configuration():
-    """Also when many threads ask at the same time."""
-    config = Config({"halves": {"at_most": 1}})
-    subject = loop(tuned.weigh, at_most=2).named("halves")
-    barrier, found = threading.Barrier(8), []
+    """Also when two threads ask, and both have begun to make it."""
+    both = threading.Barrier(2, timeout=10)
 
-    def ask():
-        barrier.wait()
-        found.append(config.apply(subject))
+    class Slow(Node):
+        __slots__ = ("body", "number")
+        tunable = {"number": lambda value: both.wait() and value or value}
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
+        def emit(self, w, args, target):
+            w.pass_on(self.body, args, target)
+
+    config, subject, found = Config({"node": {"number": 2}}), from_node(Slow(tuned.weigh, 1)), []
+    threads = [threading.Thread(target=lambda: found.append(config.apply(subject))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert len({id(one) for one in found}) == 1
+    assert found[0] is found[1] is config.apply(subject)
+    assert found[0].node.number == 2
 
 
 def test_nothing_is_kept_that_nobody_has():

@@ -69,7 +69,7 @@ def for_tenant(x: int, *, who: str = needs(Key("tenant", str))) -> int:
 
 
 moved = flow(double).on("thread").named("weigh")
-bare_moved = flow(double, name="weigh").on("thread")
+bare_moved = flow(double, name="price").on("thread")
 inner_loop = flow(double).on("thread").each(concurrency=2)
 own_name = flow(double, version="3.0.0")
 
