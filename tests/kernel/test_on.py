@@ -44,6 +44,27 @@ def test_a_thread_is_another_thread():
     assert value == 5
 
 
+def test_local_is_here():
+    """The flow is awaited, and runs in the caller's own thread and on its loop; what is undone inside is undone."""
+    undone = []
+
+    @flow
+    def fail(x):
+        raise ValueError(x)
+
+    async def loop_of(x):
+        return id(asyncio.get_running_loop())
+
+    async def main():
+        assert await flow(loop_of).on("local")(0) == id(asyncio.get_running_loop())
+        return await where.on("local")(5)
+
+    assert asyncio.run(main()) == (threading.get_ident(), 5)
+    with pytest.raises(ValueError):
+        asyncio.run((flow(abs).undo(flow(undone.append)).on("local") | fail)(-3))
+    assert undone == [3]
+
+
 def test_the_loop_goes_on_while_a_thread_works():
     """A blocking step in a thread does not block the loop."""
     release = threading.Event()

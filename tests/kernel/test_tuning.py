@@ -19,7 +19,6 @@ from omnitron import (
     current_context,
     flow,
     gather,
-    loop,
     parallel,
     walk,
 )
@@ -465,7 +464,7 @@ def test_a_flow_is_made_once_for_a_configuration():
 
     class Slow(Node):
         __slots__ = ("body", "number")
-        tunable = {"number": lambda value: both.wait() and value or value}
+        tunable = {"number": lambda value: (both.wait() and value) or value}
 
         def emit(self, w, args, target):
             w.pass_on(self.body, args, target)

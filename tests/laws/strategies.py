@@ -64,6 +64,7 @@ def combined(parts, *, late):
         st.tuples(st.just("star"), parts, st.sampled_from(joins)),
         st.tuples(st.just("named"), parts, st.sampled_from(("here", "there"))),
         st.tuples(st.just("tagged"), parts),
+        *([st.tuples(st.just("at home"), parts)] if late else []),
         *chosen(parts, few, late=late),
         *early.recipes(parts, late=late),
     )
@@ -139,6 +140,11 @@ def away_trees():
     return wrappings(trees(size=4).map(lambda recipe: ("away", recipe)), SYNC, 0, 4)
 
 
+def home_trees():
+    """Give recipes of trees with a sync part that is awaited where it is."""
+    return wrappings(trees(size=4).map(lambda recipe: ("at home", recipe)), SYNC, 0, 4)
+
+
 def wrappings(inner, functions, least, most):
     """Give recipes in which other recipes are wrapped again and again, never more than one at a time."""
     leaf = st.sampled_from(functions).map(lambda fn: ("step", fn))
@@ -211,6 +217,8 @@ def build(recipe):
             return flow(steps.fan) | build(body).each(mode=mode, threads=threads)
         case ("away", body):
             return build(body).on("thread")
+        case ("at home", body):
+            return build(body).on("local")
         case ("alone", body):
             return parallel(build(body)) | flow(steps.first)
         case ("long", body):

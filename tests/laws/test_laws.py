@@ -33,6 +33,7 @@ from .strategies import (
     async_trees,
     away_trees,
     build,
+    home_trees,
     sync_trees,
     tall_trees,
     threaded_trees,
@@ -200,6 +201,17 @@ def test_another_place_changes_no_result(recipe):
     tree = build(recipe)
 
     assert becomes(lambda: asyncio.run(tree("x"))) == becomes_later(lambda: reference.call(tree, "x"))[:3]
+
+
+@few
+@given(home_trees(), st.integers(0, 9))
+def test_awaiting_a_part_here_changes_nothing(recipe, seed):
+    """A part whose place is `local` does what it does without, in the same order; watched or not."""
+    tree = build(recipe)
+    expected = becomes_later(lambda: reference.call(tree, "x"), seed)
+
+    assert becomes_later(lambda: tree("x"), seed) == expected
+    assert becomes_later(lambda: context(observers=[EventLog()]).run(tree, "x"), seed) == expected
 
 
 @few
