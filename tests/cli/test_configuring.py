@@ -1,0 +1,140 @@
+"""`--config FILE` and the environment: what a command makes of them, and how it shows where each value comes from."""
+
+import json
+
+import pytest
+
+from .calling import call, elsewhere
+
+TARGET = __file__.replace("test_configuring", "tuning")
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Write a configuration and give its path."""
+
+    def write(text):
+        file = tmp_path / "tuning.toml"
+        file.write_text(text, encoding="utf-8")
+        return str(file)
+
+    return write
+
+
+def table(path, *lines):
+    """Give the text of one table."""
+    return "\n".join([f'[tool.omnitron.flows."{path}"]', *lines, ""])
+
+
+def shown(done):
+    """Give what `show` printed last, the configuration."""
+    assert done.exit_code == 0, done.stderr
+    return done.stdout.partition("\nconfiguration:\n")[2].splitlines()
+
+
+def test_run_runs_the_flow_as_it_is_configured(config):
+    """From a file, with what stands in a place taking the arguments."""
+    file = config(
+        table("intake/each/price", 'replace = "tests.cli.tuning:free"') + table("intake/total", 'place = "local"')
+    )
+
+    done = call("run", f"{TARGET}:intake", "line=1,2", "--config", file)
+
+    assert (done.exit_code, json.loads(done.stdout)) == (0, 0)
+
+
+def test_run_reads_arguments_by_what_stands_there(config):
+    """The signature is that of the flow as it runs."""
+    file = config(table("parse", 'replace = "tests.cli.tuning:wordy"'))
+
+    done = call("run", f"{TARGET}:parse", "text=one three", "--config", file)
+
+    assert (done.exit_code, json.loads(done.stdout)) == (0, [3, 5])
+
+
+def test_what_a_body_runs_in_its_context_is_configured_too(config):
+    """By its own name."""
+    file = config(table("total", 'replace = "tests.cli.tuning:at_least_ten"'))
+
+    assert call("run", f"{TARGET}:nested", "number=3", "--config", file).stdout == "10\n"
+
+
+def test_the_environment_is_read_without_a_file(monkeypatch):
+    """Both commands honour it."""
+    monkeypatch.setenv("OMNITRON_FLOWS__INTAKE__TOTAL__PLACE", "local")
+    monkeypatch.setenv("OMNITRON_FLOWS__INTAKE__EACH__PRICE__REPLACE", "tests.cli.tuning:free")
+
+    assert call("run", f"{TARGET}:intake", "line=1,2").stdout == "0\n"
+    assert "on('local')" in call("show", f"{TARGET}:intake").stdout
+
+
+def test_show_prints_the_result_and_where_each_value_comes_from(config, monkeypatch):
+    """The tree as it would run, then path, value, what it was, and the source; and what is for other flows."""
+    monkeypatch.setenv("OMNITRON_FLOWS__INTAKE__TOTAL__PLACE", "thread")
+    monkeypatch.setenv("OMNITRON_FLOWS__OTHER__X", "1")
+    file = config(
+        table("intake/each", "concurrency = 8") + table("intake/total", 'place = "local"') + table("q/r", "x = true")
+    )
+
+    done = call("show", f"{TARGET}:intake", "--config", file)
+
+    assert done.stdout.splitlines()[2:6:3] == ["├── each(concurrency=8)  tree", "    └── total            body"]
+    lines = [" ".join(line.replace(file, "FILE").split()) for line in shown(done)]
+    assert lines == [
+        'intake/each concurrency = 8 was not set FILE [tool.omnitron.flows."intake/each"]',
+        'intake/total place = "thread" was "process" $OMNITRON_FLOWS__INTAKE__TOTAL__PLACE',
+        "for other flows:",
+        'q/r x = true FILE [tool.omnitron.flows."q/r"]',
+        '? = "1" $OMNITRON_FLOWS__OTHER__X',
+    ]
+
+
+def test_show_says_nothing_of_a_configuration_where_there_is_none(config):
+    """An empty one is said to be empty for this flow."""
+    assert shown(call("show", f"{TARGET}:total")) == []
+    assert shown(call("show", f"{TARGET}:total", "--config", config(table("total")))) == ["  nothing for this flow"]
+
+
+@pytest.mark.parametrize("command", ["run", "show"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[tool", "is not TOML"),
+        ("[tool.omnitron]\nflow = 3", "which nothing reads. Write"),
+        ("[tool.omnitron]\nflows = 3", "which is no table"),
+        (table("intake/totl", "place = 'x'"), "Near is intake/total"),
+        (table("intake/each", "concurrency = 'x'"), "it takes a whole number"),
+        (table("intake/each", "concurrency = 0"), "positive whole number"),
+        (table("intake/total", "replace = 'tests.cli.tuning:nothing'"), "cannot be imported"),
+    ],
+)
+def test_a_wrong_configuration_is_misuse(config, command, text, message):
+    """Nothing runs; one sentence says what is wrong, with the file."""
+    file = config(text)
+
+    done = call(command, f"{TARGET}:intake", *(["line=1"] if command == "run" else []), "--config", file)
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("omnitron: ")
+    assert done.stderr.count("\n") == 1
+    assert file in done.stderr
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "show"])
+def test_a_file_that_is_not_there_is_misuse(command):
+    """As any other input."""
+    done = call(command, f"{TARGET}:total", "--config", "nowhere.toml")
+
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "'nowhere.toml' cannot be read: No such file" in done.stderr
+
+
+@pytest.mark.real
+def test_another_process_has_the_same(config):
+    """The command as users run it, with a worker process of its own."""
+    file = config(table("intake/each/price", 'replace = "tests.cli.tuning:free"'))
+
+    done = elsewhere("run", f"{TARGET}:intake", "line=1,2", "--config", file)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
