@@ -140,6 +140,14 @@ def test_mappings_of_another_shape_are_refused(settings, message):
         Config(settings)
 
 
+@pytest.mark.parametrize("environ", [3, {"OMNITRON_FLOWS__A__B": 3}])
+def test_an_environment_is_of_texts(environ):
+    """As that of a process is."""
+    with pytest.raises(DefinitionError, match="got 3|no text"):
+        Config.read(environ=environ)
+    assert Config.read(environ={3: "4"}) == Config()
+
+
 def test_later_settings_win():
     """One for the same parameter takes the place of the other."""
     one, two = Config({"a": {"x": 1, "y": 2}}), Config({"a": {"x": 3}, "b": {}}, source="two")

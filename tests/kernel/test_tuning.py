@@ -194,6 +194,8 @@ def test_no_async_function_stands_in_a_sync_place():
         apply(tuned.weigh, {"weigh": {"replace": f"{HERE}:later"}})
 
     assert asyncio.run(apply(tuned.weigh.on("thread"), {"weigh": {"replace": f"{HERE}:later"}})(4)) == -4
+    named = tuned.weigh.on("thread").named("far")
+    assert asyncio.run(apply(named, {"far/weigh": {"replace": f"{HERE}:later"}})(4)) == -4
 
 
 def test_what_stands_in_a_place_is_tuned_too():
@@ -244,6 +246,15 @@ def test_what_does_not_fit_a_place_is_refused(value, message):
     """With where it was set."""
     with pytest.raises(DefinitionError, match=rf"^config\['weigh'\]: .*{message}"):
         apply(tuned.weigh, {"weigh": {"replace": value}})
+
+
+def test_a_module_that_ends_the_program_is_refused(tmp_path, monkeypatch):
+    """As any that cannot be imported."""
+    (tmp_path / "leaves_at_once.py").write_text("raise SystemExit(3)")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(DefinitionError, match="cannot be imported: SystemExit: 3"):
+        apply(tuned.weigh, {"weigh": {"replace": "leaves_at_once:f"}})
 
 
 def test_what_does_not_fit_its_neighbours_is_refused():
@@ -519,12 +530,25 @@ def test_a_deep_tree_and_a_long_pipe_are_tuned():
 
 @pytest.mark.real
 def test_what_runs_in_a_process_is_tuned():
-    """There the flow is the rewritten one, and what its body runs in the context is too."""
-    app = context(config={"weigh": {"replace": f"{HERE}:double"}, "process": {"place": "local"}, "far": {}})
+    """The rewritten flow goes there."""
+    tree = (tuned.here | tuned.weigh).on("process").named("pid")
+    app = context(config={"pid/here": {"replace": f"{HERE}:weigh"}, "pid/weigh": {"replace": f"{HERE}:double"}})
+
+    assert asyncio.run(app.run(tree, 4)) == 8
+
+
+@pytest.mark.real
+def test_work_is_brought_back_from_a_process():
+    """By its place."""
+    app = context(config={"process": {"place": "local"}})
+
+    assert asyncio.run(context().run(tuned.process, 4)) != os.getpid()
+    assert asyncio.run(app.run(tuned.process, 4)) == os.getpid()
+
+
+@pytest.mark.real
+def test_a_configuration_travels_to_a_process():
+    """What a body runs there in its context is tuned by its own name."""
+    app = context(config={"weigh": {"replace": f"{HERE}:double"}})
 
     assert asyncio.run(app.run(tuned.far, 4)) == 8
-    assert asyncio.run(app.run((tuned.weigh | tuned.here).on("process").named("both"), 4)) != os.getpid()
-    assert asyncio.run(app.run(tuned.process, 4)) == os.getpid()
-    replaced = (tuned.here | tuned.weigh).on("process").named("pid")
-    inner = context(config={"pid/here": {"replace": f"{HERE}:weigh"}, "pid/weigh": {"replace": f"{HERE}:double"}})
-    assert asyncio.run(inner.run(replaced, 4)) == 8

@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypedDict, TypeVar, assert_type
 
 from omnitron import (
     AsyncFlow,
+    Config,
     Context,
     Effect,
     Event,
@@ -984,6 +986,16 @@ def secrets(ctx: Context) -> None:
     assert_type(ctx.with_({TOKEN: Secret("a")}).run(login, "me", Secret(5)).reveal(), bytes)
     wider: Secret[object] = Secret("a")
     assert_type(wider.reveal(), object)
+async def configured(order: Order) -> None:
+    """A configuration is made of a mapping, a file and the environment, and keeps the type of the flow."""
+    config = Config({"price": {"replace": "fakes:price"}}) + Config.read("pyproject.toml", environ={"A": "1"})
+    assert_type(config, Config)
+    assert_type(Config.read(Path("pyproject.toml")), Config)
+    assert_type(config.apply(price)(order), float)
+    assert_type(await config.apply(stock)(order), int)
+    assert_type(config.apply(parse.each()), Flow[[Iterable[str]], list[Order]])
+    assert_type(context(config=config).with_(config="tuning.toml"), Context)
+    assert_type(context(config={"price": {"replace": "fakes:price"}}).run(price, order), float)
 
 
 # ---- generic code ----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from omnitron import (
     AsyncFlow,
+    Config,
     Context,
     Failure,
     Flow,
@@ -454,6 +455,16 @@ def outcomes(failure: Failure, ok: Ok[int]) -> None:
     failure.path = "x"  # refused: frozen
     ok.value.upper()  # refused: a number
     failure.value  # refused: no such attribute
+
+
+def configured(order: Order) -> None:
+    """A configuration is of tables, and is applied to flows."""
+    config = Config({"price": 3})  # refused: not a table
+    Config.read(3)  # refused: not a path
+    Config().apply(len)  # refused: not a flow
+    Config().apply(price)("a")  # refused: not an order
+    config + {}  # refused: not a configuration
+    config.flows = frozenset()  # refused: frozen
 
 
 def declarations() -> None:

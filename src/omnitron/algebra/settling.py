@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NoReturn
 
+from omnitron.algebra.flows import AnyFlow
 from omnitron.algebra.node import Node, walk_nodes
 from omnitron.algebra.steps import Step
 from omnitron.errors import DefinitionError
@@ -277,6 +278,5 @@ def known_flows(root: Node) -> Iterator[str]:
     modules = {str(getattr(node.fn, "__module__", "")) for _, node in places.rows if isinstance(node, Step)}
     for module in modules & sys.modules.keys():
         for value in list(vars(sys.modules[module]).values()):
-            node = getattr(value, "node", None) if hasattr(type(value), "acall") else None
-            if isinstance(node, Node):
-                yield node.name
+            if isinstance(value, AnyFlow):
+                yield value.name

@@ -51,10 +51,10 @@ def is_moved(places: Places, index: int) -> bool:
     """Say whether a place is awaited whatever its own colour is, because an `.on` stands around it."""
     for number in range(index - 1, -1, -1):
         node = places.rows[number][1]
-        if not refines_place(node):
-            return False
         if isinstance(node, On):
             return True
+        if not refines_place(node):
+            return False
     return False
 
 
@@ -67,7 +67,7 @@ def imported(value: object) -> Any:
         )
     try:
         return look_up(module, qualname)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DefinitionError(
             f"`replace` names {value!r}, which cannot be imported: {type(error).__name__}: {error}."
         ) from error

@@ -108,11 +108,6 @@ class Config:
         settings: `{path: {parameter: value}}`, with the static paths of `walk(flow)`.
         source: what errors and `omnitron show` call the mapping.
 
-    Attributes:
-        entries: the settings by path, and the variables of the environment, which only a tree can tell the path of; of
-            two for the same parameter the later one holds.
-        flows: the names of the flows that have a table, also an empty one.
-
     Raises:
         DefinitionError: it is not of that shape.
 
@@ -128,9 +123,9 @@ class Config:
         (12, 50)
     """
 
-    __slots__ = ("_mark", "entries", "flows")
-    entries: tuple[Entry, ...]
-    flows: frozenset[str]
+    __slots__ = ("_entries", "_flows", "_mark")
+    _entries: tuple[Entry, ...]
+    _flows: frozenset[str]
     _mark: Mark
 
     def __init__(
@@ -158,6 +153,16 @@ class Config:
         found, flows = ([], frozenset[str]()) if file is None else read_file(file)
         variables = read_environ(os.environ if environ is None else environ)
         return fill_config(cls.__new__(cls), [*found, *variables], flows)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The settings by path, and the variables, of which only a tree can tell the path; later ones win."""
+        return self._entries
+
+    @property
+    def flows(self) -> frozenset[str]:
+        """The names of the flows that have a table, also an empty one."""
+        return self._flows
 
     def apply(self, flow: F, /) -> F:
         """Give the flow as these settings have it; the very same one where they change nothing.
@@ -226,8 +231,8 @@ def fill_config(made: Config, entries: Iterable[Entry], flows: frozenset[str]) -
         last.pop(entry.key, None)
         last[entry.key] = entry
     fill = object.__setattr__
-    fill(made, "entries", tuple(in_order(last.values())))
-    fill(made, "flows", flows)
+    fill(made, "_entries", tuple(in_order(last.values())))
+    fill(made, "_flows", flows)
     fill(made, "_mark", Mark())
     return made
 
@@ -368,10 +373,14 @@ def refuse_slips(table: Mapping[str, Any], key: str, read: str, name: str, *, al
 
 def read_environ(environ: Mapping[str, str]) -> list[Entry]:
     """Give the variables that set parameters of flows."""
+    if not isinstance(environ, Mapping):
+        raise DefinitionError(f"`environ` is a mapping of variables, as `os.environ` is; got {environ!r}.")
     found: list[Entry] = []
     for name, value in environ.items():
-        if not name.startswith(STEM):
+        if not isinstance(name, str) or not name.startswith(STEM):
             continue
+        if not isinstance(value, str):
+            raise DefinitionError(f"the variable ${name} has the value {value!r}, which is no text.")
         rest = name.removeprefix(PREFIX)
         if rest == name or rest.find("__", 1) < 0:
             raise DefinitionError(
