@@ -163,7 +163,7 @@ def test_a_configuration_is_a_value():
     assert pickle.loads(pickle.dumps(config)) == config
     assert hash(pickle.loads(pickle.dumps(config))) == hash(config)
     assert Config({"a": {"x": 1}, "b": {}}) == Config({"b": {}, "a": {"x": 1}}) != Config({"a": {"x": 2}, "b": {}})
-    assert repr(config) == "<Config a: x=[1]; b: y=2; $OMNITRON_FLOWS__A__X='1'>"
+    assert repr(config) == "<Config a: x=(1,); b: y=2; $OMNITRON_FLOWS__A__X='1'>"
     with pytest.raises(AttributeError, match="immutable"):
         config.flows = frozenset()
     with pytest.raises(AttributeError, match="immutable"):

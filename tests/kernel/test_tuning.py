@@ -305,6 +305,7 @@ def test_what_is_needed_there_must_be_given():
             {"intke/each": {"concurrency": 8}},
             r"for a flow 'intke', and this one is 'intake'. .*flows.\"intake\"\]",
         ),
+        ({"intke/total": {"place": "local"}, "intake/each": {"concurrency": 8}}, "for a flow 'intke'"),
         ({"intake/each/price/rate": {"replace": "a:b"}}, "'rate', which is called in the body of 'intake/each/price'"),
         ({"intake/rate@0[0]": {"replace": "a:b"}}, "Set it under its own name, 'rate'"),
     ],
@@ -365,14 +366,14 @@ def test_settings_of_other_flows_are_left_alone():
 @pytest.mark.parametrize(
     "config",
     [
-        Config({"weighs/parallel": {"threads": 2}, "weights": {}}),
+        Config({"weight/parallel": {"threads": 2}, "weighs": {}}),
         Config({"weights/parallel": {"threads": 2}}),
         by_variables(WEIGHTS__PARALLEL__THREADS="2"),
     ],
 )
 def test_a_name_that_is_near_may_be_that_of_another_flow(config):
-    """A table of its own says so, also an empty one; so does a flow of that name in the module of a function."""
-    subject = tuned.weigh.named("weighs" if not config.flows & {"weighs"} else "weights")
+    """A table for this one says so, also an empty one; so does a flow of that name in the module of a function."""
+    subject = tuned.weigh.named("weighs")
 
     assert config.apply(subject) is subject
 

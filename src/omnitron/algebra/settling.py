@@ -221,7 +221,8 @@ def divide(root: Node, config: Config) -> tuple[list[Entry], list[Entry]]:
     """Give the entries for a flow, and those for others.
 
     Raises:
-        DefinitionError: nothing is for this flow, and something for one whose name is this one's but for a slip.
+        DefinitionError: something is for a flow whose name is this one's but for a slip, and this one has no table for
+            itself.
     """
     name = root.name
     beneath, begin = f"{name}/", variable_name(name)
@@ -233,7 +234,7 @@ def divide(root: Node, config: Config) -> tuple[list[Entry], list[Entry]]:
         else:
             is_mine = entry.name.startswith(begin)
         (mine if is_mine else others).append(entry)
-    if not mine and name not in config.flows:
+    if name not in config.flows:
         refuse_slip(root, others)
     return mine, others
 

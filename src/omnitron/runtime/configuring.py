@@ -161,7 +161,7 @@ class Config:
 
     @property
     def flows(self) -> frozenset[str]:
-        """The names of the flows that have a table, also an empty one."""
+        """The names of the flows that have a table for themselves, not only for their parts; it may be empty."""
         return self._flows
 
     def apply(self, flow: F, /) -> F:
@@ -274,7 +274,7 @@ def as_config(given: Any) -> Config:
 
 
 def read_tables(tables: Mapping[Any, Any], source_of: Callable[[str], str]) -> tuple[list[Entry], frozenset[str]]:
-    """Give the settings of tables by path, and the names of the flows that have one."""
+    """Give the settings of tables by path, and the names of the flows that have one for themselves."""
     found: list[Entry] = []
     for path, table in tables.items():
         if not isinstance(path, str) or not path.strip("/ "):
@@ -289,8 +289,8 @@ def read_tables(tables: Mapping[Any, Any], source_of: Callable[[str], str]) -> t
             if not isinstance(parameter, str):
                 raise DefinitionError(f"{source} names a parameter {parameter!r}, which is no string.")
             refuse_shape(path, parameter, value, source)
-            found.append(Setting(path, parameter, value, source))
-    return found, frozenset(path.partition("/")[0] for path in tables)
+            found.append(Setting(path, parameter, frozen(value), source))
+    return found, frozenset(path for path in tables if "/" not in path)
 
 
 def refuse_shape(path: str, parameter: str, value: Any, source: str) -> None:
@@ -306,8 +306,13 @@ def refuse_shape(path: str, parameter: str, value: Any, source: str) -> None:
         raise DefinitionError(f"{source} sets {parameter!r} to {value!r}, which TOML could not write. {hint}".strip())
 
 
+def frozen(value: Any) -> Any:
+    """Give an array as a tuple, any other value as it is."""
+    return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
+
+
 def read_file(file: str | os.PathLike[str]) -> tuple[list[Entry], frozenset[str]]:
-    """Give the settings in a TOML file, and the names of the flows that have a table there."""
+    """Give the settings in a TOML file, and the names of the flows that have a table for themselves there."""
     if not isinstance(file, str | os.PathLike):
         raise DefinitionError(f"a configuration is read from the path of a TOML file, got {file!r}.")
     name = os.fspath(file)

@@ -156,7 +156,8 @@ def derive(old: Runtime, changes: dict[str, Any]) -> Runtime:
         from omnitron.runtime.configuring import as_config
 
         config = as_config(changes["config"])
-        new["config"] = config if old.config is None else old.config + config
+        if config or old.config is None:
+            new["config"] = config if old.config is None else old.config + config
     return old.replace(**new) if new else old
 
 
