@@ -156,6 +156,13 @@ def test_later_settings_win():
     assert (one + two).flows == {"a", "b"}
 
 
+def test_a_source_is_a_text():
+    """It stands in errors."""
+    assert Config({"a": {"x": 1}}, source="mine").entries[0].source == "mine['a']"
+    with pytest.raises(DefinitionError, match="a string; got 3"):
+        Config(source=3)
+
+
 def test_a_configuration_is_a_value():
     """It compares by what it holds, prints it, pickles, and cannot be changed."""
     config = Config({"b": {"y": 2}, "a": {"x": [1]}}) + Config.read(environ={"OMNITRON_FLOWS__A__X": "1"})

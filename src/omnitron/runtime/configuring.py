@@ -134,6 +134,8 @@ class Config:
         tables = {} if settings is None else settings
         if not isinstance(tables, Mapping):
             raise DefinitionError(f"a configuration is {{path: {{parameter: value}}}}, got {tables!r}.")
+        if not isinstance(source, str):
+            raise DefinitionError(f"`source` is what errors call a configuration, a string; got {source!r}.")
         found, flows = read_tables(tables, lambda path: f"{source}[{path!r}]")
         fill_config(self, found, flows)
 
