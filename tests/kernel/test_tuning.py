@@ -67,6 +67,14 @@ def test_threads_of_parallel_and_gather_are_tuned():
     ]
 
 
+def test_a_stream_is_tuned():
+    """As a loop over items is."""
+    tree = tuned.weigh.stream().named("weights")
+
+    assert list(apply(tree, {"weights": {"threads": 2}})([1, 2])) == [1, 2]
+    assert details(apply(tuned.price.stream(), {"stream": {"concurrency": 2}})) == [("stream", "concurrency=2")]
+
+
 def test_turns_of_a_loop_are_tuned():
     """The result is that of fewer turns."""
     assert tuned.halves(100) == 12

@@ -986,6 +986,8 @@ def secrets(ctx: Context) -> None:
     assert_type(ctx.with_({TOKEN: Secret("a")}).run(login, "me", Secret(5)).reveal(), bytes)
     wider: Secret[object] = Secret("a")
     assert_type(wider.reveal(), object)
+
+
 async def configured(order: Order) -> None:
     """A configuration is made of a mapping, a file and the environment, and keeps the type of the flow."""
     config = Config({"price": {"replace": "fakes:price"}}) + Config.read("pyproject.toml", environ={"A": "1"})

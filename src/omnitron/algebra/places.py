@@ -38,9 +38,10 @@ class On(Node):
         """Refuse a place without a name."""
         if not isinstance(self.place, str) or not self.place:
             raise DefinitionError(f"a place is a name such as 'thread' or 'process', got {self.place!r}.")
+        is_local = self.place == "local"
         check_no_stream(
             self.body,
-            f"that would happen here, and not at {self.place!r}",
+            "to await it waits for none of them" if is_local else f"that would happen here, and not at {self.place!r}",
             f"Put `.on` on the flow of one item: `f.on({self.place!r}).stream(concurrency=...)`.",
         )
         if self.place not in ("local", "thread") and UNDOES in self.body.needs:

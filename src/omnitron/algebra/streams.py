@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from itertools import pairwise, takewhile
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from omnitron import runtime
 from omnitron.algebra.branching import check_count, check_mode, check_one, outcome_of
@@ -47,6 +47,7 @@ class Stream(Node):
     mode: str
     threads: int | None
     kind = "stream"
+    tunable: ClassVar = {"concurrency": int, "threads": int}
 
     def _derive(self) -> None:
         super()._derive()

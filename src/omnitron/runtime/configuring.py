@@ -100,8 +100,8 @@ class Mark:
 class Config:
     """Settings that tune flows by path, each with its source; given to `context(config=...)`, or applied by `apply`.
 
-    What a flow declares can be set: `concurrency` and `threads` of an `.each`, `threads` of `parallel` and `gather`,
-    `at_most` of a `loop`, `place` of an `.on`, and for every named place `replace`, the import path
+    What a flow declares can be set: `concurrency` and `threads` of `.each` and `.stream`, `threads` of `parallel` and
+    `gather`, `at_most` of a `loop`, `place` of an `.on`, and for every named place `replace`, the import path
     `"package.module:name"` of the function or flow that stands there instead. Settings of other flows are left alone.
 
     Args:
