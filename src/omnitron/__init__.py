@@ -80,11 +80,11 @@ from omnitron.model import (
 from omnitron.runtime import Context, Key, Resource, context, current_context, current_step, needs, resource
 
 if TYPE_CHECKING:
-    from omnitron.runtime import Config, EventLog, Hooks, Run, Span, Tracing
+    from omnitron.runtime import Config, EventLog, Hooks, Run, RunFilter, Span, Tracing
 
 __version__ = "0.1.0"
 
-LATER = ("Config", "EventLog", "Hooks", "Run", "Span", "Tracing")
+LATER = ("Config", "EventLog", "Hooks", "Run", "RunFilter", "Span", "Tracing")
 
 __all__ = [
     "AsyncFlow",
@@ -131,6 +131,7 @@ __all__ = [
     "Resource",
     "Run",
     "RunCancelled",
+    "RunFilter",
     "Secret",
     "Span",
     "StreamEnd",

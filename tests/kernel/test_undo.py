@@ -331,7 +331,7 @@ def test_a_failing_compensation_is_reported_and_the_rest_run(caplog):
 
     assert log == ["do a", "do b", "do c", "undo c", "undo b", "undo a"]
     assert error.__notes__ == ["undoing failed in saga/fail: Broken: b", "raised in flow 'saga', at saga/fail#2"]
-    assert [(record.path, record.attempt, record.run_id) for record in caplog.records] == [("saga/fail", 1, None)]
+    assert [(record.path, record.attempt, record.run_id) for record in caplog.records] == [("saga/fail", 1, "")]
 
 
 def test_a_flow_called_in_a_body_is_a_whole_of_its_own():

@@ -9,7 +9,7 @@ from omnitron.algebra.making import step_of
 from omnitron.algebra.node import checked_name
 from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta
-from omnitron.runtime import adopt_factory
+from omnitron.runtime import adopt_factory, adopt_reader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -118,4 +118,13 @@ def made_of(function: Any, name: str | None, declared: dict[str, Any], colour: s
     return made if name is None else made.named(name)
 
 
+def path_here() -> tuple[str, bool]:
+    """Read the path of the running code off the stack, for log records in runs that nothing watches."""
+    from omnitron.algebra import stacks
+
+    adopt_reader(stacks.path_here)  # from the next time on
+    return stacks.path_here()
+
+
 adopt_factory(flow)
+adopt_reader(path_here)

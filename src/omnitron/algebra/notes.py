@@ -7,14 +7,15 @@ recorded while a flow runs, so a call that does not fail pays nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
-from weakref import ref
+from weakref import WeakKeyDictionary, ref
 
 if TYPE_CHECKING:
     from omnitron.algebra.program import Program
 
-__all__ = ["Loader", "Spot", "add_path", "path_of"]
+__all__ = ["Loader", "Spot", "add_path", "know_lone", "lone_name", "path_of"]
 
 PREFIX = "raised in flow "
 
@@ -26,15 +27,41 @@ STREAM = 0x20 | 0x200
 """The flags of generators."""
 
 
+lone_names: WeakKeyDictionary[CodeType, str] = WeakKeyDictionary()
+
+
+def know_lone(fn: Any, name: str) -> None:
+    """Keep the name of a flow of one step, async or a stream: only the code of its function is on the stack."""
+    while isinstance(fn, partial):
+        fn = fn.func
+    code = getattr(fn, "__code__", None)
+    if type(code) is CodeType and lone_names.setdefault(code, name) != name:
+        lone_names[code] = ""  # flows of several names have the same function
+
+
+def lone_name(code: CodeType) -> str:
+    """Give the name of the lone flow, async or a stream, whose function has this code, or ""."""
+    return lone_names.get(code, "")
+
+
 class Loader:
     """What a namespace tells `linecache`: where the text of its function comes from. It does not keep the program."""
 
-    __slots__ = ("piece", "program", "seen")
+    __slots__ = ("known", "piece", "program", "seen")
 
     def __init__(self, program: ref[Program], piece: int, *, seen: bool) -> None:
         self.program = program
         self.piece = piece
         self.seen = seen
+        self.known: dict[int, int | None] | None = None
+
+    def place(self, program: Program, line: int) -> int | None:
+        """Give the number of the node whose call stands on a line; kept, because log records ask again and again."""
+        if self.known is None:
+            self.known = {}
+        if line not in self.known:
+            self.known[line] = program.place(self.piece, line, seen=self.seen)
+        return self.known[line]
 
     def get_source(self, fullname: str) -> str | None:
         """Give the text of the function with the names of its steps (PEP 302)."""
@@ -127,13 +154,18 @@ def path_of(error: BaseException, program: Program | None = None, place: int | N
 
 def branch_path(program: Program | None, place: int | None, name: str, branch: int) -> str | None:
     """Give the path of a branch of the parallel node, or of the item of the loop, at a place of the tree."""
+    inside = branch_place(program, place, name, branch)
+    return None if program is None or inside is None else program.known_paths()[inside][0]
+
+
+def branch_place(program: Program | None, place: int | None, name: str, branch: int) -> int | None:
+    """Give the number of its node."""
     if program is None or place is None:
         return None
-    paths = program.known_paths()
-    node = paths[place][1]
+    node = program.known_paths()[place][1]
     if (node.kind in ("each", "stream")) is not (name == ITEM) or not node.children:
         return None
-    return paths[place + 1 + sum(child.size for child in node.children[:branch])][0]
+    return place + 1 + sum(child.size for child in node.children[:branch])
 
 
 def own_frames(

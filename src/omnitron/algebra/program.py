@@ -19,7 +19,7 @@ from weakref import ref
 
 from omnitron import runtime
 from omnitron.algebra.node import STREAMS, Node, lends_name, refines, walk_nodes
-from omnitron.algebra.notes import Loader, add_path, path_of
+from omnitron.algebra.notes import Loader, add_path, know_lone, path_of
 from omnitron.algebra.pieces import Piece
 from omnitron.algebra.steps import Step
 from omnitron.algebra.walking import missing_capabilities
@@ -96,6 +96,8 @@ class Program:
         """Give the function that a call of the flow reaches."""
         root = root_piece(self.node, self.takes)
         if isinstance(root, tuple):
+            if self.node.is_async or STREAMS in self.node.needs:
+                know_lone(getattr(self.node, "fn", None), self.name)
             return self.lone(*root)
         build = Build(ref(self))
         root.lines.append("")

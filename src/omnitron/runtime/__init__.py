@@ -35,12 +35,14 @@ from omnitron.runtime.watching import (
     see_async,
     see_keeping,
 )
+from omnitron.runtime.whereabouts import adopt_reader
 
 if TYPE_CHECKING:
     from omnitron.runtime.configuring import Config, Setting, Variable, spelled, variable_name
     from omnitron.runtime.deriving import Derivation, check_changes, run_derived, run_derived_async
     from omnitron.runtime.joining import each_async, each_threads, parallel_async, parallel_threads
     from omnitron.runtime.mapping import Mapped, a_row, mapped
+    from omnitron.runtime.marking import RunFilter
     from omnitron.runtime.observers import EventLog, Hooks, Span, Tracing
     from omnitron.runtime.places import run_in_executor, run_in_thread, run_in_thread_loop
     from omnitron.runtime.quorums import each_quorum, each_quorum_threads, quorum, quorum_threads
@@ -63,6 +65,7 @@ LAZY = {
     "Hooks": "observers",
     "Run": "runs",
     "RunEvents": "runs",
+    "RunFilter": "marking",
     "Promise": "undoing",
     "Saga": "undoing",
     "Setting": "configuring",
@@ -110,6 +113,7 @@ __all__ = [
     "Resource",
     "Run",
     "RunEvents",
+    "RunFilter",
     "Runtime",
     "Saga",
     "Setting",
@@ -121,6 +125,7 @@ __all__ = [
     "Watched",
     "a_row",
     "adopt_factory",
+    "adopt_reader",
     "check_changes",
     "child_frame",
     "context",

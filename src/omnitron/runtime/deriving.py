@@ -22,6 +22,7 @@ from omnitron.runtime.frames import Frame, leave_frame, read_watch, reset_watch,
 from omnitron.runtime.keys import checked_values
 from omnitron.runtime.options import PLAIN, Runtime, read_options
 from omnitron.runtime.reading import Reading
+from omnitron.runtime.scopes import scope_here
 from omnitron.runtime.starting import check_observers, refuse_late, watched_frame, watches
 from omnitron.runtime.stopping import DeadlinePassed, Stop
 from omnitron.runtime.streams import STREAMS
@@ -83,9 +84,11 @@ class Derivation:
         watching = ctx.runtime if self.ends else ctx.runtime.replace(deadline=None)
         if not watches(watching, is_async=self.is_async):
             return ctx, None, fn
-        root = watched_frame(watching, is_async=self.is_async)
+        run, scope = watched_frame(watching, is_async=self.is_async).run, scope_here.get()
+        if scope is not None and scope.run_id():
+            run.id, run.next_call = scope.run_id(), scope.call_numbers()
         path, named = self.place.here()
-        return ctx, Frame(root.run, path, None, body=False, named=named), self.place.part(awaits=awaits)
+        return ctx, Frame(run, path, None, body=False, named=named), self.place.part(awaits=awaits)
 
     def beneath(self, parent: Frame, old: Runtime, new: Runtime) -> Frame:
         """Give the frame of a part of a run that is watched already: what the part adds comes to what is there."""

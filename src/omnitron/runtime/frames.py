@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from omnitron.errors import DeadlineExceeded, RunCancelled
 from omnitron.model import Call, Clock, Event, Guard, Observer, Replace
 from omnitron.runtime.callsites import call_ordinal, is_own
-from omnitron.runtime.reporting import logger
+from omnitron.runtime.reporting import log
 from omnitron.runtime.stopping import DeadlinePassed, Halt, RunStopped, is_leaving
 
 __all__ = [
@@ -211,14 +211,10 @@ set_watch, reset_watch, read_watch = watch.set, watch.reset, watch.get
 
 def report(observer: object, event: Event, error: Exception) -> None:
     """Log that an observer raised; the run goes on."""
-    logger().error(
-        "observer %r raised at %s of %s; what it raised is dropped",
-        observer,
-        type(event).__name__,
-        event.path,
-        exc_info=error,
-        extra={"run_id": event.run_id, "path": event.path, "attempt": event.attempt},
-    )
+    log(
+        "error", "observer %r raised at %s of %s; what it raised is dropped", observer, type(event).__name__, event.path,
+        error=error, run_id=event.run_id, path=event.path, attempt=event.attempt,
+    )  # fmt: skip
 
 
 def refuse_answer(guard: object, answer: object) -> NoReturn:

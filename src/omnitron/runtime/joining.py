@@ -10,12 +10,14 @@ from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Itera
 from contextvars import copy_context
 from types import coroutine
 from typing import Any
+from weakref import ref
 
 from omnitron.model import Failure, Ok
 from omnitron.runtime.reporting import shown
 from omnitron.runtime.streams import end_async, fail
+from omnitron.runtime.whereabouts import thread_here
 
-__all__ = ["each_async", "each_threads", "parallel_async", "parallel_threads"]
+__all__ = ["caller_here", "each_async", "each_threads", "parallel_async", "parallel_threads"]
 
 PathOf = Callable[[BaseException], str]
 
@@ -28,7 +30,8 @@ async def parallel_async(
     The first error cancels the others; once all have ended it leaves, with one note that lists what else was raised. A
     cancellation from outside is passed to all branches, which are awaited before it leaves.
 
-    The local `o_branch` is what notes read off the traceback to tell which branch it was.
+    The local `o_branch` is what notes read off the traceback to tell which branch it was, `o_caller` what log records read
+    off the stack to tell where the task belongs.
     """
     loop = asyncio.get_running_loop()
     left = len(branches)
@@ -37,7 +40,7 @@ async def parallel_async(
     errors: list[BaseException] = []
     stopping = False
 
-    async def fill(o_branch: int, branch: Callable[..., Coroutine[Any, Any, Any]]) -> None:
+    async def fill(o_branch: int, branch: Callable[..., Coroutine[Any, Any, Any]], o_caller: Any) -> None:
         nonlocal left
         try:
             results[o_branch] = await branch(*args, **kwargs)
@@ -52,7 +55,8 @@ async def parallel_async(
         if left == 0 and not done.done():
             done.set_result(None)
 
-    tasks = [loop.create_task(fill(index, branch)) for index, branch in enumerate(branches)]
+    caller = caller_here()
+    tasks = [loop.create_task(fill(index, branch, caller)) for index, branch in enumerate(branches)]
     try:
         await done
     finally:
@@ -62,6 +66,12 @@ async def parallel_async(
     if errors:
         raise_first(errors)
     return results
+
+
+def caller_here() -> ref[asyncio.Task[Any]] | None:
+    """Give the running task, as tasks that it starts hold it: an error that they leave must not keep it alive."""
+    task = asyncio.current_task()
+    return None if task is None else ref(task)
 
 
 async def cancel_all(tasks: list[asyncio.Task[None]]) -> None:
@@ -120,9 +130,10 @@ def parallel_threads(
     from concurrent.futures import ThreadPoolExecutor
 
     failed: list[bool] = []
+    caller = thread_here()
     with ThreadPoolExecutor(min(threads, len(branches))) as pool:
         futures = [
-            pool.submit(copy_context().run, run_branch, branch, number, failed, args, kwargs)
+            pool.submit(copy_context().run, run_branch, branch, number, failed, args, kwargs, caller)
             for number, branch in enumerate(branches)
         ]
         errors: list[BaseException] = []
@@ -141,9 +152,14 @@ def parallel_threads(
 
 
 def run_branch(
-    branch: Callable[..., Any], o_branch: int, failed: list[bool], args: tuple[Any, ...], kwargs: dict[str, Any]
+    branch: Callable[..., Any],
+    o_branch: int,
+    failed: list[bool],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    o_caller: tuple[int, int],
 ) -> Any:
-    """Call a branch unless another has failed; the argument `o_branch` is what notes read off the traceback."""
+    """Call a branch unless another has failed; for `o_branch` and `o_caller` see `parallel_async`."""
     if failed:
         return None
     try:
@@ -435,7 +451,7 @@ def each_threads(
     accept = folded.acceptor()
     put = Ordered(accept).put if not unordered else lambda _index, value: accept(value)
 
-    def one(index: int, item: Any, o_item: int = 0) -> Any:
+    def one(index: int, item: Any, o_item: int = 0, o_caller: tuple[int, int] = thread_here()) -> Any:
         token = enter(index) if enter is not None else None
         try:
             value = call(item)

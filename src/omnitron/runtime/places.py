@@ -14,9 +14,11 @@ from typing import Any
 from omnitron.errors import DefinitionError
 from omnitron.runtime.contexts import current_context
 from omnitron.runtime.frames import Frame, read_watch
-from omnitron.runtime.reporting import logger
+from omnitron.runtime.joining import caller_here
+from omnitron.runtime.reporting import log
 from omnitron.runtime.resources import Need
 from omnitron.runtime.watching import admitted, run_inside_async
+from omnitron.runtime.whereabouts import thread_here
 
 __all__ = ["run_in_executor", "run_in_thread", "run_in_thread_loop"]
 
@@ -37,12 +39,13 @@ async def run_in_thread_loop(fn: Callable[..., Any], /, *args: Any, **kwargs: An
 
 async def in_thread(fn: Callable[..., Any], call: Callable[[], Any]) -> Any:
     """Make a call in a thread; `fn` is what a warning names."""
-    context = copy_context()
-    job = asyncio.get_running_loop().run_in_executor(None, settle, context, call)
+    context, caller = copy_context(), [caller_here(), thread_here()]
+    job = asyncio.get_running_loop().run_in_executor(None, settle, context, call, caller)
     try:
         error, value = await job
     except asyncio.CancelledError:
-        logger().warning("a cancelled flow goes on in its thread, which cannot be stopped: %s", name_of(fn))
+        caller.clear()
+        log("warning", "a cancelled flow goes on in its thread, which cannot be stopped: %s", name_of(fn))
         raise
     if error is not None:
         try:
@@ -57,7 +60,7 @@ def name_of(fn: Any) -> str:
     return str(getattr(fn, "__qualname__", None) or fn)
 
 
-def settle(context: Any, call: Callable[[], Any]) -> tuple[BaseException | None, Any]:
+def settle(context: Any, call: Callable[[], Any], o_caller: list[Any]) -> tuple[BaseException | None, Any]:
     """Give the error or the value of a call; so no future ever holds what a future may not (StopIteration)."""
     try:
         return None, context.run(call)

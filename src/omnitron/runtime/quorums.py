@@ -13,6 +13,7 @@ from typing import Any
 
 from omnitron.runtime.streams import ending
 from omnitron.runtime.tally import Items, Marks, Tally
+from omnitron.runtime.whereabouts import thread_here
 
 __all__ = ["each_quorum", "each_quorum_threads", "quorum", "quorum_threads"]
 
@@ -41,10 +42,10 @@ def quorum_threads(
     """The same on at most `threads` threads: what runs when it is decided is awaited, and its outcome kept."""
     from concurrent.futures import ThreadPoolExecutor
 
-    tally = Tally(needed, len(branches))
+    tally, caller = Tally(needed, len(branches)), thread_here()
     with ThreadPoolExecutor(min(threads, len(branches))) as pool, Halting(tally):
         jobs = [
-            pool.submit(copy_context().run, unless_decided, tally, place, partial(branch, *args, **kwargs))
+            pool.submit(copy_context().run, unless_decided, tally, place, partial(branch, *args, **kwargs), caller)
             for place, branch in enumerate(branches)
         ]
         for job in jobs:
@@ -52,7 +53,7 @@ def quorum_threads(
     return tally.by_place(spot)
 
 
-def unless_decided(tally: Tally, place: int, call: Callable[[], Any]) -> None:
+def unless_decided(tally: Tally, place: int, call: Callable[[], Any], o_caller: tuple[int, int]) -> None:
     """Make a call and keep its outcome, unless it is decided already; what is no outcome keeps the others from starting."""
     if tally.decided:
         return
@@ -139,7 +140,7 @@ def each_quorum_threads(
     """
     from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-    tally, one = Tally(needed, size_of(items)), Items(call, enter, leave)
+    tally, one, caller = Tally(needed, size_of(items)), Items(call, enter, leave), thread_here()
     running: set[Future[None]] = set()
     numbered = enumerate(items)
     more, taken = not tally.decided, 0
@@ -152,7 +153,8 @@ def each_quorum_threads(
                     tally.possible = taken
                     break
                 taken += 1
-                running.add(pool.submit(copy_context().run, unless_decided, tally, found[0], partial(one.now, *found)))
+                call_one = partial(one.now, *found)
+                running.add(pool.submit(copy_context().run, unless_decided, tally, found[0], call_one, caller))
             more = more and not tally.decided
             if running:
                 ended, running = wait(running, return_when=FIRST_COMPLETED)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from omnitron.model import Failure, Ok
-from omnitron.runtime.joining import END, Source, all_ended, raise_first
+from omnitron.runtime.joining import END, Source, all_ended, caller_here, raise_first
 from omnitron.runtime.tally import Items, Marks, Tally
 from omnitron.runtime.undoing import Saga
 
@@ -40,11 +40,11 @@ class Heat:
 
     async def run(self, workers: list[Callable[[], Coroutine[Any, Any, None]]]) -> None:
         """Run the workers; an error that is no outcome stops them and leaves, a cancellation from outside too."""
-        loop = asyncio.get_running_loop()
+        loop, caller = asyncio.get_running_loop(), caller_here()
         self.left = len(workers)
         try:
             for worker in workers:
-                self.tasks.append(loop.create_task(self.guard(worker)))
+                self.tasks.append(loop.create_task(self.guard(worker, caller)))
             await self.done
         finally:
             self.stop()
@@ -52,7 +52,7 @@ class Heat:
         if self.errors:
             raise_first(self.errors)
 
-    async def guard(self, worker: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def guard(self, worker: Callable[[], Coroutine[Any, Any, None]], o_caller: Any) -> None:
         """Run one worker, and stop the others when it raises what is not the library's own cancellation."""
         try:
             if not self.stopping:

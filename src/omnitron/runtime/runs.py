@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 from omnitron.errors import DefinitionError, NoRun, RunCancelled
 from omnitron.model import Event
 from omnitron.runtime.contexts import Context, admitted_flow, run_async, run_sync, without_title
-from omnitron.runtime.reporting import logger, shown
+from omnitron.runtime.reporting import log, shown
 from omnitron.runtime.scopes import AppScope, Scope, running_loop, scope_here
 from omnitron.runtime.starting import watched_frame
 from omnitron.runtime.stopping import Halt
@@ -283,7 +283,10 @@ class Run(Generic[R]):
         if getattr(self, "_state", "") == "failed" and not self._taken:
             # without its traceback: formatting one parses source, which a collection in the middle of parsing must not
             said = "" if self._error is None else shown(self._error)
-            logger().error("the run %s of %s failed and nobody asked for its result: %s", self.id, self.flow, said)
+            log(
+                "error", "the run %s of %s failed and nobody asked for its result: %s", self.id, self.flow, said,
+                run_id=self.id, path=self.flow, attempt=1,
+            )  # fmt: skip
 
 
 class RunEvents:

@@ -7,15 +7,17 @@ order of opening, on every way out, and no failing close keeps another from runn
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextvars import ContextVar
+from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from omnitron.errors import DefinitionError, NoRun
-from omnitron.runtime.reporting import logger
+from omnitron.runtime.reporting import log
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -142,6 +144,7 @@ class Scope:
         context: whose scope it is.
         loop: the event loop in which it ends; None where it ends in sync code.
         closed: whether it has ended.
+        beneath: in another process, what gives the path in the whole run for one that begins with what runs here.
     """
 
     # Every run makes one, and few need what stands here: no slots, so that what is not set costs nothing.
@@ -151,6 +154,7 @@ class Scope:
     entries: dict[Any, Entry] | None = None
     closers: list[Closer] | None = None
     runs: set[Any] | None = None
+    beneath: Callable[[str], str] | None = None
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -159,6 +163,22 @@ class Scope:
     def whose(self) -> str:
         """What to say of a scope that has ended."""
         return "its run has ended"
+
+    def run_id(self) -> str:
+        """Give the id of a run that nothing watches, made at the first ask; "" for what began outside of any run."""
+        # No lock: a finalizer that logs may ask in the midst of anything. `setdefault` takes the first one.
+        found: str | None = self.__dict__.get("id")
+        return self.__dict__.setdefault("id", os.urandom(8).hex()) if found is None else found
+
+    def goes_on(self, id: str, beneath: Callable[[str], str]) -> None:
+        """Be a part of a run that began in another process."""
+        self.__dict__["id"] = id
+        self.beneath = beneath
+
+    def call_numbers(self) -> Callable[[], int]:
+        """Give what numbers the calls of all parts of such a run that are watched."""
+        found: count[int] = self.__dict__.setdefault("numbers", count(1))
+        return found.__next__
 
     def entry(self, key: Any, kept: Any = None) -> Entry:
         """Give the place of a resource, made at the first look."""
@@ -347,7 +367,7 @@ async def close_all(closers: list[Closer], error: BaseException | None, raised: 
 
 def told(closer: Closer, broken: BaseException) -> BaseException:
     """Log that closing a resource failed; give the error back."""
-    logger().error("closing the resource %s failed", closer.resource.name, exc_info=broken)
+    log("error", "closing the resource %s failed", closer.resource.name, error=broken)
     return broken
 
 
@@ -417,7 +437,7 @@ class Shore:
             asyncio.run_coroutine_threadsafe(self.aclose(), self.loop).result()
         elif self.loop.is_closed():
             names = ", ".join(closer.resource.name for closer in self.closers)
-            logger().error("never closed, because their event loop was closed without ending its generators: %s", names)
+            log("error", "never closed, because their event loop was closed without ending its generators: %s", names)
         # else it is closed when that loop shuts its generators down
 
 

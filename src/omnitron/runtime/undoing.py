@@ -16,7 +16,7 @@ from typing import Any
 
 from omnitron.runtime.contexts import current
 from omnitron.runtime.frames import Frame, read_watch
-from omnitron.runtime.reporting import logger
+from omnitron.runtime.reporting import log
 from omnitron.runtime.watching import run_inside, run_inside_async
 
 __all__ = ["Promise", "Saga", "keep_both"]
@@ -239,13 +239,11 @@ def raise_unless_known(interrupted: BaseException | None, cause: BaseException |
 def report(promise: Promise, error: BaseException, cause: BaseException | None) -> None:
     """Log that undoing a step failed, and note it on the error because of which it was undone."""
     path = promise.spot(error)
-    frame = promise.frame
-    logger().error(
-        "undoing a step failed in %s; the rest is still undone",
-        path,
-        exc_info=error,
-        extra={"run_id": None if frame is None else frame.run.id, "path": path, "attempt": 1},
-    )
+    run_id = None if promise.frame is None else promise.frame.run.id
+    log(
+        "error", "undoing a step failed in %s; the rest is still undone", path,
+        error=error, run_id=run_id, path=path, attempt=1,
+    )  # fmt: skip
     if cause is not None:
         with suppress(Exception):
             cause.add_note(f"undoing failed in {path}: {type(error).__name__}: {error}")
