@@ -9,6 +9,7 @@ import asyncio
 import pickle
 import signal
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,11 +18,14 @@ from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Event, I
 from omnitron.runtime.clock import SYSTEM_CLOCK
 from omnitron.runtime.contexts import Context, current_context, make, run_async, run_sync
 from omnitron.runtime.frames import Frame, Watched, read_watch
+from omnitron.runtime.homing import LEVELS, Away, Line
 from omnitron.runtime.keys import LeftBehind
 from omnitron.runtime.options import Runtime
 from omnitron.runtime.resources import Need
+from omnitron.runtime.scopes import scope_here
 from omnitron.runtime.sealing import sealed
 from omnitron.runtime.watching import is_made
+from omnitron.runtime.whereabouts import place_here
 
 __all__ = ["Answer", "pack", "raise_remote", "renumbered", "replay", "unpack_answer", "work"]
 
@@ -54,12 +58,15 @@ def pack(flow: Any, used: Mapping[str, int], args: tuple[Any, ...], kwargs: dict
     passed = {name: value for name, value in kwargs.items() if type(value) is not Need}  # filled where the flow runs
     arguments = dumps((args, passed), f"an argument of {flow.name!r}")
     frame = read_watch()
-    place = None
-    if frame is not None:
+    place = home = None
+    if frame is None:
+        run_id, path, _ = place_here()
+        home = (run_id, path, dict(used))
+    else:
         call = frame.call if is_made(frame, flow.node) else None
         attempt = None if call is None else call.attempt
         place = (frame.run.id, frame.path, frame.named, bool(frame.run.observers), attempt, dict(used))
-    return dumps((packed, fixed, arguments, environment(current_context(), flow), place), "the job")
+    return dumps((packed, fixed, arguments, environment(current_context(), flow), place, home), "the job")
 
 
 def dumps(value: Any, what: str) -> bytes:
@@ -112,19 +119,24 @@ def work(connection: Any) -> None:
     its `finally` clauses run.
     """
     signal.signal(signal.SIGINT, pass_by)
-    signal.signal(signal.SIGTERM, leave)
+    line = Line(connection)
+    signal.signal(signal.SIGTERM, line.between(leave))
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     loaded: dict[bytes, Any] = {}
     connection.send_bytes(b"ready")
+    away = Away(line)
     while True:
         try:
             payload = connection.recv_bytes()
         except EOFError:
             return
-        answer = answer_to(payload, loaded)
+        if payload[:1] == LEVELS:
+            away.take(payload)
+            continue
+        answer = answer_to(payload, loaded, away)
         try:
-            connection.send_bytes(answer)
+            line.send(answer)
         except OSError:
             return
 
@@ -139,16 +151,17 @@ def leave(number: int, frame: Any) -> None:
     raise SystemExit(128 + number)
 
 
-def answer_to(payload: bytes, loaded: dict[bytes, Any]) -> bytes:
+def answer_to(payload: bytes, loaded: dict[bytes, Any], away: Away) -> bytes:
     """Run one job and pickle its answer, whatever happens."""
     events: list[Event] = []
     flow: Any = None
     try:
-        packed, fixed, arguments, (*env, config), place = pickle.loads(payload)
-        flow = load(packed, loaded, keeps=fixed)
-        env.append(None if config is None else load(config, loaded, keeps=True))
+        packed, fixed, arguments, (*env, config), place, home = pickle.loads(payload)
+        flow = load(packed, loaded, away, keeps=fixed)
+        env.append(None if config is None else load(config, loaded, away, keeps=True))
         args, kwargs = pickle.loads(arguments)
-        value = run_job(flow, args, kwargs, env, place, events)
+        away.ready()
+        value = run_job(flow, args, kwargs, env, place, events, home)
     except SystemExit as error:
         if error.code == 128 + signal.SIGTERM:
             raise
@@ -165,11 +178,12 @@ def answer_to(payload: bytes, loaded: dict[bytes, Any]) -> bytes:
         return pack_answer(Answer(None, lost, "", events))
 
 
-def load(packed: bytes, loaded: dict[bytes, Any], *, keeps: bool) -> Any:
+def load(packed: bytes, loaded: dict[bytes, Any], away: Away, *, keeps: bool) -> Any:
     """Load a pickle, and keep what it gives when that is the same each time."""
     found = loaded.get(packed)
     if found is None:
-        found = pickle.loads(packed)
+        with away.importing():
+            found = pickle.loads(packed)
         if keeps:
             if len(loaded) >= 64:
                 loaded.clear()
@@ -178,7 +192,13 @@ def load(packed: bytes, loaded: dict[bytes, Any], *, keeps: bool) -> Any:
 
 
 def run_job(
-    flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any], env: list[Any], place: Any, events: list[Event]
+    flow: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    env: list[Any],
+    place: Any,
+    events: list[Event],
+    home: tuple[str, str, Mapping[str, int]] | None,
 ) -> Any:
     """Run the flow in a context made of what travelled."""
     values, capabilities, left, fakes, config = env
@@ -197,9 +217,19 @@ def run_job(
             started = SYSTEM_CLOCK.monotonic()
             call = Call(flow.name, path, run_id, 0, None, attempt, args, kwargs, started, flow.node)
         frame = Frame(run, path, call, body=False, named=named, part=(flow.node, used))
+    begin = flow if home is None else partial(go_on, home, flow)
     if flow.node.is_async:
-        return asyncio.run(run_async(ctx, frame, flow, args, kwargs))
-    return run_sync(ctx, frame, flow, args, kwargs)
+        return asyncio.run(run_async(ctx, frame, begin, args, kwargs))
+    return run_sync(ctx, frame, begin, args, kwargs)
+
+
+def go_on(home: tuple[str, str, Mapping[str, int]], flow: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Call a flow as a part of the run that it comes from, which nothing watches; log records tell id and path."""
+    run_id, around, used = home
+    scope = scope_here.get()
+    assert scope is not None  # of the job
+    scope.goes_on(run_id, lambda path: "/".join(filter(None, (around, renumbered(path.partition("/")[2], used)))))
+    return flow(*args, **kwargs)
 
 
 class Collector:

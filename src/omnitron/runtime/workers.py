@@ -22,12 +22,14 @@ from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from omnitron.errors import WorkerLost, WorkerStartFailed
+from omnitron.runtime.homing import RECORD, Levels, levels_now, levels_told, receive
 from omnitron.runtime.travel import Answer, pack, raise_remote, renumbered, replay, unpack_answer, work
 from omnitron.runtime.watching import admitted
 
 __all__ = ["run_in_process"]
 
 GRACE = 5.0
+MAX_REST = 10_000
 pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
 
 
@@ -139,6 +141,7 @@ class Worker:
         self.pool = pool
         self.process: Any = None
         self.connection: Any = None
+        self.levels: Levels | None = None
         self.thread = threading.Thread(target=self.serve, name="omnitron-worker", daemon=True)
 
     def serve(self) -> None:
@@ -169,27 +172,50 @@ class Worker:
             self.connection = self.start()
 
     def exchange(self, payload: bytes) -> bytes:
-        """Send one job and wait for its answer.
+        """Send one job and wait for its answer; hand on the log records that come before it.
 
         Raises:
             WorkerLost: the process ended first.
         """
         try:
+            self.tell_levels()
             self.connection.send_bytes(payload)
-            # a process may end while a child of its own still holds the pipe: wait for either
-            if self.connection not in wait([self.connection, self.process.sentinel]) and not self.connection.poll():
-                raise EOFError
-            answer: bytes = self.connection.recv_bytes()
+            while True:
+                # a process may end while a child of its own still holds the pipe: wait for either
+                if self.connection not in wait([self.connection, self.process.sentinel]) and not self.connection.poll():
+                    raise EOFError
+                answer: bytes = self.connection.recv_bytes()
+                if answer[:1] != RECORD:
+                    return answer
+                receive(answer)
         except (EOFError, OSError):
             self.process.join()
             code = self.process.exitcode
             self.drop()
             raise WorkerLost(code) from None
-        return answer
+
+    def tell_levels(self) -> None:
+        """Tell the process at which levels loggers stand here, if they have changed."""
+        levels = levels_now()
+        if levels is not None and levels != self.levels:
+            self.connection.send_bytes(levels_told(levels))
+            self.levels = levels
+
+    def hand_on_rest(self) -> None:
+        """Hand on the records that a thread of the process has made since its last answer."""
+        with contextlib.suppress(EOFError, OSError):
+            for _ in range(MAX_REST):
+                if not self.connection.poll():
+                    return
+                message: bytes = self.connection.recv_bytes()
+                if message[:1] == RECORD:
+                    receive(message)
 
     def drop(self) -> None:
         """Close the pipe and see the process out."""
         if self.connection is not None:
+            self.hand_on_rest()
+            self.levels = None
             self.connection.close()
             self.connection = None
             self.process.join(timeout=GRACE)
