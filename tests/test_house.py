@@ -200,6 +200,28 @@ def test_module_keeps_the_measure_of_the_house(file: Path) -> None:
     assert long == []
 
 
+# ------------------------------------------------------------------ log records
+
+
+def calls_of(name: str) -> Iterator[ast.Call]:
+    """Give every call of a plain function of this name in the package."""
+    for file in MODULES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                yield node
+
+
+def test_every_log_record_of_the_library_is_documented() -> None:
+    """The page lists level and text of each call of `log`, and nothing else logs."""
+    page = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
+    said = [[ast.literal_eval(part) for part in call.args[:2]] for call in calls_of("log")]
+    rows = [f"| {level.upper()} | `{re.sub('%[sr]', '…', text)}` |" for level, text in said]
+
+    assert len(rows) == page.count("| ERROR |") + page.count("| WARNING |")
+    assert [row for row in rows if row not in page] == []
+    assert len([*calls_of("logger")]) == 2
+
+
 # ------------------------------------------------------------------ versions
 
 
