@@ -89,6 +89,12 @@ def odd(x):
 
 
 @flow
+def whisper(secret):
+    """Log a secret."""
+    log.info("key %s", secret, extra={"key": secret, "keys": [secret]})
+
+
+@flow
 def die(x):
     """Log, and leave without clean-up."""
     log.warning("last words")

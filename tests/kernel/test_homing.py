@@ -10,7 +10,7 @@ import warnings
 
 import pytest
 
-from omnitron import WorkerLost, context, flow
+from omnitron import Secret, WorkerLost, context, flow
 from omnitron.runtime.homing import Line
 
 from . import talkers
@@ -61,6 +61,15 @@ def test_a_record_of_a_worker_comes_home(runner, home):
     assert (talk.funcName, talk.processName, talk.process == os.getpid()) == ("talk", "omnitron-worker", False)
     assert talk.run_id == inner.run_id
     assert len(talk.run_id) == 16
+
+
+def test_the_time_of_a_record_is_counted_from_the_start_of_the_parent(runner, home):
+    """As that of all others which are written here."""
+    runner.run(in_process(talkers.talk))
+
+    here = logging.makeLogRecord({})
+    later_ms = (here.created - home.records[0].created) * 1000
+    assert here.relativeCreated - home.records[0].relativeCreated == pytest.approx(later_ms, abs=1)
 
 
 def test_a_record_of_a_worker_tells_the_run_of_the_parent(runner, home, kept):
@@ -170,6 +179,15 @@ def test_no_record_breaks_a_job(runner, home):
     assert (carries.run_id, carries.path) == ("mine", "whole/odd")
     assert large.getMessage() == "é\ud800 " + "z" * 3_000_000
     assert between.levelname == "Level 35"
+
+
+def test_a_secret_stays_one(runner, home):
+    """A record is no way out for it: neither its message nor what it carries."""
+    runner.run(context().run(talkers.whisper.on("process"), Secret("s3cr3t")))
+
+    (record,) = home.records
+    assert "s3cr3t" not in str(record.__dict__)
+    assert (record.getMessage(), record.key) == (f"key {Secret('')}", str(Secret("")))
 
 
 def test_a_handler_that_raises_loses_its_record_only(runner, home, library):

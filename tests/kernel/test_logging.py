@@ -312,6 +312,13 @@ def test_tasks_of_the_library_keep_the_place(tree, given, inside, kept):
     assert len(kept.runs()) == 1
 
 
+def test_the_items_of_a_loop_over_one_step_keep_the_place(kept):
+    """The workers of the loop are no branches of it."""
+    asyncio.run(context().run(later.each(concurrency=2).named("loop"), [1, 2, 3]))
+
+    assert {path for _, path in kept.told()} == {"loop/later"}
+
+
 def test_the_runners_of_a_race_keep_the_place(kept):
     """Each runner is a branch."""
     asyncio.run(context().run(race(later, later.named("twin")).named("heat"), 1))
@@ -555,6 +562,113 @@ def test_clean_up_after_a_cancellation_has_the_place(options, kept):
 
     assert kept.told()[2:] == [("clean", "pair/wait"), ("clean again", "pair/wait")]
     assert len(kept.runs()) == 1
+
+
+@flow
+def count(n):
+    """Log in a stream."""
+    for number in range(n):
+        log.info("count")
+        yield number
+
+
+@flow
+async def count_later(n):
+    """Log in an async stream."""
+    for number in range(n):
+        log.info("count")
+        await asyncio.sleep(0)
+        yield number
+
+
+@pytest.mark.parametrize("options", WATCHING)
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        (count | say.stream(), {"pipe/count", "pipe/stream/say"}),
+        (count | say.stream(threads=2), {"pipe/count", "pipe/stream/say"}),
+        (count | (say | say).named("two").stream(), {"pipe/count", "pipe/stream/two/say", "pipe/stream/two/say#2"}),
+        (count | say.stream() | say.stream(mode="collect"), {"pipe/count", "pipe/stream/say", "pipe/stream#2/say"}),
+    ],
+)
+def test_streams_log_at_their_places(tree, expected, options, kept):
+    """A generator is its step, the function of an item stands beneath its stream."""
+    list(context(**options).run((tree | flow(list)).named("pipe"), 2))
+
+    assert {static(path) for _, path in kept.told()} == expected
+    assert len(kept.runs()) == 1
+
+
+@pytest.mark.parametrize("options", WATCHING)
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        (count_later | later.stream(), {"pipe/count_later", "pipe/stream/later"}),
+        (count_later | later.stream(concurrency=2), {"pipe/count_later", "pipe/stream/later"}),
+        (count | later.stream(), {"pipe/count", "pipe/stream/later"}),
+        (
+            count_later | parallel(later, say.on("thread")).named("both").stream(),
+            {"pipe/count_later", "pipe/stream/both/later", "pipe/stream/both/say"},
+        ),
+    ],
+)
+def test_async_streams_log_at_their_places(tree, expected, options, kept):
+    """Tasks of an item find their way through the generators that wait for them."""
+
+    async def main():
+        return [item async for item in context(**options).run(tree.named("pipe"), 2)]
+
+    asyncio.run(main())
+
+    assert {static(path) for _, path in kept.told()} == expected
+    assert len(kept.runs()) == 1
+
+
+@pytest.mark.parametrize("options", WATCHING)
+def test_a_stream_that_a_body_reads_stands_beneath_it(options, kept):
+    """Sync and async, of one step and of several."""
+
+    @flow
+    async def body(x):
+        async for _ in (count_later | parallel(later, later).named("both").stream()).named("pipe")(x):
+            list(count(x))
+
+    asyncio.run(context(**options).run(body, 1))
+
+    paths = [static(path) for _, path in kept.told()]
+    assert set(paths) == {
+        "body/pipe/count_later",
+        "body/pipe/stream/both/later",
+        "body/pipe/stream/both/later#2",
+        "body/count",
+    }
+
+
+def test_items_that_are_computed_ahead_begin_with_the_flow_of_their_stream(kept):
+    """Nobody waits for them in particular."""
+
+    @flow
+    def body(x):
+        list((count | say.stream(threads=2)).named("pipe")(x))
+
+    context().run(body, 2)
+
+    assert {path for _, path in kept.told()} == {"body/pipe/count", "pipe/stream/say"}
+
+
+def test_the_stream_of_a_run_inside_a_run_has_its_own_id_and_path(kept):
+    """Whoever reads it."""
+
+    @flow
+    def body(x):
+        for _ in context().run(count, 1):
+            log.info("read")
+
+    context().run(body, 1)
+
+    counted, read = kept.records
+    assert (counted.path, read.path) == ("count", "body")
+    assert counted.run_id != read.run_id
 
 
 def test_a_generator_logs_where_it_is_consumed(kept):

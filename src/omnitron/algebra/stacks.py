@@ -11,7 +11,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from functools import partial
-from types import CodeType, FrameType
+from gc import get_referents
+from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from omnitron.algebra.notes import (
@@ -40,6 +41,9 @@ STARTERS = frozenset({*MACHINES, PLACES, "omnitron.runtime.quorums"})
 TELLING = STARTERS | {CONTEXTS, SCOPES, UNDOING, READING}
 RUNS = ("run_sync", "run_async")
 COROUTINE = 0x80
+KINDS: dict[type, str] = {CoroutineType: "cr", GeneratorType: "gi", AsyncGeneratorType: "ag"}
+AWAITED = {"cr": "cr_await", "gi": "gi_yieldfrom", "ag": "ag_await"}
+STEPPERS = {("omnitron.runtime.joining", "in_copy"): "work", ("omnitron.runtime.streams", "go_on_in"): "steps"}
 
 Sign = Loader | Spot | CodeType | str | tuple[str, int]
 """What a frame tells: generated code its loader, a machine its spot or the branch that it runs, a generator its code, the
@@ -111,7 +115,7 @@ def signs_of(frame: FrameType, module: str, inner: CodeType | None) -> Iterator[
         if SPOT in code.co_varnames or SPOT in code.co_freevars:
             spot = told.get(SPOT)
         else:
-            spot = getattr(told.get("self"), "spot", None) if branch is not None else None
+            spot = getattr(told.get("self"), "spot", None)
         if type(spot) is Spot:
             yield spot, int(inner is not None and branch is None and inner is code_behind(told.get("call")))
 
@@ -176,15 +180,29 @@ def frames_of(task: Any) -> list[FrameType]:
     if getattr(waits, "cr_running", False):
         return found
     while waits is not None:
-        frame = getattr(waits, "cr_frame", None) or getattr(waits, "gi_frame", None)
+        kind = KINDS.get(type(waits))
+        if kind is None:
+            waits = next((one for one in get_referents(waits) if type(one) in KINDS), None) if wraps(waits) else None
+            continue
+        frame, inside = getattr(waits, f"{kind}_frame"), getattr(waits, AWAITED[kind])
         if frame is None:
             break
         found.append(frame)
-        inside = getattr(waits, "cr_await", None) or getattr(waits, "gi_yieldfrom", None)
-        if inside is None and frame.f_code.co_name == "in_copy" and frame.f_globals.get("__name__") in MACHINES:
-            inside = frame.f_locals.get("work")  # which it steps by hand
+        if inside is None:
+            inside = stepped_by(frame)
         waits = inside
     return found
+
+
+def wraps(waits: Any) -> bool:
+    """Say whether this is what an async generator, or `__await__`, gives: only the collector knows what is behind it."""
+    return type(waits).__name__ in ("async_generator_asend", "async_generator_athrow", "coroutine_wrapper")
+
+
+def stepped_by(frame: FrameType) -> Any:
+    """Give what a function of ours steps by hand, or None."""
+    name = STEPPERS.get((str(frame.f_globals.get("__name__")), frame.f_code.co_name))
+    return None if name is None else frame.f_locals.get(name)
 
 
 def branch_of(frame: FrameType) -> tuple[str, int] | None:
@@ -256,7 +274,9 @@ def joined(signs: Iterator[tuple[Sign, int]]) -> str:
     trail, was_root = Trail(), False
     for sign, line in signs:
         if isinstance(sign, tuple):
-            trail.stand(branch_place(trail.program, trail.place, *sign))
+            inside = branch_place(trail.program, trail.place, *sign)
+            if inside is not None:
+                trail.stand(inside)
         elif isinstance(sign, str):
             trail.enter(None, sign)
         elif isinstance(sign, CodeType):
