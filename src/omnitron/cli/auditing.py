@@ -49,7 +49,8 @@ def audit_targets(
     named = tuple(targets) or DEFAULT_TARGETS
     work, progress = audit_flow(), Progress()
     try:
-        with live(work, progress if shown else None) as signals.show:
+        with live(work, progress if shown else None) as tree:
+            signals.show = None if tree is None else tree.show
             report: Report = signals.run(context(observers=[progress]), work, (named,), {})
     except InvalidValue as error:
         raise Misuse(str(error)) from error

@@ -22,6 +22,7 @@ from omnitron.cli.configuring import read_config, setting_lines, tuned
 from omnitron.cli.exits import Exit, Misuse
 from omnitron.cli.facts import fact_lines
 from omnitron.cli.inputs import NOTHING, read_arguments, read_pairs, read_settings
+from omnitron.cli.lines import Lines
 from omnitron.cli.progress import Progress, live
 from omnitron.cli.results import Described, TooDeep, json_bytes, render_result
 from omnitron.cli.running import Interruptions, tell_failure
@@ -115,7 +116,8 @@ def run(
 ) -> None:
     """Run the flow FLOW of a file or module, with its arguments by name.
 
-    Each argument is checked against its annotation. The result is printed as JSON, to a terminal as a table.
+    Each argument is checked against its annotation. The result is printed as JSON, to a terminal as a table; a stream
+    as lines of JSON while it flows.
 
     \b
     omnitron run orders.py:intake line=3,apple
@@ -133,8 +135,13 @@ def run(
         ctx = make_context(read_values(flow, settings), capabilities, deadline, config, run_id, progress)
         check_wants(flow, ctx, kwargs)
         try:
-            with live(flow, progress if shown else None) as signals.show:
-                result = Described(signals.run(ctx, flow, args, kwargs))
+            with live(flow, progress if shown else None) as tree:
+                signals.show = None if tree is None else tree.show
+                lines = Lines(stream, tree.close if tree is not None and sys.stdout.isatty() else bool)
+                value = signals.run(ctx, flow, args, kwargs, lines)
+                result = None if lines.begun else Described(value)
+        except Unwritable:
+            raise
         except TooDeep as error:
             tell(f"omnitron: {error}")
             click_context.exit(Exit.FAILED)
@@ -146,7 +153,7 @@ def run(
         finally:
             if trace and progress is not None:
                 tell("\n".join(lines_of(grow(flow, progress.counts), progress.counts)))
-        code = print_result(result, stream if as_json else None)
+        code = lines.code if result is None else print_result(result, stream if as_json else None)
     click_context.exit(Exit.INTERRUPTED if signals.count else code)
 
 

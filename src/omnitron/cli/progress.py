@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -19,7 +19,7 @@ from rich.text import Text
 
 from omnitron.cli.targets import AnyFlow
 from omnitron.cli.trees import Branch, Count, grow, lines_of
-from omnitron.model import Call, CallFailed, CallStarted, Event
+from omnitron.model import Call, CallFailed, CallStarted, Event, ItemYielded
 
 __all__ = ["Progress", "live"]
 
@@ -61,6 +61,9 @@ class Progress:
                     count.items += len(call.args[0])
                 elif kind == "loop":
                     count.turns = call.node.at_most or 0
+                return
+            if type(event) is ItemYielded:
+                count.given += 1
                 return
             count.ended += 1
             count.seconds += getattr(event, "duration_s", 0.0)
@@ -135,17 +138,14 @@ class LiveTree:
 
 
 @contextmanager
-def live(flow: AnyFlow, progress: Progress | None) -> Iterator[Callable[[str], bool] | None]:
-    """Show the progress of a run on stderr as long as the block runs, from half a second on; None shows nothing.
-
-    Gives what shows a text beneath the tree, or None.
-    """
+def live(flow: AnyFlow, progress: Progress | None) -> Iterator[LiveTree | None]:
+    """Show the progress of a run on stderr as long as the block runs, from half a second on; None shows nothing."""
     if progress is None:
         yield None
         return
     tree = LiveTree(flow, progress, Console(stderr=True))
     tree.timer.start()
     try:
-        yield tree.show
+        yield tree
     finally:
         tree.close()

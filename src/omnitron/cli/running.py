@@ -12,12 +12,13 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
 from omnitron.cli.exits import Exit
+from omnitron.cli.lines import Lines
 from omnitron.cli.results import printable, told
 from omnitron.cli.streams import tell
 from omnitron.cli.targets import AnyFlow
@@ -74,26 +75,43 @@ class Interruptions:
             raise Interrupted(signal.Signals(number).name)
         self._cancel()
 
-    def run(self, ctx: Context, flow: AnyFlow, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def run(
+        self, ctx: Context, flow: AnyFlow, args: tuple[Any, ...], kwargs: dict[str, Any], lines: Lines | None = None
+    ) -> Any:
         """Enter `ctx`, run a flow of either colour to its end, and leave it, which closes what was opened.
+
+        A result that gives its items lazily is printed item by item: what they do belongs to the run.
 
         Raises:
             Interrupted: a signal came, and the flow has cleaned up.
         """
         runnable: Any = flow
-        if flow.colour == "sync":
+        if flow.colour == "sync" and flow.node.streams != "async":
             with ctx:
-                return drained(ctx.run(runnable, *args, **kwargs))
+                value = ctx.run(runnable, *args, **kwargs)
+                if lines is not None and hasattr(value, "__next__"):
+                    return lines.read(value)
+                if lines is not None and hasattr(value, "__anext__"):
+                    return self.run_task(lambda: lines.read_async(value, self.is_interrupted))
+                return value
+        return self.run_task(lambda: self.entered(ctx, runnable, args, kwargs, lines))
+
+    def is_interrupted(self) -> bool:
+        """Say whether a signal came."""
+        return self.count > 0
+
+    def run_task(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Run a coroutine under a loop of its own, in a task that a signal cancels."""
         try:
             with asyncio.Runner() as runner:
-                return runner.run(self.as_task(ctx, runnable, args, kwargs))
+                return runner.run(self.as_task(call))
         except asyncio.CancelledError as error:
             if self.count:
                 raise Interrupted("cancelled") from error
             raise
 
-    async def as_task(self, ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Await an async flow in a task that a signal cancels."""
+    async def as_task(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Await a coroutine in a task that a signal cancels."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
 
@@ -103,19 +121,27 @@ class Interruptions:
 
         self._cancel = cancel
         try:
-            async with ctx:
-                value = await ctx.run(flow, *args, **kwargs)
-                self._cancel = None  # what is drained awaits nothing, so that only an exception ends it
-                value = drained(value)
-                self._cancel = cancel
-                return value
+            return await call()
         finally:
             self._cancel = None
 
-
-def drained(value: Any) -> Any:
-    """Give a lazy result as a list, so that what it does still belongs to the run."""
-    return list(value) if hasattr(value, "__next__") else value
+    async def entered(
+        self, ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any], lines: Lines | None
+    ) -> Any:
+        """Run a flow in its context, and print what it gives if that is a stream."""
+        async with ctx:
+            value = ctx.run(flow, *args, **kwargs)
+            if hasattr(value, "__await__"):
+                value = await value
+            if lines is not None and hasattr(value, "__anext__"):
+                return await lines.read_async(value, self.is_interrupted)
+            if lines is None or not hasattr(value, "__next__"):
+                return value
+            cancel, self._cancel = self._cancel, None  # reading it awaits nothing, so that only an exception ends it
+            try:
+                return lines.read(value)
+            finally:
+                self._cancel = cancel
 
 
 def give_up() -> NoReturn:

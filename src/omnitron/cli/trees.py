@@ -23,13 +23,14 @@ class Count:
         started, ended, failed, cancelled: numbers of calls.
         seconds: the sum over the calls that ended; calls at the same time add up.
         items: the sum of the lengths of what `each` was given, as far as those are known.
+        given: how many items a stream gave.
         turns: how many turns a `loop` takes at most, 0 where there is no such number.
     """
 
-    __slots__ = ("cancelled", "ended", "failed", "items", "seconds", "started", "turns")
+    __slots__ = ("cancelled", "ended", "failed", "given", "items", "seconds", "started", "turns")
 
     def __init__(self) -> None:
-        self.started = self.ended = self.failed = self.cancelled = self.items = self.turns = 0
+        self.started = self.ended = self.failed = self.cancelled = self.given = self.items = self.turns = 0
         self.seconds = 0.0
 
     def text(self, begun: int, *, running: bool) -> str:
@@ -41,6 +42,8 @@ class Count:
             words.append(f"turn {min(begun, self.turns):,} of {self.turns:,}")
         elif running and self.started > self.ended:
             words.append(f"{self.started - self.ended:,} running")
+        if self.given:
+            words.append(f"{self.given:,} item{'' if self.given == 1 else 's'}")
         if self.failed:
             words.append(f"{self.failed:,} failed")
         if self.cancelled:
