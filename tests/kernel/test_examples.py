@@ -204,3 +204,26 @@ def test_what_is_no_flow_is_refused():
     """A plain function has no examples of its own."""
     with pytest.raises(DefinitionError, match="takes a flow"):
         check_examples(len)
+
+
+def upto(last):
+    yield from range(last)
+
+
+async def upto_later(last):
+    for number in range(last):
+        yield number
+
+
+@pytest.mark.parametrize("fn", [upto, upto_later])
+@pytest.mark.parametrize("ctx", [None, context()])
+def test_of_a_stream_the_items_count(fn, ctx):
+    """An example of either kind has the list of its items as output."""
+    assert check_examples(flow(fn, examples=[FlowExample(3, [0, 1, 2])]), ctx=ctx) == 1
+    with pytest.raises(ExamplesFailed, match=r"got: +\[0, 1\]"):
+        check_examples(flow(fn, examples=[FlowExample(2, [0])]), ctx=ctx)
+
+
+def test_of_a_map_over_items_the_results_count():
+    """`.stream()` over a list, read to its end."""
+    assert check_examples(flow(str).stream().with_meta(examples=[FlowExample([1, 2], ["1", "2"])])) == 1

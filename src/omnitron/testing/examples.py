@@ -11,7 +11,7 @@ import doctest
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from types import FunctionType, ModuleType
+from types import AsyncGeneratorType, FunctionType, GeneratorType, ModuleType
 from typing import Any
 
 from omnitron.algebra import AnyFlow, Node, Step, from_node, walk
@@ -84,9 +84,9 @@ class Case:
 def check_examples(flow: AnyFlow[..., Any], *, ctx: Context | None = None, options: int = 0) -> int:
     """Run the examples of a flow and of its parts: those of `FlowMeta.examples`, and the doctests of its functions.
 
-    An example holds when the flow gives a value equal to the one that belongs to its input; an `Inputs` as the input stands
-    for several arguments. The doctests of a function are those of its docstring; functions of the standard library are
-    taken to work. An async flow runs in a loop of its own.
+    An example holds when the flow gives a value equal to the one that belongs to its input; of a stream its items count,
+    as a list. An `Inputs` as the input stands for several arguments. The doctests of a function are those of its docstring;
+    functions of the standard library are taken to work. An async flow runs in a loop of its own.
 
     Args:
         flow: the flow.
@@ -185,10 +185,12 @@ class LoopRuns(DefinitionError):
 
 
 def called(flow: Any, given: Any, ctx: Context | None) -> Any:
-    """Call a flow of either colour with the input of an example, and give its result."""
+    """Call a flow of either colour with the input of an example; give its result, or the items of its stream."""
     args, kwargs = (given.args, given.kwargs) if isinstance(given, Inputs) else ((given,), {})
-    if flow.colour == "sync":
-        return flow(*args, **kwargs) if ctx is None else ctx.run(flow, *args, **kwargs)
+    call: Callable[..., Any] = flow if ctx is None else lambda *args, **kwargs: ctx.run(flow, *args, **kwargs)
+    if flow.colour == "sync" and flow.node.streams != "async":
+        value = call(*args, **kwargs)
+        return list(value) if type(value) is GeneratorType and flow.node.streams else value
     if asyncio._get_running_loop() is not None:
         raise LoopRuns(
             f"the examples of the async flow {flow.name!r} run in a loop of their own, and an event loop runs here "
@@ -196,7 +198,11 @@ def called(flow: Any, given: Any, ctx: Context | None) -> Any:
         )
 
     async def run() -> Any:
-        return await (flow(*args, **kwargs) if ctx is None else ctx.run(flow, *args, **kwargs))
+        value = call(*args, **kwargs)
+        value = await value if flow.colour == "async" else value
+        if type(value) is AsyncGeneratorType:
+            return [item async for item in value]
+        return list(value) if type(value) is GeneratorType and flow.node.streams else value
 
     return asyncio.run(run())
 
