@@ -115,41 +115,95 @@ def path_of(error: BaseException, program: Program | None = None, place: int | N
         program: the program from whose code the traceback starts, where its own frames are not part of it.
         place: the number of the node there.
     """
-    parts: list[str] = []
-    best = None if program is None or place is None else program.known_paths()[place][0]
-    started = set() if program is None else {id(program)}
-    roots: set[tuple[int, bool]] = set()
-    for loader, line in own_frames(error.__traceback__):
-        if isinstance(loader, str):
-            return "/".join([*parts, *([best] if best else []), loader])
-        if isinstance(loader, tuple):
-            best = branch_path(program, place, *loader) or best
-            continue
-        if isinstance(loader, CodeType):
-            best = (program.generators().get(loader) if program is not None else None) or best
-            continue
-        here = loader.program()
+    return Trail(program, place).follow(error)
+
+
+class Trail:
+    """Follows a traceback from the outermost flow to the place that raised.
+
+    Attributes:
+        program: the program whose code the last frame belongs to.
+        place: the number of the node of that program whose code it is.
+        items: the numbers of the items that streams were at, outermost first.
+    """
+
+    __slots__ = ("before", "best", "given", "items", "parts", "place", "program", "roots", "started", "streams")
+
+    def __init__(self, program: Program | None = None, place: int | None = None) -> None:
+        self.program = program
+        self.place = place
+        self.parts: list[str] = []
+        self.best = None if program is None or place is None else program.known_paths()[place][0]
+        self.started = set() if program is None else {id(program)}
+        self.roots: set[tuple[int, bool]] = set()
+        self.streams: set[tuple[int, int]] = set()
+        self.items: list[int] = []
+        self.given = False
+        self.before: int | None = None
+
+    def follow(self, error: BaseException) -> str:
+        """Give the static path of the place that raised, "" if no function of a flow was reached."""
+        for found, line, number in own_frames(error.__traceback__):
+            if isinstance(found, str):
+                return "/".join([*self.parts, *([self.best] if self.best else []), found])
+            if isinstance(found, tuple):
+                self.best = branch_path(self.program, self.place, *found) or self.best
+            elif isinstance(found, CodeType):
+                self.pass_generator(found)
+            elif not self.pass_program(found, line, number):
+                break
+        return "/".join(self.parts if self.best is None else [*self.parts, self.best])
+
+    def pass_program(self, found: Loader | Spot, line: int, number: int | None) -> bool:
+        """Pass a frame that knows its program; say whether it belongs to this raise."""
+        here = found.program()
         if here is None:
-            continue
-        if here is not program:
-            if id(here) in started:
-                break
-            if best is not None:
-                parts.append(best)
-            program, best = here, here.node.name
-            started.add(id(here))
-        if isinstance(loader, Spot):
-            best = here.known_paths()[loader.place + line][0]
-            continue
-        if loader.piece == 0:
-            if (id(here), loader.seen) in roots:
-                break
-            roots.add((id(here), loader.seen))
-        place = here.place(loader.piece, line, seen=loader.seen)
-        best = best if place is None else here.known_paths()[place][0]
-    if best is not None:
-        parts.append(best)
-    return "/".join(parts)
+            return True
+        if here is not self.program:
+            if id(here) in self.started:
+                return False
+            if self.best is not None:
+                self.parts.append(self.best)
+            self.program, self.best, self.place, self.given = here, here.node.name, None, False
+            self.started.add(id(here))
+        if isinstance(found, Spot):
+            return self.pass_stream(here, found.place, line, number)
+        if found.piece == 0:
+            if (id(here), found.seen) in self.roots:
+                return False
+            self.roots.add((id(here), found.seen))
+        self.place = here.place(found.piece, line, seen=found.seen)
+        if self.place is not None:
+            self.best, self.before = here.known_paths()[self.place][0], self.place
+        return True
+
+    def pass_stream(self, program: Program, place: int, inside: int, number: int | None) -> bool:
+        """Pass a frame that reads a stream, with the number of its item; say whether it belongs to this raise.
+
+        That of a row is only how many it gave: the stream of the row that failed knows better.
+        """
+        if (id(program), place) in self.streams:
+            return False
+        self.streams.add((id(program), place))
+        node = program.known_paths()[place][1]
+        row = node.kind == "sequence"
+        self.place = place
+        self.best = program.known_paths()[place + inside][0]
+        self.before = place + node.size if row else place
+        if number is not None:
+            if self.given:
+                self.items.pop()
+            self.items.append(number)
+            self.given = row
+        return True
+
+    def pass_generator(self, code: CodeType) -> None:
+        """Pass a frame of a generator, perhaps of a step; where its function stands twice, that which is read from here."""
+        places = [] if self.program is None else self.program.generators().get(code, [])
+        if places:
+            nearest = [place for place in places if self.before is None or place < self.before]
+            self.before = place = max(nearest, default=places[0])
+            self.best = self.program.known_paths()[place][0]  # type: ignore[union-attr] # it has the places
 
 
 def branch_path(program: Program | None, place: int | None, name: str, branch: int) -> str | None:
@@ -170,51 +224,82 @@ def branch_place(program: Program | None, place: int | None, name: str, branch: 
 
 def own_frames(
     traceback: TracebackType | None,
-) -> Iterator[tuple[Loader | Spot | CodeType | str | tuple[str, int], int]]:
-    """Give the loader and line of every frame of generated code, outermost first.
+) -> Iterator[tuple[Loader | Spot | CodeType | str | tuple[str, int], int, int | None]]:
+    """Give the loader and line of every frame of generated code, outermost first, and what is known of items.
 
-    A frame that reads a stream has its spot in a local of a fixed name, and whether it was in an item; of any other
-    generator the code is given. A frame that brings an error back from another process has the path that it had there in a
-    local, one that runs a branch of a parallel the number of the branch, one that awaits a lone step that is watched its
-    loader.
+    A frame that reads a stream has its spot in a local of a fixed name, whether it was in an item, and the number of the
+    item; of any other generator the code is given. A frame that brings an error back from another process has the path that
+    it had there in a local, one that runs a branch of a parallel the number of the branch, one that awaits a lone step that
+    is watched its loader.
     An exception object that was raised before has the frames of that raise at the end: see Note [Raised again].
     """
     if traceback is None:
         return
     head = last = traceback.tb_frame
-    around = frames_around(head)
+    around, inside = frames_around(head), {head}
     while traceback is not None:
         frame = traceback.tb_frame
-        if frame is not last and (frame is head or frame in around or frame.f_back in around):
+        if frame is not last and (frame is head or is_older(frame, around, inside)):
             return
-        last = frame
+        again, last = frame is last, frame
         loader = frame.f_globals.get("__loader__")
         if type(loader) is Loader:
-            yield loader, traceback.tb_lineno
+            yield loader, traceback.tb_lineno, None
         elif LONE in frame.f_code.co_varnames and frame.f_globals.get("__name__") == PROGRAM:
-            yield frame.f_locals[LONE], 0
-        elif REMOTE in frame.f_code.co_varnames and frame.f_locals.get(REMOTE):
-            yield frame.f_locals[REMOTE], 0
+            yield local_of(frame, LONE), 0, None
+        elif REMOTE in frame.f_code.co_varnames and (remote := local_of(frame, REMOTE)):
+            yield remote, 0, None
         elif frame.f_globals.get("__name__") in MACHINES:
-            spot = frame.f_locals.get(SPOT) if SPOT in frame.f_code.co_varnames else None
-            if type(spot) is Spot:
-                yield spot, int(frame.f_locals.get(NUMBER) is not None)
-                traceback = traceback.tb_next
-                continue
-            for name in (BRANCH, ITEM):
-                branch = frame.f_locals.get(name) if name in frame.f_code.co_varnames else None
-                if branch is not None:
-                    yield (name, branch), 0
+            if not again or frame is head:
+                yield from machine_frame(frame)
         elif frame.f_code.co_flags & STREAM:
-            yield frame.f_code, 0
+            yield frame.f_code, 0, None
         traceback = traceback.tb_next
 
 
 # Note [Raised again]
 # Python puts the frames of a raise before those that the exception has already, so one that is kept and raised again (by
-# a future that several wait for, or by a global) shows all its raises in a row. What is called from a frame that stands
-# around the first frame was not called beneath it, and belongs to a raise that is over. A frame that ran in another task or
-# thread tells nothing of the kind, and is taken for a part of this raise.
+# a future that several wait for, or by a global) shows all its raises in a row. What was called from a frame that stands
+# around the first frame, and not beneath that, belongs to a raise that is over; so does a stream that was passed already. A
+# frame that ran in another task or thread tells nothing of the kind, and is taken for a part of this raise.
+
+
+def is_older(frame: FrameType, around: set[FrameType], inside: set[FrameType]) -> bool:
+    """Say whether a frame belongs to an earlier raise. See Note [Raised again]."""
+    outer: FrameType | None = frame
+    while outer is not None and outer not in inside and outer not in around:
+        outer = outer.f_back
+    if outer is not None and outer not in inside:
+        return True
+    inside.add(frame)
+    return False
+
+
+def machine_frame(frame: FrameType) -> Iterator[tuple[Spot | tuple[str, int], int, int | None]]:
+    """Give what a frame of a machine tells: the stream that it reads, or the branch or item that it runs."""
+    names = frame.f_code.co_varnames
+    spot = local_of(frame, SPOT) if SPOT in names else None
+    if type(spot) is Spot:
+        number = local_of(frame, NUMBER)
+        yield spot, int(number is not None), local_of(frame, GIVEN) if number is None else number
+        return
+    for name in (BRANCH, ITEM):
+        branch = local_of(frame, name) if name in names else None
+        if branch is not None:
+            yield (name, branch), 0, None
+
+
+def local_of(frame: FrameType, name: str) -> Any:
+    """Read a local of a frame.
+
+    Until 3.12 CPython keeps in the frame what it shows of its locals; in there the error that is being handled would keep
+    itself alive.
+    """
+    shown = frame.f_locals
+    value = shown.get(name)
+    if type(shown) is dict:
+        shown.clear()
+    return value
 
 
 def frames_around(frame: FrameType) -> set[FrameType]:
@@ -230,25 +315,12 @@ def frames_around(frame: FrameType) -> set[FrameType]:
 def add_path(error: BaseException) -> None:
     """Put the one note on an exception that leaves a composed flow, or bring the note that is there up to date."""
     try:
-        path = path_of(error)
+        trail = Trail()
+        path = trail.follow(error)
         if path:  # else no function of a flow was reached
-            put_note(error, path, items_of(error.__traceback__))
+            put_note(error, path, trail.items)
     except Exception:
         return
-
-
-def items_of(traceback: TracebackType | None) -> list[int]:
-    """Give the numbers of the items that streams were at, outermost first; of a row that of the stream which failed."""
-    numbers: dict[int, int] = {}
-    while traceback is not None:
-        frame = traceback.tb_frame
-        if SPOT in frame.f_code.co_varnames and frame.f_globals.get("__name__") in MACHINES:
-            spot, found = frame.f_locals.get(SPOT), frame.f_locals
-            number = found.get(NUMBER, found.get(GIVEN))
-            if number is not None and isinstance(spot, Spot):
-                numbers[id(spot.program())] = number
-        traceback = traceback.tb_next
-    return [*numbers.values()]
 
 
 def put_note(error: BaseException, path: str, items: Sequence[int] = ()) -> None:

@@ -244,17 +244,17 @@ class Program:
             self.paths = list(walk_nodes(self.node))
         return self.paths
 
-    def generators(self) -> dict[CodeType, str]:
-        """Give the paths of the generator functions of the tree by their code; of one that stands twice, the first."""
-        found: dict[CodeType, str] = {}
-        for path, node in self.known_paths() if STREAMS in self.node.needs else ():
+    def generators(self) -> dict[CodeType, list[int]]:
+        """Give the numbers of the generator functions of the tree by their code."""
+        found: dict[CodeType, list[int]] = {}
+        for place, (_, node) in enumerate(self.known_paths()) if STREAMS in self.node.needs else ():
             if isinstance(node, Step) and node.streams:
                 fn: Any = node.fn
                 while isinstance(fn, partial):
                     fn = fn.func
                 code = getattr(getattr(fn, "__func__", fn), "__code__", None)
                 if code is not None:
-                    found.setdefault(code, path)
+                    found.setdefault(code, []).append(place)
         return found
 
     def with_notes(self, *, seen: bool) -> list[Piece]:

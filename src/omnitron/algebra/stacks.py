@@ -259,9 +259,9 @@ class Trail:
 
     def stream(self, code: CodeType) -> None:
         """Be in a generator: that of a step of the program, or of a lone flow."""
-        path = None if self.program is None else self.program.generators().get(code)
-        if path is not None:
-            self.place, self.best = None, path
+        places = None if self.program is None else self.program.generators().get(code)
+        if places and self.program is not None:
+            self.place, self.best = None, self.program.known_paths()[places[0]][0]
         elif name := lone_name(code):
             self.enter(None, name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -144,11 +144,6 @@ def emit_row(node: Sequence, w: Writer, args: Args, target: str) -> None:
             f"{node.name!r} ends in a stream, and has an `.undo` before it: once the stream is given away, nothing could "
             "say whether the flow has succeeded. End it with a step that reads the stream (`| list`), or undo in an item."
         )
-    if len(parts) > CHUNK:
-        emit_parts(w, parts, args, target)
-        if last and last != "stream":
-            w.line(f"{target} = {w.bind(runtime.a_row)}({target}, [], {w.bind(w.spot(place))})")
-        return
     kept = w.temp()
     w.line(f"{kept} = []")
     if any(kinds[:-1]) and not all(kinds):
@@ -172,19 +167,38 @@ def has_inner(kinds: list[str]) -> bool:
 
 
 def emit_kept(w: Writer, parts: tuple[Node, ...], kinds: list[str], args: Args, target: str, kept: str) -> None:
-    """Write parts one after the other; the streams among them, but for the last, are put into `kept`."""
-    number = 0
+    """Write parts one after the other; the streams among them, but for the last, are put into `kept`.
+
+    In a long pipe what stands between two streams is a function of its own.
+    """
+    long, number = len(parts) > CHUNK, 0
     while number < len(parts):
-        group = [part for part in takewhile(fuses, parts[number:]) if isinstance(part, Stream)] if not w.seen else []
-        if len(group) > 1:
+        group = parts[number : number + together(w, parts, kinds, number, long=long)]
+        number += len(group)
+        if len(group) == 1:
+            w.call(group[0], args, target)
+        elif kinds[number - 1]:
             emit_fused(w, group, args, target)
-            number += len(group)
+        elif len(group) > CHUNK:
+            emit_parts(w, group, args, target)
         else:
-            w.call(parts[number], args, target)
-            number += 1
+            w.chunk(group, args, target, emit_parts)
         args = Args(target, target)
         if kinds[number - 1] and number < len(parts):
             w.line(f"{kept}.append({target})")
+
+
+def together(w: Writer, parts: tuple[Node, ...], kinds: list[str], start: int, *, long: bool) -> int:
+    """Give how many parts from `start` on are written as one."""
+    end = start + 1
+    if kinds[start]:
+        if fuses(parts[start]) and not w.seen:
+            while end < len(parts) and fuses(parts[end]):
+                end += 1
+    elif long:
+        while end < len(parts) and not kinds[end]:
+            end += 1
+    return end - start
 
 
 def fuses(part: Node) -> bool:
@@ -194,18 +208,39 @@ def fuses(part: Node) -> bool:
     return part.mode == "raise" and part.concurrency is None and part.threads is None
 
 
-def emit_fused(w: Writer, group: list[Stream], args: Args, target: str) -> None:
+def emit_fused(w: Writer, group: tuple[Node, ...], args: Args, target: str) -> None:
     """Write streams in a row as one: an item goes through all their flows, as it does when each reads the one before."""
-    place, awaits = w.cursor, any(stream.body.is_async for stream in group)
-
-    def write(inner: Writer, given: Args, into: str) -> None:
-        for stream in group:
-            inner.cursor += 1
-            inner.call(stream.body, given, into)
-            given = Args(into, into)
-
-    piece = Piece(group[0], write, Args("v", "v"), "v", awaits=awaits, cursor=place, urgent=w.urgent)
+    place, awaits = w.cursor, awaiting(group)
     how = runtime.Mapped(awaits=awaits, collect=False, ahead=None, unordered=False, enter=None, leave=None)
+    piece = fused(group, place, urgent=w.urgent)
     w.cursor = place + sum(stream.size for stream in group)
     made = f"{w.bind(runtime.mapped)}({w.attach(piece)}, {args.value}, {w.bind(w.spot(place))}, {w.bind(how, 'k')})"
     w.mark(f"{target} = {made}", place)
+
+
+def fused(group: tuple[Node, ...], place: int, *, urgent: bool) -> Piece:
+    """Give the function that takes an item through the flows of streams; of many of them in functions of their own."""
+    size = 1
+    while size * CHUNK < len(group):
+        size *= CHUNK
+
+    def write(w: Writer, given: Args, into: str) -> None:
+        if size == 1:
+            for stream in group:
+                w.cursor += 1
+                w.call(stream.children[0], given, into)
+                given = Args(into, into)
+            return
+        for start in range(0, len(group), size):
+            part = group[start : start + size]
+            name = w.attach(fused(part, w.cursor, urgent=urgent))
+            w.line(f"{into} = {'await ' if awaiting(part) else ''}{name}({given.call})")
+            w.cursor += sum(stream.size for stream in part)
+            given = Args(into, into)
+
+    return Piece(group[0], write, Args("v", "v"), "v", awaits=awaiting(group), cursor=place, urgent=urgent)
+
+
+def awaiting(group: tuple[Node, ...]) -> bool:
+    """Say whether the flow of an item of one of these streams is async."""
+    return any(stream.children[0].is_async for stream in group)

@@ -6,6 +6,7 @@ context's monotonic clock. Who emits them: `omnitron.runtime`.
 
 from __future__ import annotations
 
+from operator import is_
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, NoReturn
 
@@ -43,6 +44,21 @@ class NotKept:
 NOT_KEPT = NotKept()
 STREAMS = frozenset({GeneratorType, AsyncGeneratorType})
 """The types of streams."""
+
+
+def kept(value: Any) -> Any:
+    """Give a value as it is kept: without streams and other iterators, which would stay open, also in a tuple."""
+    if is_lazy(value):
+        return NOT_KEPT
+    if type(value) is tuple and any(map(is_lazy, value)):
+        return tuple(NOT_KEPT if is_lazy(item) else item for item in value)
+    return value
+
+
+def is_lazy(value: Any) -> bool:
+    """Say whether a value is an iterator of either kind."""
+    kind = type(value)
+    return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
 
 
 class Frozen:
@@ -136,16 +152,15 @@ class Call(Frozen):
         )  # fmt: skip
 
     def without_values(self) -> Call:
-        """Give this call as it is kept: without streams, which would stay open, and values that passed through them."""
+        """Give this call as it is kept: without iterators, which would stay open, and what passed through streams."""
         parent = None if self.parent is None else self.parent.without_values()
-        args, kwargs = self.args, self.kwargs
-        if self.in_item:
-            args, kwargs = (NOT_KEPT,), {}
-        elif any(type(value) in STREAMS for value in (*args, *kwargs.values())):
-            args = tuple(NOT_KEPT if type(value) in STREAMS else value for value in args)
-            kwargs = {name: NOT_KEPT if type(value) in STREAMS else value for name, value in kwargs.items()}
-        elif parent is self.parent:
-            return self
+        args: tuple[Any, ...] = (NOT_KEPT,)
+        kwargs: dict[str, Any] = {}
+        if not self.in_item:
+            args, kwargs = tuple(map(kept, self.args)), {name: kept(value) for name, value in self.kwargs.items()}
+            same = all(map(is_, args, self.args)) and all(map(is_, kwargs.values(), self.kwargs.values()))
+            if same and parent is self.parent:
+                return self
         return Call(
             self.flow, self.path, self.run_id, self.call_id, parent, self.attempt, args, kwargs, self.started_s,
             self.node, in_item=self.in_item,
@@ -169,7 +184,7 @@ class Event(Frozen):
         return type(self)(call)
 
     def without_values(self) -> Event:
-        """Give this event as it is kept: without streams, which would stay open, and values that passed through them."""
+        """Give this event as it is kept: without iterators, which would stay open, and what passed through streams."""
         call = self.call.without_values()
         return self if call is self.call else self.of(call)
 
@@ -230,9 +245,9 @@ class CallFinished(Event):
     def without_values(self) -> Event:
         """Give this event as it is kept."""
         call, output = self.call.without_values(), self.output
-        if call.in_item or type(output) in STREAMS:
-            output = NOT_KEPT
-        elif call is self.call:
+        if type(output) is not StreamEnd:
+            output = NOT_KEPT if call.in_item else kept(output)
+        if call is self.call and output is self.output:
             return self
         return CallFinished(call, output, self.duration_s)
 

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Iterator
 from contextvars import copy_context
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from omnitron.model import Failure, Ok
 from omnitron.runtime.joining import END, Source, cancel_all
-from omnitron.runtime.mapping import Mapped, Spot, ended_with
-from omnitron.runtime.streams import end, end_async, fail_async
+from omnitron.runtime.leaving import Leaving
+from omnitron.runtime.mapping import Mapped, Spot
+from omnitron.runtime.streams import end_async, fail
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 __all__ = ["ahead_async", "ahead_threads"]
 
@@ -26,34 +31,47 @@ class Raised:
     __slots__ = ("error", "number")
 
     def __init__(self, error: BaseException, number: int | None) -> None:
-        self.error = error
+        self.error: BaseException | None = error
         self.number = number
+
+    def take(self) -> BaseException:
+        """Give the error, and hold it no more: in the frames that it passes it would keep itself alive."""
+        error, self.error = self.error, None
+        assert error is not None
+        return error
 
 
 class Ahead:
-    """The workers that share a source, and the results that wait for their reader.
+    """Workers that share a source, and the results that wait for their reader.
+
+    A worker takes items as long as there is room, and ends when there is none; the reader makes room, and starts another.
+    So none waits for a reader who may never come again.
 
     Attributes:
         bound: how many items are on the way at most.
         taken: how many are, or are about to be.
+        due: how many results have been given.
         ready: results by the number of their item.
         arrived: where order does not matter, the numbers of what is ready, in the order in which it came.
-        running: how many workers go on.
+        broken: what leaves once all that was taken has been given: the source failed, or somebody else ended a worker.
+        tasks: the workers.
+        late: what workers raise while they are ended, but for their cancellation; None before.
     """
 
     __slots__ = (
         "arrived",
         "bound",
+        "broken",
         "call",
         "due",
         "how",
+        "late",
         "ready",
         "reader",
-        "running",
         "source",
         "spot",
         "taken",
-        "waiting",
+        "tasks",
     )
 
     def __init__(self, call: Callable[[Any], Any], source: Source, spot: Spot, how: Mapped) -> None:
@@ -62,37 +80,52 @@ class Ahead:
         self.source = source
         self.spot = spot
         self.how = how
-        self.bound = self.running = how.ahead
+        self.bound = how.ahead
         self.taken = self.due = 0
         self.ready: dict[int, Any] = {}
         self.arrived: deque[int] = deque()
+        self.broken: Raised | None = None
         self.reader: asyncio.Future[None] | None = None
-        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.late: list[BaseException] | None = None
+
+    def start(self) -> None:
+        """Start a worker; there is room for its first item."""
+        self.taken += 1
+        task = asyncio.get_running_loop().create_task(self.work())
+        self.tasks.add(task)
+        task.add_done_callback(self.ended)
+
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """Drop a worker; one that was cancelled before it began has said nothing."""
+        self.tasks.discard(task)
+        if task.cancelled():
+            self.stop(asyncio.CancelledError())
 
     async def work(self) -> None:
         """Take items and put results, as there is room, until the source is empty or something failed."""
         try:
-            while await self.item():
-                pass
-        finally:
-            self.running -= 1
+            while await self.item() and self.taken < self.bound:
+                self.taken += 1
+        except BaseException as error:
+            self.stop(error)
+
+    def stop(self, error: BaseException) -> None:
+        """Take nothing more; the error leaves once all that was taken has been given."""
+        self.source.ended = True
+        if self.late is not None:
+            self.add_late(error)
+        else:
+            self.broken = self.broken or Raised(error, None)
             self.wake_reader()
 
     async def item(self) -> bool:
         """Take and compute one item; say whether there may be more."""
-        while self.taken >= self.bound:
-            room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self.waiting.append(room)
-            await room
-        self.taken += 1
         source = self.source
-        try:
-            found = await source.take() if source.is_async else source.take_now()
-        except BaseException as error:
-            self.put(source.taken, Raised(error, None))
-            return False
+        found = await source.take() if source.is_async else source.take_now()
         if found is END:
-            self.gone()
+            self.taken -= 1
+            self.wake_reader()
             return False
         number, item = found
         try:
@@ -121,6 +154,10 @@ class Ahead:
 
     def put(self, number: int, value: Any) -> None:
         """Take the result of an item."""
+        if self.late is not None:
+            if type(value) is Raised:
+                self.add_late(value.take())
+            return
         self.ready[number] = value
         if self.how.unordered:
             self.arrived.append(number)
@@ -131,15 +168,6 @@ class Ahead:
         if self.reader is not None and not self.reader.done():
             self.reader.set_result(None)
 
-    def gone(self) -> None:
-        """Make room for another item."""
-        self.taken -= 1
-        while self.waiting:
-            room = self.waiting.popleft()
-            if not room.done():
-                room.set_result(None)
-                break
-
     def next_number(self) -> int | None:
         """Give the number of the result that is to be given now, if it is there."""
         if self.how.unordered:
@@ -148,90 +176,96 @@ class Ahead:
 
     async def read(self) -> Any:
         """Give the next result, once it is there; END after the last."""
+        source = self.source
         while (number := self.next_number()) is None:
-            if not self.running:
-                return END
+            if source.ended and self.due == source.taken:
+                return self.broken or END
             self.reader = asyncio.get_running_loop().create_future()
             await self.reader
         self.due += 1
-        value = self.ready.pop(number)
-        self.gone()
-        return value
+        self.taken -= 1
+        if not source.ended:
+            self.start()
+        return self.ready.pop(number)
+
+    def add_late(self, error: BaseException) -> None:
+        """Take what a worker raised while it was ended."""
+        assert self.late is not None
+        if not isinstance(error, asyncio.CancelledError):
+            self.late.append(error)
+
+    async def close(self, left: Leaving) -> None:
+        """End the workers, and drop what nobody reads any more: an error among it would keep itself alive."""
+        self.source.ended = True
+        self.ready.clear()
+        self.broken, self.late = None, []
+        with left:
+            await cancel_all([*self.tasks])
+        while self.late:
+            left.add(self.late.pop(0))
 
 
 async def ahead_async(
-    call: Callable[[Any], Any], items: Iterable[Any] | AsyncIterable[Any], o_spot: Spot, o_held: object, how: Mapped
+    call: Callable[[Any], Any],
+    items: Iterable[Any] | AsyncIterable[Any],
+    o_spot: Spot,
+    o_held: object,
+    how: Mapped,
+    workers: int,
+    *,
+    begins: bool,
 ) -> AsyncGenerator[Any]:
     """Map items by an async function, some of them at once; the first error in order leaves when its turn comes."""
     o_number = None
-    loop = asyncio.get_running_loop()
     ahead = Ahead(call, Source(items), o_spot, how)
-    tasks = [loop.create_task(ahead.work()) for _ in range(ahead.bound)]
     try:
+        if begins:
+            yield
+        for _ in range(workers):
+            ahead.start()
         while (value := await ahead.read()) is not END:
             if type(value) is Raised:
                 o_number = value.number
-                raise value.error
+                raise value.take()
             yield value
-    except GeneratorExit:
-        try:
-            await cancel_all(tasks)
-        finally:
-            await end_async(items)
-        raise
     except BaseException as error:
         if isinstance(error, Exception):
             o_spot.note(error)
-        try:
-            await cancel_all(tasks)
-        finally:
-            await fail_async(items, error)
+        left = Leaving(error)
+        await ahead.close(left)
+        with left:
+            await end_async(items)
+        left.leave()
         raise
 
 
 def ahead_threads(
-    call: Callable[[Any], Any], items: Iterable[Any], o_spot: Spot, o_held: object, how: Mapped
+    call: Callable[[Any], Any],
+    items: Iterable[Any],
+    o_spot: Spot,
+    o_held: object,
+    how: Mapped,
+    workers: int,
+    *,
+    begins: bool,
 ) -> Generator[Any]:
     """Map items by a sync function on threads; the source is read in the reader's own thread.
 
     What runs when the stream ends early is awaited: a thread cannot be stopped.
     """
-    from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+    from concurrent.futures import ThreadPoolExecutor
 
     o_number = None
-    assert how.ahead is not None
-
-    def one(number: int, item: Any, o_item: int = 0) -> Any:
-        token = how.enter(number) if how.enter is not None else None
-        try:
-            value = call(item)
-            return Ok(value) if how.collect else value
-        except Exception as error:
-            if not how.collect:
-                raise
-            return Failure(error, item, o_spot(error))
-        finally:
-            if how.leave is not None:
-                how.leave(token)
-
     running: dict[Future[Any], int] = {}
-    numbered = iter(enumerate(items))
+    one = partial(outcome, call, o_spot, how)
+    numbered = enumerate(items)
     try:
-        with ThreadPoolExecutor(how.ahead) as pool:
+        if begins:
+            yield
+        with ThreadPoolExecutor(workers) as pool:
             try:
-                more = True
-                while True:
-                    while more and len(running) < how.ahead:
-                        found = next(numbered, None)
-                        if found is None:
-                            more = False
-                            break
-                        running[pool.submit(copy_context().run, one, *found)] = found[0]
-                    if not running:
-                        break
-                    future = next(iter(running))
-                    if how.unordered:
-                        future = next(iter(wait(running, return_when=FIRST_COMPLETED).done))
+                while fill(running, numbered, pool, one, how):
+                    future = next_done(running) if how.unordered else next(iter(running))
                     number = running.pop(future)
                     try:
                         value = future.result()
@@ -243,9 +277,46 @@ def ahead_threads(
                 for future in running:
                     future.cancel()
                 raise
-    except GeneratorExit:
-        end(items)
-        raise
     except BaseException as error:
-        ended_with(error, items, o_spot)
+        running.clear()  # an error there would keep itself alive
+        if isinstance(error, Exception):
+            o_spot.note(error)
+        fail(items, error)
         raise
+
+
+def fill(
+    running: dict[Future[Any], int],
+    numbered: Iterator[tuple[int, Any]],
+    pool: Executor,
+    one: Callable[[int, Any], Any],
+    how: Mapped,
+) -> bool:
+    """Start items while there is room; say whether any run."""
+    assert how.ahead is not None
+    while len(running) < how.ahead and (found := next(numbered, None)) is not None:
+        running[pool.submit(copy_context().run, one, *found)] = found[0]
+    return bool(running)
+
+
+def next_done(running: dict[Future[Any], int]) -> Future[Any]:
+    """Wait for one that is done, and give that which was started first, so that none waits for ever."""
+    from concurrent.futures import FIRST_COMPLETED, wait
+
+    done = wait(running, return_when=FIRST_COMPLETED).done
+    return next(future for future in running if future in done)
+
+
+def outcome(call: Callable[[Any], Any], o_spot: Spot, how: Mapped, o_number: int, item: Any) -> Any:
+    """Compute one item on a thread."""
+    token = how.enter(o_number) if how.enter is not None else None
+    try:
+        value = call(item)
+        return Ok(value) if how.collect else value
+    except Exception as error:
+        if not how.collect:
+            raise
+        return Failure(error, item, o_spot(error))
+    finally:
+        if how.leave is not None:
+            how.leave(token)

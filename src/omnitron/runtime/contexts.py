@@ -19,7 +19,7 @@ from omnitron.model import Capability, covers
 from omnitron.runtime.frames import Frame, leave_frame, watch
 from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
 from omnitron.runtime.options import PLAIN, Runtime, factories, read_options
-from omnitron.runtime.reading import hand_over
+from omnitron.runtime.reading import hand_over, hand_over_async
 from omnitron.runtime.scopes import AppScope, Scope, running_loop, scope_here
 from omnitron.runtime.starting import check_observers, refuse_late, watched_frame, watches
 from omnitron.runtime.stopping import Stop
@@ -369,7 +369,7 @@ def admitted_flow(ctx: Context, flow: Any, kwargs: dict[str, Any]) -> tuple[Any,
         flow = ctx._runtime.config.apply(flow)
         admit = flow._admit
     is_async, keeps_places, streams = admit(ctx, kwargs)
-    if not is_async and streams != "async" and ctx._runtime.observers:
+    if ctx._runtime.observers and (streams == "sync" or not (is_async or streams)):
         check_observers(ctx._runtime, flow)
     return flow, is_async, keeps_places, streams
 
@@ -438,7 +438,7 @@ async def run_async(ctx: Context, frame: Frame | None, flow: Any, args: tuple[An
 
             result = await before_deadline(deadline, ctx._runtime.clock, flow, args, kwargs)
         if type(result) in STREAMS:
-            given = hand_over(result, ctx._runtime, scope, frame)
+            given = await hand_over_async(result, ctx._runtime, scope, frame)
             streams = True
             return given
         if scope.entries or scope.runs:

@@ -9,31 +9,36 @@ from typing import Any
 from omnitron.errors import DeadlineExceeded
 from omnitron.model import Clock
 from omnitron.runtime.clock import SYSTEM_CLOCK
-from omnitron.runtime.frames import read_watch
+from omnitron.runtime.frames import Watched, read_watch
 
 __all__ = ["before_deadline"]
 
 
 async def before_deadline(
-    deadline: float, clock: Clock, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    deadline: float,
+    clock: Clock,
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    began: str = "the run started",
 ) -> Any:
     """Await `fn(*args, **kwargs)`; when `clock` reaches `deadline` first, cancel it, let it clean up, and raise.
 
     What never suspends cannot be cancelled: a run that is watched looks at the clock at its boundaries too, and a late
-    result is refused.
+    result is refused. The error says with `began` what the call begins.
 
     Raises:
         DeadlineExceeded: the deadline passed, before or during the call. A cancellation from outside stays one.
     """
     left = deadline - clock.monotonic()
     if left <= 0:
-        raise DeadlineExceeded(f"the deadline of the context passed {-left:.3f} s before the run started.")
+        raise DeadlineExceeded(f"the deadline of the context passed {-left:.3f} s before {began}.")
     if left == float("inf"):
         return await fn(*args, **kwargs)
     task = asyncio.current_task()
     assert task is not None
     asked = task.cancelling()
-    text = f"the deadline of the context passed: {left:.3f} s were left when the run started."
+    text = f"the deadline of the context passed: {left:.3f} s were left when {began}."
     alarm = Alarm(deadline, clock, task)
     alarm.set(left)
     try:
@@ -62,7 +67,7 @@ class Alarm:
         rang: whether it has.
     """
 
-    __slots__ = ("clock", "deadline", "is_over", "loop", "outer", "rang", "task", "watcher")
+    __slots__ = ("clock", "deadline", "is_over", "loop", "outer", "rang", "run", "task", "watcher")
 
     def __init__(self, deadline: float, clock: Clock, task: asyncio.Task[Any]) -> None:
         self.deadline = deadline
@@ -71,6 +76,7 @@ class Alarm:
         self.loop = asyncio.get_running_loop()
         self.rang = self.is_over = False
         self.outer: Callable[[], bool] | None = None
+        self.run: Watched | None = None
         self.watcher: asyncio.TimerHandle | asyncio.Task[None] | None = None
 
     def set(self, left: float) -> None:
@@ -81,6 +87,7 @@ class Alarm:
             self.watcher = self.loop.create_task(self.wait())
         frame = read_watch()
         if frame is not None:
+            self.run = frame.run
             self.outer, frame.run.is_late = frame.run.is_late, self.is_late
 
     def ring(self) -> None:
@@ -108,6 +115,8 @@ class Alarm:
     async def end(self) -> None:
         """Watch no more."""
         self.is_over = True
+        if self.run is not None and self.run.is_late == self.is_late:
+            self.run.is_late = self.outer  # a stream has an alarm for each item
         if self.watcher is not None:
             self.watcher.cancel()
         if isinstance(self.watcher, asyncio.Task):

@@ -21,7 +21,7 @@ from omnitron.runtime.contexts import (
 from omnitron.runtime.frames import Frame, leave_frame, read_watch, reset_watch, set_watch
 from omnitron.runtime.keys import checked_values
 from omnitron.runtime.options import PLAIN, Runtime, read_options
-from omnitron.runtime.reading import Reading
+from omnitron.runtime.reading import Reading, read_here
 from omnitron.runtime.scopes import scope_here
 from omnitron.runtime.starting import check_observers, refuse_late, watched_frame, watches
 from omnitron.runtime.stopping import DeadlinePassed, Stop
@@ -128,8 +128,9 @@ class Derivation:
 
 
 def run_derived(derivation: Derivation, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call a sync part in its derived context."""
+    """Call a sync part in its derived context; a stream that is given stays in the one around."""
     parent = read_watch()
+    args, kwargs = tuple(map(read_here, args)), {name: read_here(value) for name, value in kwargs.items()}
     ctx, frame, fn = derivation.enter(fn, parent, awaits=False)
     check_observers(ctx.runtime, derivation.part)
     context_token, watch_token = current.set(ctx), set_watch(frame)
@@ -147,8 +148,9 @@ def run_derived(derivation: Derivation, fn: Callable[..., Any], /, *args: Any, *
 
 
 async def run_derived_async(derivation: Derivation, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call and await a part of an async flow in its derived context."""
+    """Call and await a part of an async flow in its derived context; a stream that is given stays in the one around."""
     parent = read_watch()
+    args, kwargs = tuple(map(read_here, args)), {name: read_here(value) for name, value in kwargs.items()}
     ctx, frame, fn = derivation.enter(fn, parent, awaits=True)
     context_token, watch_token = current.set(ctx), set_watch(frame)
     try:

@@ -14,7 +14,7 @@ from weakref import ref
 
 from omnitron.model import Failure, Ok
 from omnitron.runtime.reporting import shown
-from omnitron.runtime.streams import end_async, fail
+from omnitron.runtime.streams import end_async, fail, fail_async
 from omnitron.runtime.whereabouts import thread_here
 
 __all__ = ["caller_here", "each_async", "each_threads", "parallel_async", "parallel_threads"]
@@ -336,8 +336,10 @@ async def each_async(
             await in_copy(loop.work())
         else:
             await parallel_async((loop.work,) * count, (), {})
-    finally:
-        await source.close()
+    except BaseException as error:
+        await fail_async(source.iterator, error)
+        raise
+    await source.close()
     return loop.folded.value
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from omnitron.model import Failure, Ok
 from omnitron.runtime.joining import END, Source, all_ended, caller_here, raise_first
+from omnitron.runtime.streams import fail_async
 from omnitron.runtime.tally import Items, Marks, Tally
 from omnitron.runtime.undoing import Saga
 
@@ -178,6 +179,8 @@ async def each_quorum_async(
     try:
         if not tally.decided:
             await heat.run([work] * (concurrency if size is None else min(concurrency, size)))
-    finally:
-        await source.close()
+    except BaseException as error:
+        await fail_async(source.iterator, error)
+        raise
+    await source.close()
     return tally.listed(spot, **result)

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from omnitron.errors import DefinitionError, NoRun
+from omnitron.runtime.leaving import settle
 from omnitron.runtime.reporting import log
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+    from types import TracebackType
 
     from omnitron.runtime.contexts import Context
     from omnitron.runtime.resources import Resource
@@ -73,17 +75,20 @@ class Closer:
 
     def close(self, error: BaseException | None) -> None:
         """Let a generator go on to its end; with the error that ended the scope, which it cannot swallow."""
+        traceback = None if error is None else error.__traceback__
         try:
             if error is None:
                 next(self.made)
             else:
-                throw(self.made.throw, error)
+                self.made.throw(error)
         except StopIteration:
             return
         except BaseException as raised:
             if not is_same(raised, error):
                 raise
             return
+        finally:
+            keep_out(error, traceback)
         self.made.close()
         raise self.twice()
 
@@ -92,17 +97,20 @@ class Closer:
         if not self.resource.is_async:
             self.close(error)
             return
+        traceback = None if error is None else error.__traceback__
         try:
             if error is None:
                 await anext(self.made)
             else:
-                await throw(self.made.athrow, error)
+                await self.made.athrow(error)
         except StopAsyncIteration:
             return
         except BaseException as raised:
             if not is_same(raised, error):
                 raise
             return
+        finally:
+            keep_out(error, traceback)
         await self.made.aclose()
         raise self.twice()
 
@@ -123,12 +131,9 @@ class Closer:
         )
 
 
-def throw(into: Callable[[BaseException], Any], error: BaseException) -> Any:
-    """Throw an error into a generator, and keep what the generator adds to its traceback out of it."""
-    traceback = error.__traceback__
-    try:
-        return into(error)
-    finally:
+def keep_out(error: BaseException | None, traceback: TracebackType | None) -> None:
+    """Keep what a generator adds to the traceback of an error that was thrown into it out of it."""
+    if error is not None:
         error.__traceback__ = traceback
 
 
@@ -230,14 +235,18 @@ class Scope:
             run.cancel("the context that started it was left" if self.is_app else "the run that started it has ended")
         return runs, closers
 
-    def close(self, error: BaseException | None) -> None:
+    def close(self, error: BaseException | None, raised: Iterable[BaseException] = ()) -> None:
         """End the scope in sync code; `error` is what it ends with, and is never hidden.
+
+        Args:
+            error: what it ends with, if anything.
+            raised: what was raised already while it ended.
 
         Raises:
             BaseException: what closing raised, where there is no `error`; several errors as one `ExceptionGroup`.
         """
         runs, closers = self.stop()
-        raised: list[BaseException] = []
+        raised = [*raised]
         for run in runs:
             try:
                 run.end()
@@ -252,10 +261,10 @@ class Scope:
                 raised.append(told(closer, broken))
         settle(error, raised)
 
-    async def aclose(self, error: BaseException | None) -> None:
+    async def aclose(self, error: BaseException | None, raised: Iterable[BaseException] = ()) -> None:
         """The async twin of `close`; a cancellation that arrives meanwhile does not keep anything from closing."""
         runs, closers = self.stop()
-        raised: list[BaseException] = []
+        raised = [*raised]
         for run in runs:
             try:
                 await run.aend()
@@ -292,7 +301,7 @@ class AppScope(Scope):
         self.loop = loop
         self.outer = outer
         self.entered_on: AbstractEventLoop | None = entered_on
-        self.readings: WeakSet[Any] | None = None
+        self.readings: WeakKeyDictionary[Any, None] | None = None
 
     @property
     def whose(self) -> str:
@@ -312,13 +321,13 @@ class AppScope(Scope):
         with making:
             if not self.closed:
                 if self.readings is None:
-                    self.readings = WeakSet()
-                self.readings.add(reading)
+                    self.readings = WeakKeyDictionary()
+                self.readings[reading] = None
 
     def read_now(self) -> list[Any]:
-        """Give the streams that are not read to their ends."""
+        """Give the streams that are not read to their ends, the last begun first."""
         with making:
-            return list(self.readings or ())
+            return [*(self.readings or ())][::-1]
 
     def shores(self) -> list[Shore]:
         """Give what was opened on other loops."""
@@ -327,23 +336,31 @@ class AppScope(Scope):
                 entry.value for key, entry in (self.entries or {}).items() if type(key) is tuple and key[0] is Shore
             ]
 
-    def close(self, error: BaseException | None) -> None:
+    def close(self, error: BaseException | None, raised: Iterable[BaseException] = ()) -> None:
         """End the scope in sync code, its streams, and what was opened on loops that run in other threads."""
+        raised = [*raised]
         for reading in self.read_now():
-            reading.leave()
+            try:
+                reading.leave()
+            except BaseException as broken:
+                raised.append(broken)
         for shore in self.shores():
             shore.end()
-        super().close(error)
+        super().close(error, raised)
 
-    async def aclose(self, error: BaseException | None) -> None:
+    async def aclose(self, error: BaseException | None, raised: Iterable[BaseException] = ()) -> None:
         """The async twin of `close`."""
         import asyncio
 
+        raised = [*raised]
         for reading in self.read_now():
-            await reading.leave_async()
+            try:
+                await reading.leave_async()
+            except BaseException as broken:
+                raised.append(broken)
         for shore in self.shores():
             await asyncio.to_thread(shore.end)
-        await super().aclose(error)
+        await super().aclose(error, raised)
 
 
 def ends_with(error: BaseException | None, raised: list[BaseException]) -> BaseException | None:
@@ -369,34 +386,6 @@ def told(closer: Closer, broken: BaseException) -> BaseException:
     """Log that closing a resource failed; give the error back."""
     log("error", "closing the resource %s failed", closer.resource.name, error=broken)
     return broken
-
-
-def settle(error: BaseException | None, raised: list[BaseException]) -> None:
-    """Let what closing raised leave, unless something else leaves already: then it is noted there.
-
-    A cancellation, or the end of the process, that arrived while an ordinary error was leaving leaves in its place.
-    """
-    if not raised:
-        return
-    stop = next((broken for broken in raised if not isinstance(broken, Exception)), None)
-    leaving = error if stop is None or not (error is None or isinstance(error, Exception)) else stop
-    if leaving is None:
-        if len(raised) == 1:
-            raise raised[0]
-        raise ExceptionGroup("closing resources failed", [broken for broken in raised if isinstance(broken, Exception)])
-    for broken in raised:
-        if broken is not leaving:
-            note(leaving, f"closing failed too: {type(broken).__name__}: {broken}")
-    if leaving is not error:
-        raise leaving from error
-
-
-def note(error: BaseException, text: str) -> None:
-    """Add a note, unless the exception refuses notes."""
-    try:
-        error.add_note(text)
-    except Exception:
-        return
 
 
 class Shore:

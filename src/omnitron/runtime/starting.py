@@ -45,12 +45,12 @@ def watched_frame(runtime: Runtime, id: str | None = None, *, is_async: bool) ->
     return Frame(run, "", None, body=False)
 
 
-def refuse_late(runtime: Runtime) -> None:
-    """Refuse the result of a sync run that took longer than it may."""
+def refuse_late(runtime: Runtime, what: str = "the run ended") -> None:
+    """Refuse the result of a sync run, or an item of its stream, that took longer than it may."""
     late = runtime.clock.monotonic() - (runtime.deadline or 0.0)
     if late > 0:
         raise DeadlineExceeded(
-            f"the run ended {late:.3f} s after the deadline of its context; a sync flow is only stopped between its steps. "
+            f"{what} {late:.3f} s after the deadline of its context; a sync flow is only stopped between its steps. "
             "Give more time where the context is made: `context(deadline=seconds)`."
         )
 

@@ -2,17 +2,19 @@
 
 A stream is a generator, sync or async: what a generator function gives, what `.stream()` makes, what a run hands over whose
 flow gave one. Rules: whoever reads a stream closes it when he leaves early or fails, so that each generator of a row ends
-in the order of reading, once; what closing raises hides no other error. Read next: `omnitron.runtime.mapping`.
+in the order of reading, once; what closing raises hides no other error, and is not lost. Read next:
+`omnitron.runtime.mapping`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import AsyncGeneratorType, coroutine
 from typing import Any
 
 from omnitron.model import STREAMS
+from omnitron.runtime.leaving import Leaving, leaves
 from omnitron.runtime.scopes import running_loop
 
 __all__ = [
@@ -36,22 +38,26 @@ def is_async_stream(value: Any) -> bool:
     return type(value) is AsyncGeneratorType
 
 
-def begun(make: Callable[..., Any], *args: Any) -> Any:
+def begun(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """Make a stream of ours and bring it to its first `yield`, so that closing it finds it at work.
 
     A generator that nobody has begun to read is closed without a word. An async one is begun where a loop runs, which then
     takes care of it; elsewhere it has nothing to end yet. `make` is told by `begins` whether to yield first.
     """
-    if not make.__code__.co_flags & 0x200:
-        stream = make(*args, begins=True)
+    if not make.__code__.co_flags & ASYNC_GENERATOR:
+        stream = make(*args, **options, begins=True)
         next(stream)
         return stream
     begins = running_loop() is not None
-    stream = make(*args, begins=begins)
+    stream = make(*args, **options, begins=begins)
     if begins:
         with suppress(StopIteration):
             stream.__anext__().send(None)
     return stream
+
+
+ASYNC_GENERATOR = 0x200
+"""The flag of the code of async generator functions."""
 
 
 def end(source: Any) -> None:
@@ -60,61 +66,71 @@ def end(source: Any) -> None:
         source.close()
 
 
+async def end_async(source: Any) -> None:
+    """Close a generator of either kind; any other iterable is its owner's.
+
+    One that is at work is closed by somebody else at this moment: a loop that ends closes all its generators at once.
+    """
+    if not isinstance(source, AsyncGenerator):
+        end(source)
+    elif not getattr(source, "ag_running", False):
+        await source.aclose()
+
+
 @contextmanager
 def ending(source: Any) -> Iterator[None]:
     """Close a generator on every way out of a block."""
     try:
         yield
-    finally:
-        end(source)
-
-
-async def end_async(source: Any) -> None:
-    """Close a generator of either kind; any other iterable is its owner's."""
-    if isinstance(source, AsyncGenerator):
-        await source.aclose()
-    else:
-        end(source)
+    except BaseException as error:
+        fail(source, error)
+        raise
+    end(source)
 
 
 def fail(source: Any, error: BaseException) -> None:
-    """Close a generator because of an error, on which it is noted when closing raises too."""
+    """Close a generator because of an error; what that raises is noted on it, or leaves in its place."""
     try:
-        end(source)
+        if isinstance(source, Generator):
+            source.close()
     except BaseException as broken:
-        keep_first(error, broken)
+        if leaves(error, broken) is not error:
+            raise
 
 
 async def fail_async(source: Any, error: BaseException) -> None:
-    """Close a generator of either kind because of an error, on which it is noted when closing raises too."""
+    """Close a generator of either kind because of an error; what that raises is noted on it, or leaves in its place."""
     try:
-        await end_async(source)
+        if not isinstance(source, AsyncGenerator):
+            end(source)
+        elif not getattr(source, "ag_running", False):
+            await source.aclose()
     except BaseException as broken:
-        keep_first(error, broken)
+        if leaves(error, broken) is not error:
+            raise
 
 
-def keep_first(error: BaseException, broken: BaseException) -> None:
-    """Note on an error what was raised while it was leaving; what ends the program, or a task, leaves in its place."""
-    if broken is error:
-        return
-    if isinstance(error, GeneratorExit) or not isinstance(broken, Exception):
-        raise broken
-    try:
-        error.add_note(f"closing failed too: {type(broken).__name__}: {broken}")
-    except Exception:
-        return
+# Note [How deep]
+# Streams in a row are read and closed one inside the other. Few frames stand in between: Python gives up at about 1,000,
+# within which a row of 200 streams that is watched has to be closed.
 
 
-def end_all(sources: Iterable[Any], error: BaseException) -> None:
-    """Close the sync generators among `sources`, the last first, because of an error."""
-    for source in reversed([*sources]):
-        fail(source, error)
+def end_all(sources: Sequence[Any], error: BaseException | None) -> None:
+    """Close the sync generators among `sources`, the last first, because of an error or at their end (None)."""
+    left = Leaving(error)
+    for source in reversed(sources):
+        with left:
+            end(source)
+    left.leave()
 
 
-async def end_all_async(sources: Iterable[Any], error: BaseException) -> None:
-    """Close generators of either kind, the last first, because of an error."""
-    for source in reversed([*sources]):
-        await fail_async(source, error)
+async def end_all_async(sources: Sequence[Any], error: BaseException | None) -> None:
+    """The async twin of `end_all`, for generators of either kind."""
+    left = Leaving(error)
+    for source in reversed(sources):
+        with left:
+            await end_async(source)
+    left.leave()
 
 
 Runner = Callable[..., Any]

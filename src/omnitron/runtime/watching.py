@@ -29,7 +29,7 @@ from omnitron.runtime.frames import (
 from omnitron.runtime.resources import Need
 from omnitron.runtime.stopping import leaves_as
 from omnitron.runtime.streams import STREAMS
-from omnitron.runtime.telling import one_turn, told
+from omnitron.runtime.telling import one_turn, standing, told
 
 __all__ = ["admitted", "is_made", "run_inside", "run_inside_async", "see", "see_async", "see_keeping"]
 
@@ -99,10 +99,10 @@ def sync_output(output: Any, call: Call) -> Any:
     return output
 
 
-async def of_either_colour(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call a function, and await what it gives if that can be awaited."""
+async def of_either_colour(fn: Callable[..., Any], call: Call, /, *args: Any, **kwargs: Any) -> Any:
+    """Call a function in the place of a call, and await what it gives if that can be awaited."""
     output = fn(*args, **kwargs)
-    return await output if hasattr(output, "__await__") else output
+    return standing(call, await output if hasattr(output, "__await__") else output)
 
 
 def without_needs(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -156,13 +156,13 @@ def run_seen(
             token = set_watch(frame)
             try:
                 if run.replaced is not None and (other := substitute(frame, fn)) is not fn:
-                    output = sync_output(other(*args, **kwargs), call)
+                    output = sync_output(standing(call, other(*args, **kwargs)), call)
                 else:
                     output = fn(*args, **kwargs)
             finally:
                 reset_watch(token)
         else:
-            output = stand_in.value
+            output = standing(call, stand_in.value)
     except BaseException as error:
         if run.observers:
             run.notify(CallFailed(call, leaves_as(error), run.clock.monotonic() - started))
@@ -211,16 +211,14 @@ async def run_seen_async(
             token = set_watch(frame)
             try:
                 if run.replaced is not None and (other := substitute(frame, fn)) is not fn:
-                    fn, awaits = partial(of_either_colour, other), True
-                output = fn(*args, **kwargs)
-                if awaits:
-                    output = await output
+                    fn, awaits = partial(of_either_colour, other, call), True
+                output = await fn(*args, **kwargs) if awaits else fn(*args, **kwargs)
                 if type(output) is Stopped:
                     raise output.error
             finally:
                 leave_frame(token)
         else:
-            output = stand_in.value
+            output = standing(call, stand_in.value)
         if keep is not None and (later := keep(output)) is not None:
             await later
         if interrupted is not None:
