@@ -7,10 +7,21 @@ must not pass, and ``test_typing`` runs the checkers over both.
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+)
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar, assert_type
+from typing import Any, TypeAlias, TypedDict, TypeVar, assert_type
 
 from omnitron import (
     AsyncFlow,
@@ -770,6 +781,225 @@ async def loops(orders: list[Order], feed: AsyncIterable[Order]) -> None:
     assert_type(await (fetch.each() | parse.each())(["k"]), list[Order])
     assert_type(await parallel(price, stock).each()(orders), list[tuple[float, int]])
     assert_type(add.each()([1, 2]), list[int])
+
+
+# ---- streams ---------------------------------------------------------------------------------------------------
+
+
+Floats: TypeAlias = Generator[float, None, None]
+AsyncFloats: TypeAlias = AsyncGenerator[float, None]
+AsyncInts: TypeAlias = AsyncGenerator[int, None]
+Outcomes: TypeAlias = Ok[float] | Failure
+
+
+@flow
+def read(count: int, *, sku: str = "a") -> Iterator[Order]:
+    """Give orders, one after the other."""
+    yield from (Order(sku, number) for number in range(count))
+
+
+@flow(name="lines", version="1")
+def lines(count: int) -> Generator[str, None, bool]:
+    """Give lines, and something at the end."""
+    yield from map(str, range(count))
+    return True
+
+
+@flow(effects=Effect.READ)
+def some(count: int) -> Iterable[Order]:
+    """Give orders, and say little."""
+    yield Order("a", count)
+
+
+@flow
+async def listen(count: int, *, sku: str = "a") -> AsyncIterator[Order]:
+    """Give orders as they come."""
+    for number in range(count):
+        yield Order(sku, number)
+
+
+@flow(name="hear")
+async def hear(count: int) -> AsyncGenerator[str, None]:
+    """Give lines as they come."""
+    yield str(count)
+
+
+def plain_read(count: int) -> Iterator[Order]:
+    """A plain generator function."""
+    yield Order("a", count)
+
+
+async def plain_listen(count: int) -> AsyncIterator[Order]:
+    """A plain async generator function."""
+    yield Order("a", count)
+
+
+@flow
+def paired(orders: Iterable[Order]) -> Iterator[tuple[Order, int]]:
+    """Read one stream and give another."""
+    for order in orders:
+        yield order, order.amount
+
+
+@flow
+async def apaired(orders: AsyncIterable[Order]) -> AsyncIterator[tuple[Order, int]]:
+    """The same, async."""
+    async for order in orders:
+        yield order, order.amount
+
+
+async def asum(prices: AsyncIterable[float]) -> float:
+    """Read an async stream to its end."""
+    return sum([price async for price in prices])
+
+
+async def generators() -> None:
+    """A generator function makes a sync flow, whose value is the generator."""
+    assert_type(read(3, sku="b"), Iterator[Order])
+    assert_type(read(count=3), Iterator[Order])
+    assert_type(lines(3), Generator[str, None, bool])
+    assert_type(some(3), Iterable[Order])
+    assert_type(listen(3, sku="b"), AsyncIterator[Order])
+    assert_type(hear(3), AsyncGenerator[str, None])
+    assert_type(flow(plain_read)(3), Iterator[Order])
+    assert_type(flow(plain_listen, name="x")(3), AsyncIterator[Order])
+    assert_type([order.amount for order in read(3)], list[int])
+    assert_type([order.amount async for order in listen(3)], list[int])
+    assert_type(await read.acall(3), Iterator[Order])
+    assert_type(await listen.acall(3), AsyncIterator[Order])
+    assert_type((read | list)(3, sku="b"), list[Order])
+    assert_type((read | paired | dict)(3).popitem(), tuple[Order, int])
+    assert_type((listen | apaired)(3), AsyncIterator[tuple[Order, int]])
+    assert_type((read | price.each())(3), list[float])
+    assert_type(await (listen | stock.each())(3), list[int])
+    assert_type(parallel(read, listen)(3), tuple[Iterator[Order], AsyncIterator[Order]])
+    assert_type(read.bind(sku="b")(3), Iterator[Order])
+    assert_type(read.named("r").within(tenant="acme")(3, sku="b"), Iterator[Order])
+
+
+async def streams(orders: list[Order], feed: AsyncIterable[Order]) -> None:
+    """A stream of a sync flow has the colour of what it reads; that of an async flow is async."""
+    assert_type(price.stream()(orders), Floats)
+    assert_type(price.stream()(feed), AsyncFloats)
+    assert_type(price.stream(threads=2)(orders), Floats)
+    assert_type(price.stream(threads=2, unordered=True)(orders), Floats)
+    assert_type(price.stream(mode="collect")(orders), Generator[Outcomes, None, None])
+    assert_type(price.stream(mode="collect")(feed), AsyncGenerator[Outcomes, None])
+    assert_type(price.stream(mode="collect", threads=2, unordered=True)(orders), Generator[Outcomes, None, None])
+    assert_type(stock.stream()(orders), AsyncInts)
+    assert_type(stock.stream()(feed), AsyncInts)
+    assert_type(stock.stream(concurrency=2)(feed), AsyncInts)
+    assert_type(stock.stream(concurrency=2, unordered=True)(feed), AsyncInts)
+    assert_type(stock.stream(mode="collect")(feed), AsyncGenerator[Ok[int] | Failure, None])
+    assert_type(
+        stock.stream(mode="collect", concurrency=2, unordered=True)(orders), AsyncGenerator[Ok[int] | Failure, None]
+    )
+    assert_type([cost.hex() for cost in price.stream()(orders)], list[str])
+    assert_type([cost.hex() async for cost in price.stream()(feed)], list[str])
+    assert_type(add.stream()([1, 2]), Generator[int, None, None])
+    assert_type(await price.stream().acall(orders), Floats)
+    assert_type(await price.stream().acall(feed), AsyncFloats)
+    with closing(price.stream()(orders)) as open_prices:
+        assert_type(open_prices, Floats)
+    async with aclosing(price.stream()(feed)) as coming:
+        assert_type(coming, AsyncFloats)
+    taken: list[Flow[[Iterable[Order]], Iterator[float]]] = [price.stream()]
+    assert_type(taken[0](orders), Iterator[float])
+
+
+async def stream_pipes(orders: list[Order], feed: AsyncIterable[Order]) -> None:
+    """Items and colour go through a pipe of streams."""
+    assert_type((read | price.stream())(3, sku="b"), Floats)
+    assert_type((listen | price.stream())(3, sku="b"), AsyncFloats)
+    assert_type((lines | parse.stream() | price.stream() | list)(3), list[float])
+    assert_type((hear | parse.stream() | price.stream())(3), AsyncFloats)
+    assert_type((read | price.stream() | max)(3), float)
+    assert_type((some | price.stream() | sorted)(3), list[float])
+    assert_type((lines | parse.stream() | price.each())(3), list[float])
+    assert_type(await (lines | parse.stream() | stock.each())(3), list[int])
+    assert_type(await (hear | parse.stream() | stock.each())(3), list[int])
+    assert_type((read | stock.stream())(3), AsyncInts)
+    assert_type((listen | stock.stream() | add.stream())(3), AsyncInts)
+    assert_type(await (listen | price.stream() | asum)(3), float)
+    assert_type((read | price.stream(mode="collect"))(3), Generator[Outcomes, None, None])
+    assert_type((plain_read | price.stream())(3), Floats)
+    assert_type((plain_listen | price.stream())(3), AsyncFloats)
+    assert_type(sequence(lines, parse.stream(), price.stream())(3), Floats)
+
+
+async def stream_parts(texts: list[str], feed: AsyncIterable[str]) -> None:
+    """A pipe that begins with a stream reads what that reads."""
+    both = parse.stream() | price.stream()
+    assert_type(both(texts), Floats)
+    assert_type(both(feed), AsyncFloats)
+    assert_type(both.named("both")(feed), AsyncFloats)
+    assert_type((both | repr)(texts), str)
+    assert_type((both | list)(texts), list[float])
+    assert_type((parse.stream() | paired)(texts), Iterator[tuple[Order, int]])
+    assert_type((parse.stream() | apaired)(feed), AsyncIterator[tuple[Order, int]])
+    assert_type(await (both | asum)(feed), float)
+    assert_type((parse.stream() | price.each())(texts), list[float])
+    assert_type((parse.stream() | stock.stream())(texts), AsyncInts)
+    assert_type((parse.stream() | stock.stream())(feed), AsyncInts)
+    assert_type((parse.stream() | stock.stream() | add.stream())(feed), AsyncInts)
+    assert_type(await (parse.stream() | stock.each())(texts), list[int])
+    assert_type(await (parse.stream() | stock.each())(feed), list[int])
+    assert_type((hear | both)(3), AsyncFloats)
+    assert_type((lines | both | list)(3), list[float])
+    assert_type(parse.stream().pipe(lambda orders: [order.amount for order in orders])(texts), list[int])
+
+
+async def stream_joins(orders: list[Order], feed: AsyncIterable[Order]) -> None:
+    """A stream stands where any flow does."""
+    assert_type(parallel(price.stream(), count.stream())(orders), tuple[Floats, Generator[int, None, None]])
+    assert_type(parallel(price.stream(), stock.stream())(orders), tuple[Floats, AsyncInts])
+    assert_type(when(bool, price.stream(), price.stream())(orders), Floats)
+    assert_type(price.stream().named("prices")(feed), AsyncFloats)
+    assert_type(price.stream().within(tenant="acme")(feed), AsyncFloats)
+    assert_type(price.stream().with_meta(tags={"a"})(orders), Floats)
+    assert_type(stock.stream().named("stocks")(orders), AsyncInts)
+    assert_type(keep(price.stream())(orders), tuple[Iterable[Order], Floats])
+
+
+class Depot:
+    """Generator methods, and a stream that binds to nothing."""
+
+    @flow
+    def rows(self, count: int) -> Iterator[Order]:
+        """Give orders."""
+        yield Order("a", count)
+
+    @flow
+    async def arows(self, count: int) -> AsyncIterator[Order]:
+        """Give orders, later."""
+        yield Order("a", count)
+
+    @flow
+    def price(self, order: Order) -> float:
+        """Give the price."""
+        return float(order.amount)
+
+    all_prices = flow(plain_read) | flow(plain).stream()
+
+
+async def stream_methods(depot: Depot) -> None:
+    """A generator method binds; so does a flow before it is made a stream."""
+    assert_type(depot.rows(3), Iterator[Order])
+    assert_type(depot.arows(3), AsyncIterator[Order])
+    assert_type((depot.rows | depot.price.stream())(3), Floats)
+    assert_type((depot.arows | depot.price.stream())(3), AsyncFloats)
+    assert_type(depot.all_prices(3), Generator[str, None, None])
+
+
+async def stream_runs(ctx: Context, orders: list[Order], feed: AsyncIterable[Order]) -> None:
+    """A run of a stream is read like the stream."""
+    assert_type([order.amount for order in ctx.run(read, 3, sku="b")], list[int])
+    assert_type([order.amount async for order in ctx.run(listen, 3)], list[int])
+    assert_type(ctx.run(price.stream(), orders), Floats)
+    assert_type(ctx.run(price.stream(), feed), AsyncFloats)
+    assert_type(ctx.run(stock.stream(concurrency=2), feed), AsyncInts)
+    assert_type(ctx.run(listen | price.stream(), 3), AsyncFloats)
+    assert_type(ctx.start(read | list, 3), Run[list[Order]])
 
 
 # ---- methods ---------------------------------------------------------------------------------------------------

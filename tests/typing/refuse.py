@@ -5,7 +5,7 @@ Nothing here runs. ``test_typing`` compares the lines that the checkers report w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from omnitron import (
@@ -384,6 +384,74 @@ async def loops(orders: list[Order], feed: AsyncIterable[Order]) -> None:
     price.each(fold=total, start=float, mode="collect")  # refused: the fold gets outcomes
     price.each(mode="collect")(orders)[0].value  # refused: perhaps a failure
     stock.each()(orders)[0]  # refused: an async loop
+
+
+@flow
+def read(count: int) -> Iterator[Order]:
+    """Give orders, one after the other."""
+    yield Order("a", count)
+
+
+@flow
+async def listen(count: int) -> AsyncIterator[Order]:
+    """Give orders as they come."""
+    yield Order("a", count)
+
+
+async def streams(orders: list[Order], feed: AsyncIterable[Order]) -> None:
+    """A stream maps many of what the flow takes, and has one colour."""
+    price.stream()(["a"])  # refused: not orders
+    price.stream()(3)  # refused: not many
+    stock.stream()(["a"])  # refused: not orders
+    area.stream()  # refused: one value each
+    price.stream(mode="quorum")  # refused: no such mode
+    price.stream(quorum=2)  # refused: that is for each
+    price.stream(concurrency=2)  # refused: a sync flow has threads
+    stock.stream(threads=2)  # refused: an async flow has a bound
+    price.stream(threads="2")  # refused: a number
+    price.stream(unordered=True)  # refused: of one at a time
+    stock.stream(unordered=True)  # refused: of one at a time
+    price.stream(threads=2)(feed)  # refused: threads read a sync iterable
+    next(price.stream()(orders)).upper()  # refused: a float
+    next(price.stream(mode="collect")(orders)).value  # refused: perhaps a failure
+    next(stock.stream()(orders))  # refused: an async stream
+    list(stock.stream()(orders))  # refused: an async stream
+    list(price.stream()(feed))  # refused: an async stream
+    [cost async for cost in price.stream()(orders)]  # refused: a sync stream
+    await stock.stream()(orders)  # refused: a stream is not awaited
+    await price.stream()(orders)  # refused: a stream is not awaited
+    price.stream()(orders)[0]  # refused: a stream is not a list
+
+
+async def stream_pipes(ctx: Context) -> None:
+    """Items and colour must fit."""
+    read("3")  # refused: a number
+    await listen(3)  # refused: a stream is not awaited
+    list(listen(3))  # refused: an async stream
+    [order async for order in read(3)]  # refused: a sync stream
+    [order async for order in ctx.run(read, 3)]  # refused: a sync stream
+    list(ctx.run(listen, 3))  # refused: an async stream
+    read | price  # refused: many orders into one
+    read | length.stream()  # refused: an order into a text
+    listen | length.stream()  # refused: an order into a text
+    read | price.stream() | length.stream()  # refused: a price into a text
+    price.stream() | length.stream()  # refused: a price into a text
+    price.stream(mode="collect") | number.stream()  # refused: an outcome into a number
+    price | length.stream()  # refused: a price is not many
+    listen.pipe(list)  # refused: an async stream into a list
+    listen | price.each()  # refused: an async stream into a sync loop
+    listen | price.stream() | max  # refused: an async stream into a maximum
+    read | stock.stream() | sorted  # refused: an async stream into a list
+    listen | price.stream(threads=2)  # refused: threads read a sync iterable
+    read | joined  # refused: an iterator is no list
+    (read | price.stream() | list)(3)[0].upper()  # refused: a float
+    (read | price.stream())("3")  # refused: the first one's parameter
+
+
+@flow
+def joined(orders: list[Order]) -> int:
+    """Take a list."""
+    return len(orders)
 
 
 class Shop:

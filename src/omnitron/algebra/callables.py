@@ -10,7 +10,7 @@ What a flow is stands in `omnitron.algebra.flows`; which overloads use these sha
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Generator, Iterable
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -65,6 +65,12 @@ Items: TypeAlias = Iterable[A] | AsyncIterable[A]
 
 Later: TypeAlias = Coroutine[Any, Any, T]
 """What calling an `async def` gives."""
+
+Yielded: TypeAlias = Generator[T, None, None]
+"""What reading a sync stream is."""
+
+YieldedLater: TypeAlias = AsyncGenerator[T, None]
+"""What reading an async stream is."""
 
 Caught: TypeAlias = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
 """Which errors a `try_with` takes."""
@@ -254,3 +260,10 @@ class AsyncKeepFlow(AsyncFlow[[Any], tuple[Any, R]]):
 # flow of unknown parameters does not, and from then on refuses every flow in every overload. It refrains from that where
 # an overloaded method cannot be bound. So the protocols of one value begin with a method that only flows of one value
 # can bind, and that is overloaded for no other reason. It exists for the checkers alone.
+
+# Note [Two colours]
+# To the checkers the stream of a sync flow has two ways to be called, for what it reads decides its colour; and a pipe from
+# it into another one has both. A step that takes one kind of iterable decides; the flows that take either stand first.
+# The overloads of `pipe` stand under `__or__` once more, and `__ror__` beside them: mypy gives an alias the type that the
+# class above gives it, and asks the right side first where two classes define the two.
+# What is given is a generator and not a mere iterator, because `contextlib.closing` takes nothing less.

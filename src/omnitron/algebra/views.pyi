@@ -6,11 +6,12 @@ stands in `omnitron.algebra.flows`. See Note [Later first] in `omnitron.algebra.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
 from typing import Any, Concatenate, Literal, Self, overload
 
 from omnitron.algebra.callables import (
     A,
+    A_contra,
     AnyCall,
     AnyStep,
     AsyncCall,
@@ -20,6 +21,7 @@ from omnitron.algebra.callables import (
     Items,
     Later,
     Q,
+    R_co,
     Raise,
     S,
     SyncCall,
@@ -28,11 +30,13 @@ from omnitron.algebra.callables import (
     Ts,
     U,
     Untyped,
+    Yielded,
+    YieldedLater,
 )
 from omnitron.algebra.flows import AnyFlow, AsyncFlow, Flow, P, R
 from omnitron.model import Outcome
 
-__all__ = ["AsyncView", "SyncView"]
+__all__ = ["AsyncView", "StreamFlow", "SyncView"]
 
 class SyncView(AnyFlow[P, R]):
     """A sync flow."""
@@ -137,6 +141,18 @@ class SyncView(AnyFlow[P, R]):
         unordered: bool = False,
         threads: int | None = None,
     ) -> Flow[[Iterable[A]], U]: ...
+    @overload  # type: ignore[override] # only sync streams take threads, only async ones a bound
+    def stream(self: Callable[[A], T], *, mode: Raise = "raise", threads: None = None) -> StreamFlow[A, T]: ...
+    @overload
+    def stream(self: Callable[[A], T], *, mode: Collect, threads: None = None) -> StreamFlow[A, Outcome[T]]: ...
+    @overload
+    def stream(
+        self: Callable[[A], T], *, threads: int, unordered: bool = False, mode: Raise = "raise"
+    ) -> Flow[[Iterable[A]], Yielded[T]]: ...
+    @overload
+    def stream(
+        self: Callable[[A], T], *, threads: int, unordered: bool = False, mode: Collect
+    ) -> Flow[[Iterable[A]], Yielded[Outcome[T]]]: ...
 
 class AsyncView(AnyFlow[P, R]):
     """An async flow."""
@@ -238,3 +254,76 @@ class AsyncView(AnyFlow[P, R]):
         concurrency: int | None = None,
         unordered: bool = False,
     ) -> AsyncFlow[[Items[A]], U]: ...
+    @overload  # type: ignore[override] # only sync streams take threads, only async ones a bound
+    def stream(
+        self: Callable[[A], Later[T]], *, mode: Raise = "raise", concurrency: int | None = None
+    ) -> Flow[[Items[A]], YieldedLater[T]]: ...
+    @overload
+    def stream(
+        self: Callable[[A], Later[T]], *, mode: Collect, concurrency: int | None = None
+    ) -> Flow[[Items[A]], YieldedLater[Outcome[T]]]: ...
+    @overload
+    def stream(
+        self: Callable[[A], Later[T]], *, concurrency: int, unordered: bool, mode: Raise = "raise"
+    ) -> Flow[[Items[A]], YieldedLater[T]]: ...
+    @overload
+    def stream(
+        self: Callable[[A], Later[T]], *, concurrency: int, unordered: bool, mode: Collect
+    ) -> Flow[[Items[A]], YieldedLater[Outcome[T]]]: ...
+
+class StreamFlow(Flow[[Iterable[A_contra]], Yielded[R_co]]):
+    """What `.stream()` of a sync flow gives: over an async iterable, its stream is async.
+
+    See Note [Two colours] in `omnitron.algebra.callables`.
+    """
+
+    @overload
+    def __call__(self, items: Iterable[A_contra], /) -> Yielded[R_co]: ...
+    @overload
+    def __call__(self, items: AsyncIterable[A_contra], /) -> YieldedLater[R_co]: ...
+    @overload
+    def acall(self, items: Iterable[A_contra], /) -> Coroutine[Any, Any, Yielded[R_co]]: ...
+    @overload
+    def acall(self, items: AsyncIterable[A_contra], /) -> Coroutine[Any, Any, YieldedLater[R_co]]: ...
+    @overload  # type: ignore[override] # a row of two streams stands first
+    def pipe(self, next: StreamFlow[R_co, U], /) -> StreamFlow[A_contra, U]: ...  # type: ignore[overload-overlap]
+    @overload
+    def pipe(self, next: Flow[[Items[R_co]], U], /) -> Flow[[Items[A_contra]], U]: ...  # type: ignore[overload-overlap]
+    @overload
+    def pipe(self, next: AsyncFlow[[Items[R_co]], U], /) -> AsyncFlow[[Items[A_contra]], U]: ...  # type: ignore[overload-overlap]
+    @overload
+    def pipe(self, next: Callable[[Yielded[R_co]], Untyped], /) -> Flow[[Iterable[A_contra]], Any]: ...
+    @overload
+    def pipe(self, next: Callable[[Yielded[R_co]], Later[U]], /) -> AsyncFlow[[Iterable[A_contra]], U]: ...  # type: ignore[overload-overlap]
+    @overload
+    def pipe(self, next: Callable[[Yielded[R_co]], U], /) -> Flow[[Iterable[A_contra]], U]: ...
+    @overload
+    def pipe(self, next: Callable[[YieldedLater[R_co]], Later[U]], /) -> AsyncFlow[[AsyncIterable[A_contra]], U]: ...  # type: ignore[overload-overlap]
+    @overload
+    def pipe(self, next: Callable[[YieldedLater[R_co]], U], /) -> Flow[[AsyncIterable[A_contra]], U]: ...
+    @overload  # type: ignore[override] # a row of two streams stands first
+    def __or__(self, next: StreamFlow[R_co, U], /) -> StreamFlow[A_contra, U]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __or__(self, next: Flow[[Items[R_co]], U], /) -> Flow[[Items[A_contra]], U]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __or__(self, next: AsyncFlow[[Items[R_co]], U], /) -> AsyncFlow[[Items[A_contra]], U]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __or__(self, next: Callable[[Yielded[R_co]], Untyped], /) -> Flow[[Iterable[A_contra]], Any]: ...
+    @overload
+    def __or__(self, next: Callable[[Yielded[R_co]], Later[U]], /) -> AsyncFlow[[Iterable[A_contra]], U]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __or__(self, next: Callable[[Yielded[R_co]], U], /) -> Flow[[Iterable[A_contra]], U]: ...
+    @overload
+    def __or__(self, next: Callable[[YieldedLater[R_co]], Later[U]], /) -> AsyncFlow[[AsyncIterable[A_contra]], U]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __or__(self, next: Callable[[YieldedLater[R_co]], U], /) -> Flow[[AsyncIterable[A_contra]], U]: ...
+    @overload
+    def __ror__(self, other: Callable[Q, Untyped], /) -> Flow[Q, Any]: ...
+    @overload
+    def __ror__(self, other: Callable[Q, Later[Iterable[A_contra]]], /) -> AsyncFlow[Q, Yielded[R_co]]: ...
+    @overload
+    def __ror__(self, other: Callable[Q, Later[AsyncIterable[A_contra]]], /) -> AsyncFlow[Q, YieldedLater[R_co]]: ...
+    @overload
+    def __ror__(self, other: Callable[Q, Iterable[A_contra]], /) -> Flow[Q, Yielded[R_co]]: ...
+    @overload
+    def __ror__(self, other: Callable[Q, AsyncIterable[A_contra]], /) -> Flow[Q, YieldedLater[R_co]]: ...
