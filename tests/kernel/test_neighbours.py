@@ -4,7 +4,19 @@ import enum
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, NewType, Optional, Protocol, TypedDict, TypeVar, Union
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NewType,
+    Optional,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    TypeVarTuple,
+    Union,
+)
 
 import pytest
 
@@ -27,6 +39,7 @@ from omnitron import (
 from omnitron.code import clash
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 Number = NewType("Number", int)
 
 
@@ -93,6 +106,8 @@ CLASHES = [
     (tuple[int, ...], tuple[int, str]),
     (tuple[int, str], Sequence[int]),
     (tuple[int, int], list[int]),
+    (tuple[list[int], str], tuple[list[str], str]),
+    (tuple[list[int], ...], tuple[set[int], ...]),
     (Box[int], Box[str]),
     (type[int], type[str]),
     (Literal["a", "b"], int),
@@ -100,6 +115,9 @@ CLASHES = [
     (Number, str),
     (Row, str),
     (Fuel, str),
+    (None, Iterable[int]),
+    (Iterable[int], AsyncIterable[int]),
+    (AsyncIterable[int], list[int]),
 ]
 
 MEETINGS = [
@@ -134,11 +152,14 @@ MEETINGS = [
     (tuple[int, int], tuple[int, ...]),
     (tuple[int, str], Sequence[object]),
     (tuple[()], tuple[int, ...]),
+    (tuple[list[int], str], tuple[list[int], str]),
+    (tuple[list[int], str], tuple[*tuple[int, ...], str]),
+    (tuple[int, *Ts], tuple[str]),
     (Box[int], Box[Any]),
     (int, Named),
     (Named, int),
     (int, Iterable),
-    (Iterable[int], AsyncIterable[int]),
+    (Iterable[int], Iterable[int] | AsyncIterable[int]),
     (Callable[[int], str], Callable[[str], int]),
     (Row, dict[str, Any]),
     (Row, Mapping[str, object]),
@@ -225,6 +246,8 @@ async def late(value: int) -> int:
         (loop(number, at_most=2), int),
         (number.on("thread"), int),
         (number.bind(value=3), int),
+        (number.within(tenant="acme"), int),
+        (number.undo(taking(int)), int),
         (number.named("n"), int),
         (sequence(number, text).named("whole"), str),
         (flow(Pair), Pair),
@@ -257,6 +280,8 @@ def test_composed_flows_say_what_they_give(made, gives):
         (tap(number), int),
         (loop(number, at_most=2), int),
         (number.on("thread"), int),
+        (number.within(tenant="acme"), int),
+        (number.undo(taking(int)), int),
         (number.named("n"), int),
     ],
     ids=lambda value: value.name if hasattr(value, "node") else str(value),

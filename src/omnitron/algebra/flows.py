@@ -230,7 +230,7 @@ class AnyFlow(Standing, Generic[P, R]):  # noqa: D101 - `OwnDoc`
             unordered: give results as they are ready.
             mode: "raise": an error ends the stream, with a note that tells the item's index. "collect": a stream of
                 `Ok(value)` and `Failure(error, input, path)`.
-            threads: the same as `concurrency` for a sync flow over a sync iterable.
+            threads: the same as `concurrency` for a sync flow, over a sync iterable only.
         """
         return from_node(Stream(self.node, concurrency, unordered, mode, threads))
 

@@ -6,7 +6,7 @@ from types import FunctionType, GenericAlias
 from typing import Any
 
 from omnitron.algebra.looking import Look
-from omnitron.algebra.node import Node
+from omnitron.algebra.node import STREAMS, Node
 from omnitron.algebra.steps import Sequence, Step
 from omnitron.algebra.walking import refuse_clash
 from omnitron.code import UNKNOWN, parameter_annotation, tuple_members
@@ -67,7 +67,7 @@ def check_neighbours(left: Node, right: Node) -> None:
     notes = taker.__annotations__
     if notes:
         giver = last_function(left)
-        if type(giver) is FunctionType:
+        if type(giver) is FunctionType and STREAMS not in left.needs:
             given = giver.__annotations__.get("return")
             if given is None:
                 if "return" not in giver.__annotations__:

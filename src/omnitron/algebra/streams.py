@@ -15,7 +15,7 @@ from omnitron.algebra.pieces import Piece
 from omnitron.algebra.steps import CHUNK, ITEMS, emit_parts
 from omnitron.algebra.undoing import Whole
 from omnitron.algebra.writer import Args
-from omnitron.code import UNKNOWN
+from omnitron.code import Yields, iterations
 from omnitron.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -94,21 +94,23 @@ class Stream(Node):
         return "async" if self.body.is_async else before or "sync"
 
     def takes(self, look: Look) -> Any:
-        """Give an iterable of what the body takes, of either colour."""
+        """Give an iterable of what the body takes, of either colour; threads read a sync one."""
         item = look.takes(self.body)
-        return one_of((GenericAlias(Iterable, (item,)), GenericAlias(AsyncIterable, (item,))))
+        plain = GenericAlias(Iterable, (item,))
+        return plain if self.threads is not None else one_of((plain, GenericAlias(AsyncIterable, (item,))))
 
     def gives(self, look: Look, before: Before) -> Any:
-        """Give an iterator of what the body gives; over a sync body of the colour of what it reads."""
+        """Give a generator of what the body gives; over a sync body of the colour of what it reads."""
         item = look.gives(self.body)
         item = item if self.mode == "raise" else outcome_of(item)
         if self.body.is_async:
-            return GenericAlias(AsyncIterator, (item,))
-        given = before()
-        origin = getattr(given, "__origin__", given)
-        if given is UNKNOWN or not isinstance(origin, type):
-            return UNKNOWN
-        return GenericAlias(AsyncIterator if hasattr(origin, "__aiter__") else Iterator, (item,))
+            colours = ["async"]
+        elif self.threads is not None:
+            colours = ["sync"]
+        else:
+            colours = sorted(iterations(before()), reverse=True)
+        kinds = {"sync": Iterator, "async": AsyncIterator}
+        return one_of(Yields(colour, item, GenericAlias(kinds[colour], (item,))) for colour in colours)
 
     def parameters(self) -> Parameters:
         """One iterable."""

@@ -8,7 +8,7 @@ runs stands in `omnitron.runtime.undoing`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
 from omnitron.algebra.branching import check_no_stream, check_one
@@ -16,6 +16,7 @@ from omnitron.algebra.node import UNDOES, Node
 from omnitron.algebra.writer import Args
 
 if TYPE_CHECKING:
+    from omnitron.algebra.looking import Before, Look
     from omnitron.algebra.writer import Writer
     from omnitron.code import Parameters
 
@@ -66,6 +67,14 @@ class Undo(Node):
             if w.awaits:
                 w.line(f"if {promise} is not None: await {promise}")
         w.leave_out(self.with_)
+
+    def takes(self, look: Look) -> Any:
+        """Give what the body takes."""
+        return look.takes(self.body)
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give what the body gives."""
+        return look.gives(self.body, before)
 
     def parameters(self) -> Parameters | None:
         """Give the body's."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import FunctionType
+from types import FunctionType, GenericAlias
 from typing import Any
 
 from omnitron.algebra.looking import Look
-from omnitron.algebra.node import Node, walk_nodes
+from omnitron.algebra.node import STREAMS, Node, walk_nodes
 from omnitron.algebra.steps import Sequence, Step
-from omnitron.code import UNKNOWN, AllOf, Every, clash, describe_annotation, untaken
+from omnitron.code import UNKNOWN, AllOf, Every, Yields, clash, describe_annotation, iterations, untaken
 from omnitron.errors import DefinitionError, MissingCapability
 from omnitron.model import Effect, FlowMeta
 from omnitron.runtime import Context
@@ -131,7 +131,7 @@ def check_row(parts: tuple[Node, ...]) -> None:
     plain = False
     for part in parts:
         fn = part.fn if type(part) is Step else None
-        if type(fn) is not FunctionType:
+        if type(fn) is not FunctionType or STREAMS in part.needs:
             if before is not None:
                 given = look.gives(before) if plain else given
                 refuse_clash(before, part, given, look.takes(part))
@@ -163,7 +163,19 @@ def refuse_clash(giver: Node, taker: Node, given: Any, wanted: Any) -> None:
             f"{says}has no arm for {missing}. Add a flow that takes {missing}, or one whose parameter is annotated "
             "`object` for the rest."
         )
-    raise DefinitionError(
-        f"{says}takes {describe_annotation(wanted)}. "
-        "Put a step between them that turns one into the other, or mend an annotation."
-    )
+    raise DefinitionError(f"{says}takes {describe_annotation(wanted)}. {way_out(given, wanted)}")
+
+
+def way_out(given: Any, wanted: Any) -> str:
+    """Say what to do about two neighbours that clash; streams are read in one of two ways."""
+    comes, taken = iterations(given), iterations(wanted)
+    if comes == {"async"} and taken == {"sync"}:
+        return (
+            "It is read by `async for`: let the next step be async and take an AsyncIterable, or map each item by "
+            "`.stream()`; or mend an annotation."
+        )
+    if comes == {"sync"} and taken == {"async"}:
+        return "It is read by `for`, not by `async for`: let the next step take an Iterable, or mend an annotation."
+    if isinstance(given, Yields) and not clash(GenericAlias(list, (given.item,)), wanted):
+        return "Put `list` between them, which reads it to its end; or mend an annotation."
+    return "Put a step between them that turns one into the other, or mend an annotation."

@@ -12,6 +12,7 @@ from omnitron.model import covers
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Set
 
+    from omnitron.algebra.looking import Before, Look
     from omnitron.algebra.writer import Args, Writer
     from omnitron.code import Parameters
 
@@ -108,6 +109,14 @@ class Within(Node):
         run = f"await {w.bind(runtime.run_derived_async)}" if awaits else w.bind(runtime.run_derived)
         passed = f", {args.call}" if args.call else ""
         w.mark(f"{target} = {run}({w.bind(changes)}, {fn}{passed})", index + 1)
+
+    def takes(self, look: Look) -> Any:
+        """Give what the body takes."""
+        return look.takes(self.body)
+
+    def gives(self, look: Look, before: Before) -> Any:
+        """Give what the body gives."""
+        return look.gives(self.body, before)
 
     def parameters(self) -> Parameters | None:
         """Give the body's."""

@@ -6,10 +6,13 @@ member of the other. The rules stand in `docs/decisions/0011-neighbours.md`.
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from types import FunctionType, GenericAlias, UnionType
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Mapping
+from types import AsyncGeneratorType, FunctionType, GeneratorType, GenericAlias, UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
+
+from omnitron.code.flags import stream_colour
 
 __all__ = [
     "UNKNOWN",
@@ -17,11 +20,13 @@ __all__ = [
     "AllOf",
     "Every",
     "OneOf",
+    "Yields",
     "clash",
     "describe_annotation",
     "exact_classes",
     "input_annotation",
     "named_annotation",
+    "iterations",
     "output_annotation",
     "parameter_annotation",
     "tuple_members",
@@ -54,6 +59,28 @@ class Every(OneOf):
     __slots__ = ()
 
 
+class Yields:
+    """A generator, whatever it is written as: what a generator function and a `.stream()` give.
+
+    Args:
+        colour: "sync" or "async".
+        item: the annotation of its items.
+        written: that of the whole.
+    """
+
+    __slots__ = ("colour", "item", "written")
+
+    def __init__(self, colour: str, item: Any, written: Any) -> None:
+        self.colour = colour
+        self.item = item
+        self.written = written
+
+    def form(self) -> Form:
+        """Give the class of the generator, with that of its items where it is known."""
+        kind = AsyncGeneratorType if self.colour == "async" else GeneratorType
+        return kind, () if self.item is UNKNOWN else (self.item,)
+
+
 def resolve(fn: FunctionType, annotation: Any, *, names: bool) -> Any:
     """Give the object behind an annotation; a string is looked up (only with `names`), what is not found is unknown."""
     if not isinstance(annotation, str):
@@ -70,9 +97,18 @@ def output_annotation(fn: Any, *, names: bool = False) -> Any:
     """Give the annotated result of a function or UNKNOWN; a class gives itself, unless its metaclass has a say."""
     if isinstance(fn, type):
         return fn if type(fn).__call__ is type.__call__ else UNKNOWN
-    if type(fn) is not FunctionType:
-        return UNKNOWN
-    return resolve(fn, fn.__annotations__.get("return", UNKNOWN), names=names)
+    written = UNKNOWN
+    if type(fn) is FunctionType:
+        written = resolve(fn, fn.__annotations__.get("return", UNKNOWN), names=names)
+    colour = stream_colour(fn)
+    return Yields(colour, item_annotation(written), written) if colour else written
+
+
+def item_annotation(annotation: Any) -> Any:
+    """Give what the items of an iterable are annotated with, where it is of one class and tells that; else UNKNOWN."""
+    known = forms(annotation) if annotation is not UNKNOWN else None
+    items = items_of(*known[0]) if known is not None and len(known) == 1 else ()
+    return items[0] if len(items) == 1 else UNKNOWN
 
 
 def input_annotation(fn: Any, *, names: bool = False) -> Any:
@@ -103,7 +139,9 @@ def forms(annotation: Any) -> list[Form] | None:
     stack = [annotation]
     while stack:
         here = plain(stack.pop())
-        if isinstance(here, OneOf) and type(here) is not AllOf:
+        if isinstance(here, Yields):
+            found.append(here.form())
+        elif isinstance(here, OneOf) and type(here) is not AllOf:
             stack += here.members
         elif isinstance(here, UnionType) or get_origin(here) is Union:
             stack += get_args(here)
@@ -160,6 +198,9 @@ WIDER: dict[type, tuple[type, ...]] = {int: (float, complex), float: (complex,)}
 PROMOTED = {(int, float), (int, complex), (float, complex), (bytearray, bytes), (memoryview, bytes)}
 ITEMS: dict[type, Any] = {str: str, bytes: int, bytearray: int, range: int}
 SERIES = (list, set, frozenset, deque)
+SUBCLASSED = 1 << 10
+GENERATORS: tuple[type, ...] = (Generator, AsyncGenerator)
+STREAMS = (GeneratorType, AsyncGeneratorType)
 
 
 def clash(given: Any, wanted: Any, depth: int = 0) -> bool:
@@ -212,7 +253,11 @@ def meets(out: Form, ins: list[Form], depth: int) -> bool:
     near = [into for into in ins if related(out[0], into[0])]
     if near:
         return any(not into[1] or arguments_meet(out, into, depth) for into in near)
-    return open_class(out[0]) or any(open_class(into[0]) for into in ins)
+    if is_final(out[0]):
+        return any(decides_itself(into[0]) for into in ins)
+    known = iterates(out[0])
+    may = [into[0] for into in ins if not known or iterates(into[0]) in ("", known)]
+    return any(open_class(into) for into in may) or (open_class(out[0]) and bool(may))
 
 
 def arguments_meet(out: Form, into: Form, depth: int) -> bool:
@@ -222,13 +267,15 @@ def arguments_meet(out: Form, into: Form, depth: int) -> bool:
         return True
     if given is tuple and wanted is tuple:
         return tuples_meet(args, wants, depth)
+    if given in GENERATORS and wanted in GENERATORS:
+        args, wants = args[:1], wants[:1]
     if given is wanted:
         if len(args) != len(wants):
             return True
         return not any(clash(a, b, depth + 1) for a, b in zip(args, wants, strict=True))
     if len(wants) == 2 and len(args) == 2 and issubclass(wanted, Mapping) and issubclass(given, Mapping):
         return not any(clash(a, b, depth + 1) for a, b in zip(args, wants, strict=True))
-    if len(wants) == 1 and wanted.__module__ == "collections.abc" and issubclass(wanted, Iterable):
+    if is_iterable_class(wanted) and (len(wants) == 1 or wanted in GENERATORS):
         return not any(clash(item, wants[0], depth + 1) for item in items_of(given, args))
     return True
 
@@ -237,11 +284,11 @@ def tuples_meet(args: tuple[Any, ...], wants: tuple[Any, ...], depth: int) -> bo
     """Say whether two tuples may be one: of as many members, each of which meets the other's."""
     if not args:
         return True
+    if any(map(is_spread, (*args, *wants))):
+        return True
     loose = [row[-1:] == (Ellipsis,) for row in (args, wants)]
     if not any(loose) and len(args) != len(wants):
         return False
-    if any(map(is_spread, (*args, *wants))):
-        return True
     if all(loose) or not any(loose):
         return not any(clash(a, b, depth + 1) for a, b in zip(args, wants, strict=False) if a is not Ellipsis)
     short, long = (args, wants) if loose[0] else (wants, args)
@@ -260,7 +307,8 @@ def tuple_members(annotation: Any) -> tuple[Any, ...] | None:
 
 def is_spread(annotation: Any) -> bool:
     """Say whether an annotation stands for any number of members."""
-    return hasattr(annotation, "__unpacked__") or hasattr(annotation, "__typing_is_unpacked_typevartuple__")
+    spread = getattr(annotation, "__unpacked__", False)  # every `list[int]` has it, and only `*tuple[int, ...]` is True
+    return spread is True or hasattr(annotation, "__typing_is_unpacked_typevartuple__")
 
 
 def items_of(given: type, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -271,8 +319,49 @@ def items_of(given: type, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(item for item in args if item is not Ellipsis)
     if issubclass(given, Mapping):
         return args[:1] if len(args) == 2 else ()
-    known = given in SERIES or (given.__module__ == "collections.abc" and issubclass(given, Iterable))
-    return args if known and len(args) == 1 else ()
+    if given in GENERATORS or given in STREAMS:
+        return args[:1]
+    return args if len(args) == 1 and (given in SERIES or is_iterable_class(given)) else ()
+
+
+def is_iterable_class(kind: type) -> bool:
+    """Say whether a class is one of the iterables of `collections.abc`, of either colour."""
+    return kind.__module__ == "collections.abc" and issubclass(kind, (Iterable, AsyncIterable))
+
+
+def iterates(kind: type) -> str:
+    """Say how the values of a class are read: "sync" or "async"; "" for neither, for both, and where that is open."""
+    if is_protocol(kind):
+        return ""
+    found = {name for name in ("__iter__", "__aiter__") if defines(kind, name)}
+    if len(found) != 1:
+        return ""
+    return "sync" if "__iter__" in found else "async"
+
+
+def defines(kind: type, name: str) -> bool:
+    """Say whether the values of a class have a method; those of its metaclass do not count."""
+    for base in kind.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name] is not None
+    return False
+
+
+def iterations(annotation: Any) -> frozenset[str]:
+    """Say how what is annotated so may be read: "sync", "async"; both where that is not known.
+
+    Example:
+        >>> sorted(iterations(list[int])), sorted(iterations(AsyncIterable[int] | None))
+        (['sync'], ['async'])
+    """
+    known = forms(annotation) if annotation is not UNKNOWN else None
+    found = {iterates(kind) for kind, _ in known or () if kind is not type(None)}
+    return frozenset(found) if found and "" not in found else frozenset(("sync", "async"))
+
+
+def is_final(kind: type) -> bool:
+    """Say whether a class can have no subclass, so that it is known of every value what it can do."""
+    return not kind.__flags__ & SUBCLASSED
 
 
 def related(given: type, wanted: type) -> bool:
@@ -305,6 +394,11 @@ def open_class(kind: type) -> bool:
     return is_protocol(kind) or bool(getattr(kind, "__abstractmethods__", True))
 
 
+def decides_itself(kind: type) -> bool:
+    """Say whether a class has a rule of its own for which values are of it: a protocol, or one whose metaclass has."""
+    return is_protocol(kind) or type(kind) not in (type, ABCMeta)
+
+
 # In words
 
 
@@ -316,6 +410,10 @@ def describe_annotation(annotation: Any, depth: int = 0) -> str:
         return "Any"
     if annotation is Ellipsis or depth > 4:
         return "..."
+    if isinstance(annotation, Yields):
+        if annotation.written is UNKNOWN:
+            return "an async generator" if annotation.colour == "async" else "a generator"
+        return describe_annotation(annotation.written, depth)
     if isinstance(annotation, OneOf):
         between = " and " if isinstance(annotation, AllOf) else " | "
         texts = [describe_annotation(member, depth + 1) for member in annotation.members]
