@@ -5,7 +5,7 @@ import functools
 import json
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypedDict, TypeVar, Unpack
 
@@ -170,6 +170,8 @@ def test_a_flow_without_parameters_takes_an_empty_object():
     ("made", "expected"),
     [
         (double.each(), {"items": {"type": "array", "items": {"type": "integer"}}}),
+        (double.stream(), {"items": {"type": "array", "items": {"type": "integer"}}}),
+        (double.stream() | list, {"items": {"type": "array", "items": {"type": "integer"}}}),
         (double.bind(x=1), {}),
         (price.bind(order=Order(1), region="us"), {"rate": {"type": "number", "default": 1.5}}),
         (parallel(double, text), {"x": {"type": "integer"}}),
@@ -252,6 +254,18 @@ def test_the_output_is_what_the_last_part_gives():
     assert schema["properties"]["total"]["description"] == "With tax."
 
 
+def rows(x: int) -> Iterator[int]:
+    yield x
+
+
+async def rows_later(x: int) -> "AsyncGenerator[int, None]":
+    yield x
+
+
+def rows_of_anything(x):
+    yield x
+
+
 INTEGER, STRING, BOOLEAN = {"type": "integer"}, {"type": "string"}, {"type": "boolean"}
 
 
@@ -267,6 +281,15 @@ INTEGER, STRING, BOOLEAN = {"type": "integer"}, {"type": "string"}, {"type": "bo
         (double.each(), {"type": "array", "items": INTEGER}),
         (loose.each(), {"type": "array", "items": {}}),
         (double.each(mode="collect"), {"type": "array", "items": {}}),
+        (flow(rows), {"type": "array", "items": INTEGER}),
+        (flow(rows_later), {"type": "array", "items": INTEGER}),
+        (flow(rows_of_anything), {"type": "array", "items": {}}),
+        (flow(functools.partial(rows, 3)), {"type": "array", "items": INTEGER}),
+        (double.stream(), {"type": "array", "items": INTEGER}),
+        (later.stream(), {"type": "array", "items": BOOLEAN}),
+        (flow(rows) | text.stream(), {"type": "array", "items": STRING}),
+        (double.stream(mode="collect"), {"type": "array", "items": {}}),
+        (double.within(tenant="acme"), INTEGER),
         (when(flow(lambda x: True), double, text), {"anyOf": [INTEGER, STRING]}),
         (when(flow(lambda x: True), double, loose), {}),
         (when(flow(lambda x: True), double, double), INTEGER),

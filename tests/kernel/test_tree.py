@@ -37,6 +37,16 @@ def other(x):
     return x * 2
 
 
+def rows(x):
+    """Yield something twice."""
+    yield x
+    yield x
+
+
+async def rows_later(x):
+    yield x
+
+
 def text(x: str):
     return x
 
@@ -93,6 +103,22 @@ def build():
         loop(f, at_most=2),
         loop(f, until=other, at_most=2),
         loop(f, until=other),
+        flow(rows),
+        flow(rows_later),
+        flow(rows) | f.stream(),
+        flow(rows_later) | f.stream(),
+        flow(rows) | f.stream() | g.stream() | list,
+        f.stream(),
+        g.stream(),
+        f.stream(mode="collect"),
+        f.stream(threads=2),
+        f.stream(threads=3),
+        f.stream(threads=2, unordered=True),
+        flow(asyncio.sleep).stream(),
+        flow(asyncio.sleep).stream(concurrency=2),
+        flow(asyncio.sleep).stream(concurrency=2, unordered=True, mode="collect"),
+        f.stream().stream(),
+        f.stream().named("many"),
     ]
 
 

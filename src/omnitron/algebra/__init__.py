@@ -25,6 +25,7 @@ from omnitron.algebra.refining import Bound, Receiver, Star
 from omnitron.algebra.repeating import Loop
 from omnitron.algebra.selecting import by_type, choose, fallback
 from omnitron.algebra.steps import Identity, Sequence, Step
+from omnitron.algebra.streams import Stream
 from omnitron.algebra.undoing import Undo
 from omnitron.algebra.within import Within
 from omnitron.algebra.writer import Args, Writer
@@ -69,6 +70,7 @@ __all__ = [
     "Sequence",
     "Star",
     "Step",
+    "Stream",
     "Tap",
     "TryWith",
     "Tuning",

@@ -26,9 +26,11 @@ from omnitron.algebra.refining import Bound, Receiver, Star
 from omnitron.algebra.repeating import Loop
 from omnitron.algebra.signature import signature_of
 from omnitron.algebra.steps import Identity, Sequence, Step
+from omnitron.algebra.streams import Stream
 from omnitron.algebra.undoing import Undo
 from omnitron.algebra.walking import derived_meta
-from omnitron.code import input_schema, output_schema, parameter_texts
+from omnitron.algebra.within import Within
+from omnitron.code import UNKNOWN, input_schema, item_annotation, output_schema, parameter_texts, stream_colour
 from omnitron.errors import DefinitionError
 
 __all__ = ["input_schema_of", "is_need", "output_schema_of", "typed_parameters", "typed_result"]
@@ -86,7 +88,7 @@ def annotation_at(node: Node, place: int, name: str) -> Any:
     """Give the annotation of the parameter `name` (the one number `place`) of a tree."""
     if isinstance(node, Step):
         return step_annotation(node.fn, place, name)
-    if isinstance(node, Each):
+    if isinstance(node, (Each, Stream)):
         item = annotation_at(node.body, 0, "")
         return EMPTY if item is EMPTY else GenericAlias(list, item)
     shift = 1 if isinstance(node, Receiver) else 0
@@ -101,7 +103,7 @@ def entries(node: Node) -> tuple[Node, ...]:
     """Give the children that are called with the node's own arguments."""
     if isinstance(node, (Sequence, TryWith, Undo, Loop)):
         return node.children[:1]
-    return () if isinstance(node, (Each, Star)) else node.children
+    return () if isinstance(node, (Each, Star, Stream)) else node.children
 
 
 def takers(node: Node) -> Iterator[Step]:
@@ -184,9 +186,15 @@ BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_K
 
 
 def step_result(node: Step, came: Came) -> Any:
-    """Give what a function is annotated to give; for an async one, what is there when it was awaited."""
+    """Give what a function is annotated to give; for an async one, what is there when it was awaited.
+
+    A stream is written out as the list of its items.
+    """
     fn = node.fn
     annotation = function_result(fn)
+    if stream_colour(fn):
+        item = item_annotation(annotation)
+        return list if item is UNKNOWN else GenericAlias(list, item)
     awaited = get_origin(annotation) in (Awaitable, Coroutine) and node.is_async
     if awaited and not inspect.iscoroutinefunction(inspect.unwrap(fn)):
         return get_args(annotation)[-1]
@@ -267,6 +275,12 @@ def each_result(node: Each, came: Came) -> Any:
     return list if item is EMPTY else GenericAlias(list, item)
 
 
+def stream_result(node: Stream, came: Came) -> Any:
+    """Give a list of what the body gives, which is how a stream is written out."""
+    item = EMPTY if node.mode == "collect" else given(node.body, nobody)
+    return list if item is EMPTY else GenericAlias(list, item)
+
+
 def any_result(node: Any, came: Came) -> Any:
     """Give what any of the branches gives."""
     return union(*(given(one, came) for one in node.branches))
@@ -285,7 +299,7 @@ def kept_result(node: Keep, came: Came) -> Any:
 
 def refined_result(node: Any, came: Came) -> Any:
     """Give what the body gives."""
-    return given(node.body, came if isinstance(node, (On, Undo)) else nobody)
+    return given(node.body, came if isinstance(node, (On, Undo, Within)) else nobody)
 
 
 def nobody() -> Any:
@@ -308,7 +322,7 @@ def anything_for(annotation: Any) -> Any:
     return Any if annotation is EMPTY else annotation
 
 
-REFINEMENTS = (Bound, On, Receiver, Star, Undo)
+REFINEMENTS = (Bound, On, Receiver, Star, Undo, Within)
 RESULTS: dict[type[Node], Callable[[Any, Came], Any]] = {
     Step: step_result,
     Sequence: sequence_result,
@@ -317,6 +331,7 @@ RESULTS: dict[type[Node], Callable[[Any, Came], Any]] = {
     When: when_result,
     TryWith: try_result,
     Each: each_result,
+    Stream: stream_result,
     Identity: lambda node, came: came(),
     Tap: lambda node, came: came(),
     Keep: kept_result,

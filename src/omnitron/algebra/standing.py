@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron.algebra.places import On
 from omnitron.algebra.refining import Bound, Receiver, entry_function
-from omnitron.algebra.steps import Step
+from omnitron.algebra.steps import Sequence, Step
+from omnitron.algebra.streams import Stream
 from omnitron.algebra.undoing import Undo
 from omnitron.algebra.within import Within
+from omnitron.code import ASYNC_GENERATOR, COROUTINE, GENERATOR
 
 if TYPE_CHECKING:
     from omnitron.algebra.node import Node
@@ -54,6 +56,14 @@ def single(flow: Any) -> Any:
     return node.fn if isinstance(node, Step) else None
 
 
+def surely_streams(node: Node) -> str:
+    """Give the colour of the stream that a tree always gives; a branch may give one or not, and counts as none."""
+    last = node
+    while isinstance(last, (Sequence, Bound, Receiver, Within)):
+        last = last.parts[-1] if isinstance(last, Sequence) else last.body
+    return node.streams if isinstance(last, (Step, Stream)) else ""
+
+
 def own_annotations(flow: Any) -> dict[str, Any]:
     """Give the annotations of a single step's function, without those of parameters that are fixed."""
     found: dict[str, Any] = getattr(single(flow), "__annotations__", None) or {}
@@ -72,6 +82,24 @@ def anything(*args: Any, **kwargs: Any) -> Any:
 
 async def anything_async(*args: Any, **kwargs: Any) -> Any:
     """Stand for the code of an async flow whose function has none or is sync."""
+
+
+def anything_yielded(*args: Any, **kwargs: Any) -> Any:
+    """Stand for the code of a flow that gives a generator."""
+    yield
+
+
+async def anything_yielded_later(*args: Any, **kwargs: Any) -> Any:
+    """Stand for the code of a flow that gives an async generator."""
+    yield
+
+
+KINDS = COROUTINE | GENERATOR | ASYNC_GENERATOR
+YIELDING = {"": 0, "sync": GENERATOR, "async": ASYNC_GENERATOR}
+CODES = {
+    fn.__code__.co_flags & KINDS: fn.__code__
+    for fn in (anything, anything_async, anything_yielded, anything_yielded_later)
+}
 
 
 class Standing:
@@ -97,11 +125,9 @@ class Standing:
 
     @property
     def __code__(self) -> Any:
-        code = getattr(entry(self), "__code__", None)
-        is_async = self.node.is_async
-        if code is None or bool(code.co_flags & 0x80) != is_async:
-            return (anything_async if is_async else anything).__code__
-        return code
+        code, node = getattr(entry(self), "__code__", None), self.node
+        kind = COROUTINE if node.is_async else YIELDING[surely_streams(node)]
+        return code if code is not None and code.co_flags & KINDS == kind else CODES[kind]
 
     @property
     def __defaults__(self) -> tuple[Any, ...] | None:

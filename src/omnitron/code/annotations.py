@@ -26,6 +26,7 @@ __all__ = [
     "exact_classes",
     "input_annotation",
     "named_annotation",
+    "item_annotation",
     "iterations",
     "output_annotation",
     "parameter_annotation",
