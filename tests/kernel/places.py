@@ -130,6 +130,8 @@ class Hoarder:
         import pickle
 
         return Hoarder, (pickle.dumps(self.held),)
+
+
 def several(x):
     """Count up, as a generator."""
     yield from range(x)

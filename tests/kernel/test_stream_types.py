@@ -373,7 +373,7 @@ def test_threads_over_what_turns_out_to_be_async_are_refused():
     """Without annotations it is the call that tells."""
 
     async def main():
-        with pytest.raises(DefinitionError, match="`threads` read a sync iterable, and async_generator is read by"):
+        with pytest.raises(DefinitionError, match="reads a sync iterable, got an async one: async_generator"):
             text.stream(threads=2)(yielding_later()(1))
 
     asyncio.run(main())

@@ -76,7 +76,6 @@ def mapped(call: Callable[[Any], Any], items: Any, spot: Spot, how: Mapped) -> A
     Raises:
         TypeError: `items` can be iterated in no way.
         DefinitionError: it is an async one, which threads cannot share.
-        DefinitionError: they are async, and a sync function was to run on threads.
     """
     later = hasattr(items, "__aiter__") and (how.awaits or not hasattr(items, "__iter__"))
     if later and how.ahead is not None and not how.awaits:
@@ -90,14 +89,6 @@ def mapped(call: Callable[[Any], Any], items: Any, spot: Spot, how: Mapped) -> A
 
         many = min(how.ahead, max(len(items), 1)) if isinstance(items, SIZED) else how.ahead
         return begun(ahead_async if how.awaits else ahead_threads, call, source, spot, spot.held(), how, many)
-        if how.awaits:
-            return ahead_async(call, items, spot, spot.held(), how)
-        if later:
-            raise DefinitionError(
-                f"`threads` read a sync iterable, and {type(items).__name__} is read by `async for`. Leave `threads` out, "
-                "or make the flow async: `.on('thread').stream(concurrency=...)`."
-            )
-        return ahead_threads(call, items, spot, spot.held(), how)
     if how.collect or how.enter is not None:
         call = (framed_async if how.awaits else framed)(call, spot, how)
     if not later:
