@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
-from threading import Lock
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
@@ -34,7 +33,7 @@ __all__ = ["Program", "clear_shapes", "compile_tree"]
 
 MAX_SHAPES = 1024
 shapes: dict[str, CodeType] = {}
-shapes_lock = Lock()
+shapes_lock = runtime.Mutex()
 next_number = count(1).__next__
 TAKEN = frozenset({"v"})
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from threading import Lock
 from typing import Any, TypeVar
 from weakref import ref
 
@@ -18,7 +17,7 @@ from omnitron.algebra.settling import REPLACE, Entry, Places, Settled, divide
 from omnitron.algebra.steps import Sequence
 from omnitron.errors import DefinitionError, InvalidValue, OmnitronError
 from omnitron.model import Record
-from omnitron.runtime import Config, Setting
+from omnitron.runtime import Config, Mutex, Setting
 
 __all__ = ["Change", "Tuning", "tune", "tuned_flow"]
 
@@ -72,7 +71,7 @@ class Tuning(Record):
 # under the identity of the configuration's mark, with a weak reference to the mark that takes it out again. `Config.apply`
 # looks there first.
 
-lock = Lock()
+lock = Mutex()
 
 
 def tuned_flow(flow: F, config: Config) -> F:

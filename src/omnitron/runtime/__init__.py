@@ -10,6 +10,7 @@ from omnitron.runtime.callsites import passes_on
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.contexts import Context, context, current_context
 from omnitron.runtime.filling import holds_needs, missing_needs, needs, take, take_async, wanted_keys
+from omnitron.runtime.forking import Mutex, after_fork
 from omnitron.runtime.frames import (
     Frame,
     Site,
@@ -108,6 +109,7 @@ __all__ = [
     "Hooks",
     "Key",
     "Mapped",
+    "Mutex",
     "Need",
     "Promise",
     "Resource",
@@ -125,6 +127,7 @@ __all__ = [
     "Watched",
     "a_row",
     "adopt_factory",
+    "after_fork",
     "adopt_reader",
     "check_changes",
     "child_frame",

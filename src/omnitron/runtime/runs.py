@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 from omnitron.errors import DefinitionError, NoRun, RunCancelled
 from omnitron.model import Event
 from omnitron.runtime.contexts import Context, admitted_flow, run_async, run_sync, without_title
+from omnitron.runtime.forking import after_fork
 from omnitron.runtime.reporting import log, shown
 from omnitron.runtime.scopes import AppScope, Scope, running_loop, scope_here
 from omnitron.runtime.starting import watched_frame
@@ -494,3 +495,6 @@ def end_with_program() -> None:
             run.cancel("the program has ended")
     for run, _ in runs:
         run.end()
+
+
+after_fork(going_on.clear, going_on_at_exit.clear)  # those runs go on in the parent

@@ -12,11 +12,11 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from itertools import count
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from omnitron.errors import DefinitionError, NoRun
+from omnitron.runtime.forking import Mutex
 from omnitron.runtime.leaving import settle
 from omnitron.runtime.reporting import log
 
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 UNOPENED: Any = object()
-making = Lock()
+making = Mutex()
 """Guards what scopes hold, for the moments in which it changes."""
 
 

@@ -17,11 +17,13 @@ import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from multiprocessing import get_context, resource_tracker
+from multiprocessing import process as mp_process
 from multiprocessing.connection import wait
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from omnitron.errors import WorkerLost, WorkerStartFailed
+from omnitron.runtime.forking import after_fork
 from omnitron.runtime.homing import RECORD, Levels, levels_now, levels_told, receive
 from omnitron.runtime.travel import Answer, pack, raise_remote, renumbered, replay, unpack_answer, work
 from omnitron.runtime.watching import admitted
@@ -49,6 +51,7 @@ class Pool:
     """The workers of one event loop. Its state is guarded by one condition; only the loop's own thread adds jobs."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, size: int) -> None:
+        self.owner = os.getpid()
         self.loop = ref(loop)
         self.size = size
         self.jobs: deque[Job] = deque()
@@ -102,8 +105,10 @@ class Pool:
             loop.call_soon_threadsafe(settle_future, job.future, answer)
 
     def close(self) -> None:
-        """End every worker and wait for their threads."""
+        """End every worker and wait for their threads; in a forked child they are the parent's."""
         atexit.unregister(self.close)
+        if self.owner != os.getpid():
+            return
         with self.changed:
             self.closed = True
             for worker in self.workers:
@@ -131,7 +136,8 @@ async def closes_with_loop(pool: Pool) -> AsyncGenerator[None, None]:
         loop = pool.loop()
         if loop is not None:
             pools.pop(loop, None)
-        await asyncio.to_thread(pool.close)
+        if pool.owner == os.getpid():
+            await asyncio.to_thread(pool.close)
 
 
 class Worker:
@@ -260,6 +266,18 @@ def kill(process: Any) -> None:
     with contextlib.suppress(ValueError):  # it was seen out meanwhile
         if process.is_alive():
             process.kill()
+
+
+def leave_pools() -> None:
+    """In a forked child: the workers are the parent's, and the threads that talk to them are not here."""
+    children: set[Any] = getattr(mp_process, "_children", set())  # which the child would join when it ends, and may not
+    for pool in list(pools.values()):
+        atexit.unregister(pool.close)
+        children.difference_update([worker.process for worker in pool.workers])
+    pools.clear()
+
+
+after_fork(leave_pools)
 
 
 async def run_in_process(flow: Any, used: Mapping[str, int], /, *args: Any, **kwargs: Any) -> Any:
