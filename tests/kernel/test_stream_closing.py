@@ -440,7 +440,8 @@ def test_ten_thousand_streams_that_are_dropped_leave_nothing(book, row, begun):
         clean = work(many)
         grown = len(gc.get_objects()) - before
 
-    assert (clean, threading.active_count()) == (True, threads)
+    # Fewer may run than before: what an earlier test left behind may end meanwhile.
+    assert (clean, threading.active_count() <= threads) == (True, True)
     assert grown < 50
 
 
