@@ -5,7 +5,18 @@ import functools
 import json
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+import types
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Iterator,
+)
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypedDict, TypeVar, Unpack
 
@@ -289,6 +300,8 @@ INTEGER, STRING, BOOLEAN = {"type": "integer"}, {"type": "string"}, {"type": "bo
         (later.stream(), {"type": "array", "items": BOOLEAN}),
         (flow(rows) | text.stream(), {"type": "array", "items": STRING}),
         (double.stream(mode="collect"), {"type": "array", "items": {}}),
+        (flow(rows).each(), {"type": "array", "items": {"type": "array", "items": INTEGER}}),
+        (later.stream(concurrency=2) | double.stream(), {"type": "array", "items": INTEGER}),
         (double.within(tenant="acme"), INTEGER),
         (when(flow(lambda x: True), double, text), {"anyOf": [INTEGER, STRING]}),
         (when(flow(lambda x: True), double, loose), {}),
@@ -304,6 +317,55 @@ INTEGER, STRING, BOOLEAN = {"type": "integer"}, {"type": "string"}, {"type": "bo
 def test_a_composed_flow_gives_what_its_parts_give(made, expected):
     """As far as their annotations tell."""
     assert output(made) == expected
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        *(one[int] for one in (Iterator, Iterable, Collection, AsyncIterator, AsyncIterable)),
+        Generator[int, None, str],
+        AsyncGenerator[int, None],
+        Annotated[Iterator[int], "rows"],
+    ],
+)
+@pytest.mark.parametrize("fn", [rows, rows_later, lambda: iter([1])])
+def test_a_stream_is_written_out_as_the_list_of_its_items(fn, annotation):
+    """However it is annotated, and whatever function gives it."""
+    made = types.FunctionType(fn.__code__, globals())
+    made.__annotations__ = {"return": annotation}
+
+    assert output(flow(made)) == {"type": "array", "items": INTEGER}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        (Iterator, {"type": "array", "items": {}}),
+        (Iterator[Iterator[int]], {"type": "array", "items": {"type": "array", "items": INTEGER}}),
+        (Iterator[int] | None, {"anyOf": [{"type": "array", "items": INTEGER}, {"type": "null"}]}),
+        (
+            dict[str, Iterator[bool]],
+            {"type": "object", "additionalProperties": {"type": "array", "items": BOOLEAN}},
+        ),
+    ],
+)
+def test_an_iterator_inside_of_a_result_is_written_out_too(annotation, expected):
+    """At any depth of what Python brings."""
+
+    def f(): ...
+
+    f.__annotations__ = {"return": annotation}
+
+    assert output(flow(f)) == expected
+
+
+def test_an_async_iterator_inside_of_a_result_has_no_schema():
+    """Nothing writes it out."""
+
+    def f() -> list[AsyncIterator[int]]: ...
+
+    with pytest.raises(DefinitionError, match=r"annotated list\[AsyncIterator\[int\]\]"):
+        flow(f).output_schema()
 
 
 def test_a_parallel_gives_a_tuple_of_what_its_branches_give():

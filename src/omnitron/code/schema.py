@@ -6,9 +6,11 @@ What a flow takes and gives is found in `omnitron.algebra`; what docstrings say,
 from __future__ import annotations
 
 import json
+from collections import abc
 from collections.abc import Iterable, Mapping
 from inspect import Parameter
-from typing import TYPE_CHECKING, Any, Unpack, get_origin
+from types import GenericAlias, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, Unpack, get_args, get_origin
 
 from omnitron.code.annotations import describe_annotation
 from omnitron.errors import DefinitionError, MissingExtra
@@ -21,6 +23,9 @@ __all__ = ["input_schema", "output_schema"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 EMPTY: Any = Parameter.empty
+LISTED = (abc.Iterator, abc.Generator, abc.Iterable, abc.Collection)
+STREAMED = (*LISTED, abc.AsyncIterator, abc.AsyncGenerator, abc.AsyncIterable)
+BUILT_IN = (list, tuple, dict, set, frozenset)
 
 
 def input_schema(
@@ -66,12 +71,14 @@ def input_schema(
 def output_schema(title: str, annotation: Any, description: str = "") -> dict[str, Any]:
     """Give the schema of a result, as it is written out; an empty annotation allows any value.
 
+    A stream is written out as the list of its items, an iterator inside of a result too.
+
     Raises:
         DefinitionError: the annotation has no schema.
         MissingExtra: pydantic is not installed.
     """
     what = f"the result of {title!r}"
-    adapter = adapter_of(annotation, what)
+    adapter = adapter_of(annotation, what, lists=STREAMED)
     from pydantic.errors import PydanticUserError  # there is a pydantic: an adapter was made
 
     try:
@@ -83,15 +90,30 @@ def output_schema(title: str, annotation: Any, description: str = "") -> dict[st
     return {"$schema": DIALECT, **schema}
 
 
-def adapter_of(annotation: Any, what: str) -> TypeAdapter[Any]:
-    """Give what knows the schema of an annotation."""
+def written(annotation: Any, lists: tuple[type, ...]) -> Any:
+    """Give an annotation with lists in the place of the classes in `lists`, and of iterators inside."""
+    origin, args = get_origin(annotation) or annotation, get_args(annotation)
+    if any(origin is one for one in lists):
+        return GenericAlias(list, written(args[0], LISTED)) if args else list
+    if origin is Annotated:
+        return Annotated[(written(args[0], lists), *args[1:])]
+    if origin is Union or origin is UnionType:
+        return Union[tuple(written(one, lists) for one in args)]  # noqa: UP007 - a tuple of them
+    if args and any(origin is one for one in BUILT_IN):
+        return GenericAlias(origin, tuple(written(one, LISTED) for one in args))
+    return annotation
+
+
+def adapter_of(annotation: Any, what: str, *, lists: tuple[type, ...] = ()) -> TypeAdapter[Any]:
+    """Give what knows the schema of an annotation, for which lists may stand in the place of other classes."""
     try:
         from pydantic import TypeAdapter
         from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
     except ImportError as error:
         raise MissingExtra("schema", "pydantic") from error
     try:
-        return TypeAdapter(Any if annotation is EMPTY else annotation)
+        found = written(annotation, lists) if lists else annotation
+        return TypeAdapter(Any if found is EMPTY else found)
     except (PydanticUserError, PydanticUndefinedAnnotation, RecursionError) as error:
         raise refused(what, annotation, error) from error
 
