@@ -97,6 +97,24 @@ def test_a_configuration_file_can_ask(shop):
     assert "shop.py::later[example 1]" in outcomes(shop)
 
 
+def test_of_a_stream_the_items_count(pytester):
+    """Of either kind, as a list."""
+    pytester.makepyfile(
+        shop="from omnitron import FlowExample, flow\n"
+        "def up(last):\n    yield from range(last)\n"
+        "async def up_later(last):\n    for x in range(last): yield x\n"
+        "examples = [FlowExample(2, [0, 1]), FlowExample(2, [0])]\n"
+        "up, up_later = flow(up, examples=examples), flow(up_later, examples=examples)\n"
+    )
+
+    assert outcomes(pytester, "--omnitron-examples") == {
+        "shop.py::up[example 1]": "passed",
+        "shop.py::up[example 2]": "failed",
+        "shop.py::up_later[example 1]": "passed",
+        "shop.py::up_later[example 2]": "failed",
+    }
+
+
 def test_one_example_can_be_chosen(shop):
     """By its id, as every test."""
     chosen = "shop.py::double[example 1]"

@@ -2,7 +2,7 @@
 
 import enum
 import sys
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -69,9 +69,23 @@ def test_of_one_parameter_the_value_is_drawn(made):
     check(inputs(made), lambda value: type(value) is int)
 
 
-def test_a_loop_is_given_lists():
-    """Of what one item is."""
-    check(inputs(double.each()), lambda value: type(value) is list and all(type(item) is int for item in value))
+def doubled(items: Iterable[int]) -> Iterator[int]:
+    yield from (2 * item for item in items)
+
+
+async def doubled_later(items: Iterable[int]) -> AsyncIterator[int]:
+    for item in items:
+        yield 2 * item
+
+
+@pytest.mark.parametrize(
+    "made",
+    [double.each(), double.stream(), double.stream() | list, *map(flow, (doubled, doubled_later))],
+    ids=repr,
+)
+def test_a_loop_is_given_lists(made):
+    """Of what one item is; so is a stream."""
+    check(inputs(made), lambda value: type(value) is list and all(type(item) is int for item in value))
 
 
 def test_of_several_parameters_inputs_are_drawn():

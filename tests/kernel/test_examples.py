@@ -227,3 +227,24 @@ def test_of_a_stream_the_items_count(fn, ctx):
 def test_of_a_map_over_items_the_results_count():
     """`.stream()` over a list, read to its end."""
     assert check_examples(flow(str).stream().with_meta(examples=[FlowExample([1, 2], ["1", "2"])])) == 1
+
+
+def forever():
+    number = 0
+    while True:
+        yield number
+        number += 1
+
+
+async def forever_later():
+    for number in forever():
+        yield number
+
+
+@pytest.mark.parametrize("fn", [forever, forever_later])
+@pytest.mark.parametrize("ctx", [None, context()])
+def test_a_stream_without_end_is_none_with_one(fn, ctx):
+    """One item more than the example has is read, and the stream is closed."""
+    made = flow(fn, examples=[FlowExample(Inputs(), [0, 1])])
+
+    assert failure(made, ctx=ctx).mismatches[0].got == "[0, 1, 2] and perhaps more"

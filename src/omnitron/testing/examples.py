@@ -10,7 +10,9 @@ import asyncio
 import doctest
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sized
+from contextlib import aclosing, closing
+from itertools import islice
 from types import AsyncGeneratorType, FunctionType, GeneratorType, ModuleType
 from typing import Any
 
@@ -84,9 +86,10 @@ class Case:
 def check_examples(flow: AnyFlow[..., Any], *, ctx: Context | None = None, options: int = 0) -> int:
     """Run the examples of a flow and of its parts: those of `FlowMeta.examples`, and the doctests of its functions.
 
-    An example holds when the flow gives a value equal to the one that belongs to its input; of a stream its items count,
-    as a list. An `Inputs` as the input stands for several arguments. The doctests of a function are those of its docstring;
-    functions of the standard library are taken to work. An async flow runs in a loop of its own.
+    An example holds when the flow gives a value equal to the one that belongs to its input. Of a stream the items count, as
+    a list; no more of them are read than tell whether they are those of the example. An `Inputs` as the input stands for
+    several arguments. The doctests of a function are those of its docstring; functions of the standard library are taken
+    to work. An async flow runs in a loop of its own.
 
     Args:
         flow: the flow.
@@ -160,9 +163,10 @@ def declared_case(path: str, node: Node, number: int, example: FlowExample) -> C
 
     def run(ctx: Context | None) -> list[tuple[Mismatch, BaseException | None]]:
         call, expected = f"{node.name}({written(example.input)})", repr(example.output)
+        most = most_for(example.output)
         cause: Exception | None = None
         try:
-            value = called(from_node(node), example.input, ctx)
+            value = called(from_node(node), example.input, ctx, most)
         except LoopRuns:
             raise
         except Exception as error:
@@ -171,7 +175,8 @@ def declared_case(path: str, node: Node, number: int, example: FlowExample) -> C
             try:
                 if value is example.output or value == example.output:
                     return []
-                got = repr(value)
+                cut = node.streams and type(value) is list and len(value) == most
+                got = f"{value!r} and perhaps more" if cut else repr(value)
             except Exception as error:
                 got, cause = f"{value!r}, which cannot be compared: {said(error)}", error
         return [(Mismatch(path, title, call, expected, got), cause)]
@@ -180,17 +185,22 @@ def declared_case(path: str, node: Node, number: int, example: FlowExample) -> C
     return Case(path, title, node, run, line=fn.__code__.co_firstlineno - 1 if type(fn) is FunctionType else None)
 
 
+def most_for(output: Any) -> int | None:
+    """Give how many items of a stream are read for an example: one more than it has, lest one go on for ever."""
+    return len(output) + 1 if isinstance(output, Sized) else None
+
+
 class LoopRuns(DefinitionError):
     """An async example cannot run, because its thread runs an event loop."""
 
 
-def called(flow: Any, given: Any, ctx: Context | None) -> Any:
-    """Call a flow of either colour with the input of an example; give its result, or the items of its stream."""
+def called(flow: Any, given: Any, ctx: Context | None, most: int | None) -> Any:
+    """Call a flow of either colour with the input of an example; give its result, or the first items of its stream."""
     args, kwargs = (given.args, given.kwargs) if isinstance(given, Inputs) else ((given,), {})
     call: Callable[..., Any] = flow if ctx is None else lambda *args, **kwargs: ctx.run(flow, *args, **kwargs)
     if flow.colour == "sync" and flow.node.streams != "async":
         value = call(*args, **kwargs)
-        return list(value) if type(value) is GeneratorType and flow.node.streams else value
+        return first_of(value, most) if type(value) is GeneratorType and flow.node.streams else value
     if asyncio._get_running_loop() is not None:
         raise LoopRuns(
             f"the examples of the async flow {flow.name!r} run in a loop of their own, and an event loop runs here "
@@ -201,10 +211,27 @@ def called(flow: Any, given: Any, ctx: Context | None) -> Any:
         value = call(*args, **kwargs)
         value = await value if flow.colour == "async" else value
         if type(value) is AsyncGeneratorType:
-            return [item async for item in value]
-        return list(value) if type(value) is GeneratorType and flow.node.streams else value
+            return await first_of_async(value, most)
+        return first_of(value, most) if type(value) is GeneratorType and flow.node.streams else value
 
     return asyncio.run(run())
+
+
+def first_of(stream: Generator[Any], most: int | None) -> list[Any]:
+    """Give as many items of a stream as tell whether it has those of an example, all of them with None; close it."""
+    with closing(stream):
+        return list(islice(stream, most))
+
+
+async def first_of_async(stream: AsyncGenerator[Any], most: int | None) -> list[Any]:
+    """The async twin of `first_of`."""
+    items: list[Any] = []
+    async with aclosing(stream):
+        async for item in stream:
+            items.append(item)
+            if len(items) == most:
+                break
+    return items
 
 
 def written(given: Any) -> str:
