@@ -79,7 +79,7 @@ class Watched:
         What is called while the end of the run's time is on its way out is clean-up in a body, and urgent too.
         """
         if not urgent:
-            self.go_on(call, call.started_s)
+            self.go_on(call, call.started_s, starts=True)
         for guard in self.guards:
             answer = guard.check(call)
             if answer is None:
@@ -89,7 +89,7 @@ class Watched:
             return answer
         return None
 
-    def go_on(self, call: Call, now: float | None = None) -> None:
+    def go_on(self, call: Call, now: float | None = None, *, starts: bool = False) -> None:
         """Refuse to go on with a call where the run was cancelled, or its time is over (sync runs only)."""
         if self.halt is not None and self.halt.reason is not None and not is_leaving():
             raise RunStopped(RunCancelled(self.id, self.halt.reason))
@@ -97,10 +97,11 @@ class Watched:
             return
         now = self.clock.monotonic() if now is None else now
         if now >= self.deadline and not is_leaving():
+            then = "started" if starts else "given its next item"
             raise DeadlinePassed(
                 DeadlineExceeded(
-                    f"the deadline of the context passed {now - self.deadline:.3f} s before {call.path!r} "
-                    "would have started. Give more time where the context is made: `context(deadline=seconds)`."
+                    f"the deadline of the context passed {now - self.deadline:.3f} s before {call.path!r} would have "
+                    f"{then}. Give more time where the context is made: `context(deadline=seconds)`."
                 )
             )
 
