@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from omnitron.cli.lines import Lines
+from omnitron.cli.running import Interruptions
 from omnitron.cli.streams import Unwritable
 
 from .calling import COMMAND, call, elsewhere
 
 FLOWING = str(Path(__file__).with_name("flowing.py"))
+
+NOTICE = "\nomnitron: interrupted, cleaning up (once more gives up at once)\n"
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and pipes")
 
@@ -36,6 +40,17 @@ def test_any_iterator_is_a_stream():
     assert printed("maps", "last=2")[::2] == (["0", "1"], 0)
 
 
+@pytest.mark.parametrize(("what", "shown"), [("class", "<class 'map'>"), ("half", "half")])
+def test_what_only_looks_like_an_iterator_is_a_result(what, shown):
+    """A class of iterators, and what has no `__iter__`."""
+    assert printed("kinds", f"what={what}")[::2] == ([shown], 0)
+
+
+def test_a_lone_stream_reads_a_list():
+    """As `.each()` does; its results are lines."""
+    assert printed("doubled", "items=[1, 2, 3]")[::2] == ([2, 4, 6], 0)
+
+
 def test_an_empty_stream_prints_nothing():
     """No line, no error."""
     assert printed("numbers", "last=0") == ([], "closed\n", 0)
@@ -44,6 +59,29 @@ def test_an_empty_stream_prints_nothing():
 def test_a_run_is_open_as_long_as_its_stream():
     """What was opened for it closes after the last item."""
     assert printed("rows", "last=2") == (["a", "b"], "table closed\n", 0)
+
+
+@pytest.mark.parametrize("flow", ["shelves", "shelves_later"])
+def test_an_iterator_inside_of_a_result_belongs_to_the_run(flow):
+    """It is written out as a list while the context is entered, so that what it reads is open."""
+    assert printed(flow, "last=2")[::2] == ([{"rows": ["a", "b"]}], 0)
+
+
+def test_a_stream_inside_of_a_result_is_a_list():
+    """Only what the flow itself gives is printed as lines."""
+    assert printed("kept", "last=0")[::2] == ([[0, []]], 0)
+
+
+@pytest.mark.parametrize("flow", ["inside", "inside_items"])
+@pytest.mark.parametrize(
+    ("what", "error"), [("raises", "no more"), ("refuses", "invalid literal"), ("gives bytes", "invalid utf-8")]
+)
+def test_what_an_iterator_inside_has_given_is_not_left_out(flow, what, error):
+    """What cannot be written out to its end is told as an error, and nothing of it is printed."""
+    items, said, code = printed(flow, f"what={what}")
+    assert (items, code) == ([], 1)
+    assert error in said.splitlines()[0]
+    assert "raised while an iterator inside of " in said.splitlines()[1]
 
 
 def test_what_came_before_an_error_stays():
@@ -64,7 +102,7 @@ def test_an_item_that_cannot_be_printed_ends_the_stream():
     """What was printed stays, and the text says why."""
     items, said, code = printed("nests", "depth=100000")
     assert (items, code) == (["fine"], 1)
-    assert "nested too deeply" in said
+    assert said.startswith("omnitron: item 1 of the stream (list) is nested too deeply to be printed.")
 
 
 def test_what_user_code_prints_is_no_item():
@@ -108,8 +146,16 @@ def test_every_line_leaves_before_the_next_item_is_made():
             worst = max(worst, number - out.flushed)
             yield number
 
-    Lines(out, bool).read(items())
+    Lines(out, Interruptions()).take(items())
     assert (worst, out.flushed) == (0, 1_000_000)
+
+
+@pytest.mark.parametrize(("flow", "most"), [("things", 2), ("things_on", 2), ("things_ahead", 5)])
+def test_a_run_keeps_no_item(flow, most):
+    """No more are alive than one in hand beside those that are on the way, also where calls are counted."""
+    lines = call("run", f"{FLOWING}:{flow}", "last=10000", "--trace")
+    assert (lines.stdout.count("\n"), lines.exit_code) == (10_000, 0)
+    assert int(lines.stderr.splitlines()[0].removeprefix("at most ")) <= most
 
 
 class Gone(io.RawIOBase):
@@ -117,10 +163,9 @@ class Gone(io.RawIOBase):
         raise OSError(28, "No space left on device")
 
 
-def test_a_stream_that_cannot_be_written_is_closed(monkeypatch):
+def test_a_stream_that_cannot_be_written_is_closed():
     """Its `finally` runs before the text says what went wrong."""
     closed = []
-    monkeypatch.setattr("os.dup2", lambda *_: None)  # this process goes on printing
 
     def items():
         try:
@@ -129,14 +174,14 @@ def test_a_stream_that_cannot_be_written_is_closed(monkeypatch):
             closed.append(1)
 
     with pytest.raises(Unwritable, match="No space left"):
-        Lines(Gone(), bool).read(items())
+        Lines(Gone(), Interruptions()).take(items())
     assert closed == [1]
 
 
-def begun(flow):
+def begun(flow, *words):
     """Start a run in a process of its own, and wait for its first line."""
     process = subprocess.Popen(
-        [*COMMAND, "run", f"{FLOWING}:{flow}"],
+        [*COMMAND, "run", f"{FLOWING}:{flow}", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -146,6 +191,12 @@ def begun(flow):
     return process, process.stdout.readline()
 
 
+def ended(process):
+    """Give the lines that a run still printed, what stands on stderr, and the exit code."""
+    with process.stdout, process.stderr:  # `communicate` would lose what `readline` has read ahead
+        return process.stdout.readlines(), process.stderr.read(), process.wait(30)
+
+
 @posix
 @pytest.mark.parametrize("flow", ["endless", "waits", "never_waits"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -153,12 +204,46 @@ def test_a_signal_closes_the_stream(flow, number):
     """Every line is whole, every `finally` runs, and the exit code is 130."""
     process, first = begun(flow)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
-    for line in [first, *out.splitlines(keepends=True)]:
+    lines, err, code = ended(process)
+    for line in [first, *lines]:
         json.loads(line)
-    assert process.returncode == 130
+    assert code == 130
     assert "omnitron: interrupted" in err
     assert err.endswith("closed\n")
+
+
+@posix
+@pytest.mark.parametrize("flow", ["large", "large_later"])
+def test_a_line_that_is_being_written_is_finished(flow):
+    """Although it is longer than a pipe holds, and the reader stands still when the signal comes."""
+    process, _ = begun(flow, "size=1000000")
+    assert process.stdout.read(1) == '"'  # the second line is on its way
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline() + process.stderr.readline() == NOTICE
+    lines, err, code = ended(process)
+    assert ([len(line) for line in lines], err, code) == ([1_000_002], "closed\n", 130)
+
+
+@posix
+def test_the_second_signal_gives_up_at_once():
+    """Even when closing the stream would take a minute."""
+    process, _ = begun("stubborn")
+    process.send_signal(signal.SIGINT)
+    while process.stderr.readline() != "closing\n":
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert ended(process)[2] == 130
+
+
+@posix
+def test_an_interrupted_stream_whose_reader_has_gone_was_interrupted():
+    """As when Ctrl-C ends both sides of a pipe."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [*COMMAND, "run", f"{FLOWING}:interrupts_itself"]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.stderr, done.returncode) == (f"{NOTICE}closed\n", 130)
 
 
 @posix

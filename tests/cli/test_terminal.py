@@ -1,8 +1,11 @@
 """A person sees tables, and progress when it takes long: a real terminal's other end."""
 
+import json
 import os
 import re
+import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,17 +15,22 @@ if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX", allow_module_level=True)
 
 CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+FLOWING = str(Path(__file__).with_name("flowing.py"))
 
 
-def seen(*words: str) -> tuple[str, int]:
-    """Run the command line on a terminal; give what it wrote there, without codes, and its exit code."""
+def seen(*words: str, into: str = "") -> tuple[str, int]:
+    """Run the command line on a terminal; give what it wrote there, without codes, and its exit code.
+
+    With `into`, a redirection or a pipe of a shell takes stdout.
+    """
     import pty
     import subprocess
 
     ours, theirs = pty.openpty()
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
     env.pop("NO_COLOR", None)
-    process = subprocess.Popen([*COMMAND, *words], stdin=theirs, stdout=theirs, stderr=theirs, env=env)
+    line = [*COMMAND, *words] if not into else ["sh", "-c", f"{shlex.join([*COMMAND, *words])} {into}"]
+    process = subprocess.Popen(line, stdin=theirs, stdout=theirs, stderr=theirs, env=env)
     os.close(theirs)
     written = b""
     while True:
@@ -91,3 +99,27 @@ def test_short_or_quiet_work_shows_nothing():
     """Only the result is there."""
     assert seen("run", f"{FLOWS}:double", "x=4")[0] == "8\n"
     assert "└──" not in seen("run", f"{FLOWS}:held", "--input", "[0.7]", "--quiet")[0]
+
+
+def test_items_are_lines_of_json_here_too():
+    """Each does nothing to the terminal, and can be read as JSON all the same."""
+    text, code = seen("run", f"{FLOWING}:steering")
+    assert (text.splitlines(), code) == ([r'"\u001b[31m\u009b31m\u202eé"'], 0)
+    assert json.loads(text) == "\x1b[31m\x9b31m\u202eé"
+
+
+@pytest.mark.parametrize("into", ["", "| cat"])
+def test_the_tree_goes_before_the_first_item(into):
+    """Whoever waits for it sees the tree; then lines alone, whoever prints them to the terminal."""
+    text, code = seen("run", f"{FLOWING}:slow", "--input", "[0.9, 0.7]", into=into)
+    before, _, after = text.partition("0.9\n")
+    assert "└── waited" in before
+    assert (after, code) == ("0.7\n", 0)
+
+
+def test_a_stream_into_a_file_shows_its_tree(tmp_path):
+    """With how many items it gave."""
+    kept = tmp_path / "kept"
+    text, code = seen("run", f"{FLOWING}:slow", "--input", "[0.2, 0.7]", into=f"> {kept}")
+    assert "1 running  1 item" in text
+    assert (kept.read_text(), code) == ("0.2\n0.7\n", 0)

@@ -26,7 +26,7 @@ from omnitron.cli.lines import Lines
 from omnitron.cli.progress import Progress, live
 from omnitron.cli.results import Described, TooDeep, json_bytes, render_result
 from omnitron.cli.running import Interruptions, tell_failure
-from omnitron.cli.streams import Unwritable, result_stream, tell, writing
+from omnitron.cli.streams import Unwritable, meets_stderr, result_stream, tell, writing
 from omnitron.cli.targets import AnyFlow, find_flow
 from omnitron.cli.trees import grow, lines_of
 from omnitron.cli.wants import check_wants, read_values
@@ -137,23 +137,22 @@ def run(
         try:
             with live(flow, progress if shown else None) as tree:
                 signals.show = None if tree is None else tree.show
-                lines = Lines(stream, tree.close if tree is not None and sys.stdout.isatty() else bool)
-                value = signals.run(ctx, flow, args, kwargs, lines)
-                result = None if lines.begun else Described(value)
-        except Unwritable:
-            raise
+                lines = Lines(stream, signals, tree.close if tree is not None and meets_stderr(stream) else bool)
+                signals.run(ctx, flow, args, kwargs, lines)
         except TooDeep as error:
             tell(f"omnitron: {error}")
             click_context.exit(Exit.FAILED)
         except BaseException as error:
             if signals.count:
                 click_context.exit(Exit.INTERRUPTED)
+            if isinstance(error, Unwritable):
+                raise
             tell_failure(error, show_traceback=show_traceback)
             click_context.exit(Exit.FAILED)
         finally:
             if trace and progress is not None:
                 tell("\n".join(lines_of(grow(flow, progress.counts), progress.counts)))
-        code = lines.code if result is None else print_result(result, stream if as_json else None)
+        code = lines.code if lines.result is None else print_result(lines.result, stream if as_json else None)
     click_context.exit(Exit.INTERRUPTED if signals.count else code)
 
 

@@ -1,4 +1,4 @@
-"""A stream as JSON lines: each item is printed when it is there, and nothing is kept.
+"""A result is printed when it is there: a stream as lines of JSON while it flows, of which nothing is kept.
 
 A stream is whatever gives its items lazily: a generator of either kind, or any other iterator. What one item looks like is
 decided in `omnitron.cli.results`.
@@ -8,42 +8,45 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from omnitron.cli.exits import Exit
 from omnitron.cli.results import Described, json_bytes
 from omnitron.cli.streams import writing
 
+if TYPE_CHECKING:
+    from omnitron.cli.running import Interruptions
+
 __all__ = ["Lines"]
 
 
 class Lines:
-    """Prints the items of a stream, if a flow gives one.
+    """Takes what a flow gave: prints the items of a stream, and describes any other result.
 
     Args:
-        out: where they go.
+        out: where items go.
+        signals: what ends the run; no line is broken by it.
         begins: called before the first line.
 
     Attributes:
-        begun: whether there was a stream.
-        failures: how many `Failure` outcomes its items contain.
+        on_terminal: whether `out` is one, to which no item does anything.
+        result: what was no stream, described, to be printed; None of a stream.
+        items: how many were printed.
+        failures: how many `Failure` outcomes the items contain.
     """
 
-    def __init__(self, out: BinaryIO, begins: Callable[[], object]) -> None:
+    def __init__(self, out: BinaryIO, signals: Interruptions, begins: Callable[[], object] = bool) -> None:
         self.out = out
+        self.signals = signals
         self.begins = begins
-        self.begun = False
-        self.failures = 0
+        self.on_terminal = out.isatty()
+        self.result: Described | None = None
+        self.items = self.failures = 0
 
     @property
     def code(self) -> Exit:
         """The exit code that a stream stands for which was read to its end."""
         return Exit.PARTIAL if self.failures else Exit.OK
-
-    def begin(self) -> None:
-        """Note that there is a stream."""
-        self.begun = True
-        self.begins()
 
     def write(self, item: Any) -> None:
         """Print one item.
@@ -52,32 +55,37 @@ class Lines:
             Unwritable: it cannot be written.
             TooDeep: it is nested too deeply to be printed.
         """
-        described = Described(item)
-        self.failures += described.failures
-        with writing():
-            self.out.write(json_bytes(described.value))
+        described = Described(item, f"item {self.items} of the stream")
+        line = json_bytes(described.value, on_terminal=self.on_terminal)
+        if not self.items:
+            self.begins()
+        with self.signals.unbroken(), writing(self.out):
+            self.out.write(line)
             self.out.flush()
+        self.items += 1
+        self.failures += described.failures
 
-    def read(self, items: Iterator[Any]) -> None:
-        """Print every item of a sync stream; close it on every way out."""
-        self.begin()
+    def take(self, value: Any) -> None:
+        """Print every item of a sync stream, and close it on every way out; describe any other result."""
+        if not isinstance(value, Iterator):
+            self.result = Described(value)
+            return
         try:
-            for item in items:
+            for item in value:
                 self.write(item)
         finally:
-            close = getattr(items, "close", None)
-            if close is not None:
+            close = getattr(value, "close", None)
+            if callable(close):
                 close()
 
-    async def read_async(self, items: AsyncIterator[Any], is_interrupted: Callable[[], bool]) -> None:
-        """The async twin of `read`; a stream that never waits is interrupted between two items."""
-        self.begin()
+    async def take_async(self, items: AsyncIterator[Any]) -> None:
+        """The same for an async stream; one that never waits is interrupted between two items."""
         try:
             async for item in items:
                 self.write(item)
-                if is_interrupted():
+                if self.signals.count:
                     await asyncio.sleep(0)  # the cancellation arrives
         finally:
             close = getattr(items, "aclose", None)
-            if close is not None:
+            if callable(close):
                 await close()

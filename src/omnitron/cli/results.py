@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -16,7 +17,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from omnitron.model import Failure, Inputs, Ok
+from omnitron.model import Failure, Inputs, Ok, Record
 
 __all__ = ["Described", "TooDeep", "describe_error", "json_bytes", "printable", "render_result", "told"]
 
@@ -33,28 +34,38 @@ class TooDeep(Exception):
 class Described:
     """A result as plain data, and what is known of the outcomes in it.
 
+    Args:
+        result: what a flow gave.
+        what: how it is called where it cannot be printed.
+
     Attributes:
         value: lists, dictionaries, texts, numbers, booleans, None.
         failures: how many `Failure` outcomes the result contains.
+
+    Raises:
+        TooDeep: it is nested too deeply.
+        Exception: an iterator inside of it raised, or gave what cannot be printed as it is.
     """
 
-    def __init__(self, result: Any) -> None:
+    def __init__(self, result: Any, what: str = "the result of the flow") -> None:
         self.failures = 0
-        self.value = self.described(result)
+        self.value = self.described(result, what)
 
-    def described(self, result: Any) -> Any:
+    def described(self, result: Any, what: str) -> Any:
         """Give a result as plain data; what cannot be is given by its `repr`."""
         for bytes_mode in ("utf8", "base64"):
             self.failures = 0
             try:
                 return to_jsonable_python(result, fallback=self.fallback, bytes_mode=bytes_mode)
-            except (ValueError, TypeError, RecursionError):
-                continue
+            except (ValueError, TypeError, RecursionError) as error:
+                if holds_iterator(result):  # what it has given is gone: a second look would leave that out
+                    error.add_note(f"raised while an iterator inside of {what} was written out; make a list of it")
+                    raise
         try:
             return told(result)
         except RecursionError as error:
             raise TooDeep(
-                f"the result of the flow ({type(result).__name__}) is nested too deeply to be printed. Let a last step "
+                f"{what} ({type(result).__name__}) is nested too deeply to be printed. Let a last step "
                 "make a text of it, or write it to a file."
             ) from error
 
@@ -68,6 +79,33 @@ class Described:
         if isinstance(value, Inputs):
             return {"args": list(value.args), "kwargs": value.kwargs}
         return describe_error(value) if isinstance(value, BaseException) else told(value)
+
+
+def holds_iterator(result: Any) -> bool:
+    """Say whether an iterator stands in a result, at any depth of what is written out by its parts."""
+    stack, seen = [result], set[int]()
+    while stack:
+        one = stack.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, Iterator):
+            return True
+        if isinstance(one, dict):
+            stack += one.values()
+        elif isinstance(one, (list, tuple, set, frozenset, deque)):
+            stack += one
+        else:
+            stack += (getattr(one, name, None) for name in field_names(one))
+    return False
+
+
+def field_names(value: Any) -> Iterable[str]:
+    """Give the names of the fields of a record, dataclass or model; of anything else none."""
+    if isinstance(value, Record):
+        return value.fields
+    found: Iterable[str] = getattr(type(value), "__dataclass_fields__", ())
+    return found or getattr(type(value), "__pydantic_fields__", ())
 
 
 def describe_error(error: BaseException) -> dict[str, str]:
@@ -85,12 +123,17 @@ def told(value: Any, tell: Callable[[Any], str] = repr) -> str:
         return f"<{type(value).__qualname__}, whose {tell.__name__} raised {type(error).__qualname__}>"
 
 
-def json_bytes(data: Any) -> bytes:
-    """Give plain data as one line of JSON in UTF-8; a number that cannot be written stands as a text such as "NaN"."""
+def json_bytes(data: Any, *, on_terminal: bool = False) -> bytes:
+    """Give plain data as one line of JSON in UTF-8; a number that cannot be written stands as a text such as "NaN".
+
+    On a terminal, what would do something to it is escaped.
+    """
     try:
         text = json.dumps(data, ensure_ascii=False, allow_nan=False)
     except ValueError:
         text = json.dumps(finite(data), ensure_ascii=False, allow_nan=False)
+    if on_terminal and not text.isprintable():  # outside of texts, all of JSON is printable
+        text = "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)
     try:
         return text.encode() + b"\n"
     except UnicodeEncodeError:

@@ -12,8 +12,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
@@ -75,12 +75,31 @@ class Interruptions:
             raise Interrupted(signal.Signals(number).name)
         self._cancel()
 
+    @contextmanager
+    def unbroken(self) -> Iterator[None]:
+        """Let no signal end the run within this block, but after it; the second one still ends the process."""
+        cancel, came = self._cancel, False
+
+        def note() -> None:
+            nonlocal came
+            came = True
+
+        self._cancel = note
+        try:
+            yield
+        finally:
+            self._cancel = cancel
+        if came and cancel is None:
+            raise Interrupted("after a line")
+        if came and cancel is not None:
+            cancel()
+
     def run(
         self, ctx: Context, flow: AnyFlow, args: tuple[Any, ...], kwargs: dict[str, Any], lines: Lines | None = None
     ) -> Any:
         """Enter `ctx`, run a flow of either colour to its end, and leave it, which closes what was opened.
 
-        A result that gives its items lazily is printed item by item: what they do belongs to the run.
+        Gives the result, unless there are `lines` that take it: what it computes lazily belongs to the run.
 
         Raises:
             Interrupted: a signal came, and the flow has cleaned up.
@@ -89,16 +108,12 @@ class Interruptions:
         if flow.colour == "sync" and flow.node.streams != "async":
             with ctx:
                 value = ctx.run(runnable, *args, **kwargs)
-                if lines is not None and hasattr(value, "__next__"):
-                    return lines.read(value)
-                if lines is not None and hasattr(value, "__anext__"):
-                    return self.run_task(lambda: lines.read_async(value, self.is_interrupted))
-                return value
+                if lines is None:
+                    return value
+                if isinstance(value, AsyncIterator):
+                    return self.run_task(lambda: lines.take_async(value))
+                return lines.take(value)
         return self.run_task(lambda: self.entered(ctx, runnable, args, kwargs, lines))
-
-    def is_interrupted(self) -> bool:
-        """Say whether a signal came."""
-        return self.count > 0
 
     def run_task(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """Run a coroutine under a loop of its own, in a task that a signal cancels."""
@@ -128,18 +143,18 @@ class Interruptions:
     async def entered(
         self, ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any], lines: Lines | None
     ) -> Any:
-        """Run a flow in its context, and print what it gives if that is a stream."""
+        """Run a flow in its context; see `run`."""
         async with ctx:
             value = ctx.run(flow, *args, **kwargs)
             if hasattr(value, "__await__"):
                 value = await value
-            if lines is not None and hasattr(value, "__anext__"):
-                return await lines.read_async(value, self.is_interrupted)
-            if lines is None or not hasattr(value, "__next__"):
+            if lines is None:
                 return value
-            cancel, self._cancel = self._cancel, None  # reading it awaits nothing, so that only an exception ends it
+            if isinstance(value, AsyncIterator):
+                return await lines.take_async(value)
+            cancel, self._cancel = self._cancel, None  # taking it awaits nothing, so that only an exception ends it
             try:
-                return lines.read(value)
+                return lines.take(value)
             finally:
                 self._cancel = cancel
 

@@ -6,12 +6,13 @@ Imports nothing heavy. What is printed as the result is made in `omnitron.cli.re
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import BinaryIO
 
-__all__ = ["Unwritable", "mend_streams", "result_stream", "tell", "writing"]
+__all__ = ["Unwritable", "meets_stderr", "mend_streams", "result_stream", "tell", "writing"]
 
 
 class Unwritable(Exception):
@@ -31,8 +32,8 @@ def mend_streams() -> None:
 
 
 @contextmanager
-def writing() -> Iterator[None]:
-    """Print on stdout in this block.
+def writing(stream: BinaryIO | None = None) -> Iterator[None]:
+    """Print on stdout in this block, by default, or to what `result_stream` gave.
 
     Raises:
         Unwritable: it could not be written. Nothing is written any more, also not when Python ends and flushes.
@@ -41,7 +42,8 @@ def writing() -> Iterator[None]:
         yield
     except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
+        with suppress(OSError, ValueError):  # a tester's stream is no file
+            os.dup2(nowhere, 1 if stream is None else stream.fileno())
         os.close(nowhere)
         gone = isinstance(error, BrokenPipeError)
         raise Unwritable("" if gone else f"the output cannot be written: {error.strerror or error}.") from error
@@ -51,6 +53,18 @@ def tell(text: str) -> None:
     """Print a line on stderr, as far as anybody can be told."""
     with suppress(OSError):
         print(text, file=sys.stderr, flush=True)
+
+
+def meets_stderr(stream: BinaryIO) -> bool:
+    """Say whether what goes to a stream may stand on the terminal that stderr is, where it would meet a tree.
+
+    What reads a pipe may print to the same terminal; only a file certainly does not.
+    """
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError):
+        return False
+    return stream.isatty() or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 @contextmanager
