@@ -306,10 +306,10 @@ class WorkerLost(OmnitronError):
 
 
 class WorkerStartFailed(OmnitronError, RuntimeError):
-    """A worker process ended before it could take any work, so that none would.
+    """A worker process ended before it could take any work, so that none would; or none may be started here.
 
     Attributes:
-        exit_code: what the process left with.
+        exit_code: what the process left with; None where this process may have no children.
     """
 
     def __init__(self, exit_code: int | None) -> None:
@@ -319,6 +319,12 @@ class WorkerStartFailed(OmnitronError, RuntimeError):
 
     def __str__(self) -> str:
         """Say what the usual reasons are."""
+        if self.exit_code is None:
+            return (
+                "no worker process can start here, because this is a daemonic process of `multiprocessing`, which may have "
+                "no children. Use `.on('thread')`, or run this in a process that is not daemonic: "
+                "`concurrent.futures.ProcessPoolExecutor` has such."
+            )
         return (
             f"a worker process ended with exit code {self.exit_code} while it started. It imports the main module of the "
             'program anew: put what runs there under `if __name__ == "__main__":`, and start the program from a file.'

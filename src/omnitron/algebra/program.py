@@ -52,7 +52,7 @@ def code_of(text: str) -> CodeType:
         code = next(item for item in module.co_consts if isinstance(item, CodeType))
         with shapes_lock:
             while len(shapes) >= MAX_SHAPES:
-                del shapes[next(iter(shapes))]
+                shapes.pop(next(iter(shapes)), None)
             shapes[text] = code
     return code
 

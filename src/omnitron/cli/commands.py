@@ -145,12 +145,12 @@ def run(
         except BaseException as error:
             if signals.count:
                 click_context.exit(Exit.INTERRUPTED)
-            if isinstance(error, Unwritable):
+            if isinstance(error, Unwritable) or (signals.forked and isinstance(error, SystemExit)):
                 raise
             tell_failure(error, show_traceback=show_traceback)
             click_context.exit(Exit.FAILED)
         finally:
-            if trace and progress is not None:
+            if trace and progress is not None and not signals.forked:
                 tell("\n".join(lines_of(grow(flow, progress.counts), progress.counts)))
         code = lines.code if lines.result is None else print_result(lines.result, stream if as_json else None)
     click_context.exit(Exit.INTERRUPTED if signals.count else code)

@@ -23,6 +23,8 @@ __all__ = ["Lines"]
 class Lines:
     """Takes what a flow gave: prints the items of a stream, and describes any other result.
 
+    In a child that is forked meanwhile it does neither: its parent does.
+
     Args:
         out: where items go.
         signals: what ends the run; no line is broken by it.
@@ -55,6 +57,8 @@ class Lines:
             Unwritable: it cannot be written.
             TooDeep: it is nested too deeply to be printed.
         """
+        if self.signals.forked:
+            return
         described = Described(item, f"item {self.items} of the stream")
         line = json_bytes(described.value, on_terminal=self.on_terminal)
         if not self.items:
@@ -68,7 +72,7 @@ class Lines:
     def take(self, value: Any) -> None:
         """Print every item of a sync stream, and close it on every way out; describe any other result."""
         if not isinstance(value, Iterator):
-            self.result = Described(value)
+            self.result = None if self.signals.forked else Described(value)
             return
         try:
             for item in value:

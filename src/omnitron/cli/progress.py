@@ -6,6 +6,7 @@ when the work takes long. How the tree looks is decided in `omnitron.cli.trees`.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -30,6 +31,8 @@ INDEX = re.compile(r"\[\d+\]")
 class Progress:
     """Count the calls of a run by their static place. Calls may come from several threads.
 
+    What forked children do is not counted.
+
     Runs that are started inside the first one stand beneath its root.
 
     Attributes:
@@ -39,10 +42,13 @@ class Progress:
     def __init__(self) -> None:
         self.counts: dict[str, Count] = {}
         self._root: Call | None = None
+        self._process = os.getpid()
         self._lock = threading.Lock()
 
     def observe(self, event: Event, /) -> None:
         """Count one event."""
+        if os.getpid() != self._process:  # where the lock may be held by a thread that is not there
+            return
         call = event.call
         path = INDEX.sub("", call.path) if "[" in call.path else call.path
         with self._lock:
@@ -143,9 +149,10 @@ def live(flow: AnyFlow, progress: Progress | None) -> Iterator[LiveTree | None]:
     if progress is None:
         yield None
         return
-    tree = LiveTree(flow, progress, Console(stderr=True))
+    tree, process = LiveTree(flow, progress, Console(stderr=True)), os.getpid()
     tree.timer.start()
     try:
         yield tree
     finally:
-        tree.close()
+        if os.getpid() == process:  # in a forked child nothing is drawn
+            tree.close()

@@ -24,7 +24,7 @@ from omnitron.cli.streams import tell
 from omnitron.cli.targets import AnyFlow
 from omnitron.cli.wants import option_text
 from omnitron.errors import MissingNeed
-from omnitron.runtime import Context
+from omnitron.runtime import Context, after_fork
 
 __all__ = ["Interrupted", "Interruptions", "tell_failure"]
 
@@ -40,14 +40,17 @@ class Interrupted(KeyboardInterrupt):
 class Interruptions:
     """Take over SIGINT and SIGTERM for the length of a block, and run flows so that these end them cleanly.
 
-    Outside the main thread, where Python gives no signals, it only runs flows.
+    Outside the main thread, where Python gives no signals, it only runs flows. A child that a flow forks off has the
+    handlers that Python starts with.
 
     Attributes:
+        process: the id of the process whose run it is.
         count: how many signals came.
         show: shows a text beside what is drawn on the terminal, or gives False where nothing is.
     """
 
     def __init__(self) -> None:
+        self.process = os.getpid()
         self.count = 0
         self.show: Callable[[str], bool] | None = None
         self._cancel: Callable[[], object] | None = None
@@ -62,6 +65,11 @@ class Interruptions:
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    @property
+    def forked(self) -> bool:
+        """Whether this is a child that was forked inside the run; what the run is to say, its parent says."""
+        return os.getpid() != self.process
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """End the run; at the second time, the process."""
@@ -157,6 +165,16 @@ class Interruptions:
                 return lines.take(value)
             finally:
                 self._cancel = cancel
+
+
+def give_signals_back() -> None:
+    """In a forked child: take no signals over. The run that they would end is the parent's."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if isinstance(getattr(signal.getsignal(number), "__self__", None), Interruptions):
+            signal.signal(number, handler)
+
+
+after_fork(give_signals_back)
 
 
 def give_up() -> NoReturn:

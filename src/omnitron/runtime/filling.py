@@ -26,7 +26,6 @@ from omnitron.runtime.scopes import (
     making,
     running_loop,
     scope_here,
-    shore_of,
 )
 
 __all__ = ["holds_needs", "missing_needs", "needs", "take", "take_async"]
@@ -292,13 +291,15 @@ async def open_later(target: Resource[Any], scope: Scope, ctx: Context, entry: E
 
 async def opened(target: Resource[Any], scope: Scope, ctx: Context, loop: Any) -> Any:
     """Open an async resource, and leave what closes it to who keeps what is opened on this loop."""
+    from omnitron.runtime.shores import shore_of
+
+    keeper = await shore_of(scope, loop)  # first of all: it also forgets the place of what cannot be opened
     run = None if scope.is_app else scope
     filled = {}
     for name, need in target.needs.items():
         wanted = need.target
         is_async = isinstance(wanted, Resource) and wanted.is_async
         filled[name] = await take_resource_async(wanted, ctx, run) if is_async else take_for(wanted, ctx, run)
-    keeper = await shore_of(scope, loop)
     made = target.fn(**filled)
     if not target.closes:
         value = await made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from functools import partial
 from typing import Any
@@ -228,14 +227,10 @@ class EventLog:
     def __init__(self, limit: int | None = None) -> None:
         self.events: list[Event] = []
         self.limit = limit
-        self._lock = threading.Lock()
 
     def observe(self, event: Event, /) -> None:
         """Append the event."""
-        event = event.without_values()
-        if self.limit is None:
-            self.events.append(event)
-            return
-        with self._lock:
-            self.events.append(event)
-            del self.events[: -self.limit or len(self.events)]
+        events = self.events  # each step is whole without a lock, which a forked child might find held for ever
+        events.append(event.without_values())
+        if self.limit is not None:
+            del events[: -self.limit or len(events)]

@@ -150,6 +150,13 @@ class Resource(Generic[T]):
                 found.add(target.name if isinstance(target, Key) else target)
         return frozenset(found)
 
+    @property
+    def owns(self) -> bool:
+        """Whether something is to be closed: this, or what it may be made of; a context may be asked for anything."""
+        return self.closes or any(
+            key.closes if isinstance(key, Resource) else isinstance(key, type) for key in self.keys
+        )
+
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(
             f"a resource is immutable: {name!r} cannot be set; override it by `ctx.with_({{it: ...}})`"

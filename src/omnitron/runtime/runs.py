@@ -16,10 +16,11 @@ from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from omnitron.errors import DefinitionError, NoRun, RunCancelled
 from omnitron.model import Event
+from omnitron.runtime.bells import Bell
 from omnitron.runtime.contexts import Context, admitted_flow, run_async, run_sync, without_title
 from omnitron.runtime.forking import after_fork
 from omnitron.runtime.reporting import log, shown
@@ -41,56 +42,8 @@ LOOK_S = 0.5
 going_on: set[Run[Any]] = set()
 """The runs that go on: the event loop holds its tasks weakly. Each leaves when it ends."""
 
-
-class Bell:
-    """Wakes those who wait for something to change, on any loop and in any thread. Its lock guards what may change."""
-
-    __slots__ = ("changed", "waiting")
-
-    def __init__(self) -> None:
-        self.changed = threading.Condition()
-        self.waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
-
-    def ring(self) -> None:
-        """Wake all (the caller holds the lock)."""
-        self.changed.notify_all()
-        waiting, self.waiting = self.waiting, []
-        for loop, future in waiting:
-            try:
-                loop.call_soon_threadsafe(wake, future)
-            except RuntimeError:  # that loop is closed: nobody waits there any more
-                continue
-
-    def wait_for(self) -> asyncio.Future[None]:
-        """Give a future that the next ring settles (the caller holds the lock)."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        self.waiting.append((loop, future))
-        return future
-
-    def forget(self, future: asyncio.Future[None]) -> None:
-        """Take back a future whose waiter is gone."""
-        with self.changed:
-            self.waiting = [pair for pair in self.waiting if pair[1] is not future]
-
-    async def rung(self, future: asyncio.Future[None], timeout: float | None = None) -> None:
-        """Wait for the next ring, at most `timeout` seconds."""
-        try:
-            await asyncio.wait((future,), timeout=timeout)
-        finally:
-            if not future.done():
-                self.forget(future)
-
-
-def always_there() -> bool:
-    """Say that a run will end by itself: what a thread does."""
-    return False
-
-
-def wake(future: asyncio.Future[None]) -> None:
-    """Settle a future unless its waiter is gone."""
-    if not future.done():
-        future.set_result(None)
+started: WeakSet[Run[Any]] = WeakSet()
+"""All runs that somebody still has the handle of."""
 
 
 class Run(Generic[R]):
@@ -106,7 +59,7 @@ class Run(Generic[R]):
     """
 
     __slots__ = (
-        "__weakref__", "_asked", "_bell", "_dropped", "_error", "_events", "_is_gone", "_owner", "_state", "_stop",
+        "__weakref__", "_asked", "_bell", "_dropped", "_error", "_events", "_loop", "_owner", "_state", "_stop",
         "_taken", "_traceback", "_value", "flow", "id", "reason",
     )  # fmt: skip
 
@@ -125,7 +78,7 @@ class Run(Generic[R]):
         self._taken = False
         self._asked = False
         self._stop: Callable[[str], object] | None = None
-        self._is_gone: Callable[[], bool] = always_there
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def status(self) -> str:
@@ -156,11 +109,11 @@ class Run(Generic[R]):
             stop(reason)
         return True
 
-    def begins(self, stop: Callable[[str], object], is_gone: Callable[[], bool] | None = None) -> None:
-        """Take what stops the run, and what says that it can never end by itself; it may have been cancelled already."""
+    def begins(self, stop: Callable[[str], object], loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Take what stops the run, and the loop of an async one; it may have been cancelled already."""
         with self._bell.changed:
             self._stop = stop
-            self._is_gone = is_gone or always_there
+            self._loop = loop
             asked = self._asked
         if asked:
             stop(self.reason)
@@ -215,9 +168,10 @@ class Run(Generic[R]):
             self._look()
 
     def _look(self) -> None:
-        """End a run whose event loop is gone: nothing will ever go on in it."""
-        if not self.done and self._is_gone():
-            self.reason = self.reason or "its event loop was closed"
+        """End a run whose event loop is gone, or stands still when it is to be cancelled: nothing goes on in it."""
+        loop = self._loop
+        if loop is not None and not self.done and (loop.is_closed() or (self._asked and not loop.is_running())):
+            self.reason = self.reason or ("its event loop was closed" if loop.is_closed() else "")
             self.settle("cancelled")
 
     def _outcome(self) -> R:
@@ -255,15 +209,26 @@ class Run(Generic[R]):
         with self._bell.changed:
             if self.done:
                 return
-            self._state, self._value, self._error, self._stop = state, value, error, None
+            self._value, self._error, self._stop = value, error, None
             self._traceback = None if error is None else error.__traceback__
+            self._state = state  # last: who sees it takes no lock; a fork in between leaves a run that has not ended
             self._bell.ring()
         going_on.discard(self)
         if self._owner is not None:
             self._owner.drop_run(self)
 
     def end(self) -> None:
-        """Wait in this thread until it has ended (who asks has cancelled it)."""
+        """Wait in this thread until it has ended (who asks has cancelled it).
+
+        Raises:
+            DefinitionError: this thread runs its event loop, and would wait for itself.
+        """
+        if not self.done and self._loop is not None and running_loop() is self._loop:
+            raise DefinitionError(
+                f"the end of the run {self.id!r} cannot be awaited here: its context was entered by `with` outside of this "
+                "event loop, and is left on it. The run is cancelled. Leave the block where it was entered, or write "
+                "`async with context(...) as app:`."
+            )
         self._wait_here(None)
 
     async def aend(self) -> None:
@@ -365,6 +330,7 @@ def start_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, 
         owner.add_run(run)
     inner = without_title(ctx)
     going_on.add(run)
+    started.add(run)
     try:
         if is_async:
             start_task(run, loop, run_async(inner, frame, flow, args, kwargs))
@@ -433,11 +399,15 @@ def start_task(run: Run[Any], loop: asyncio.AbstractEventLoop, coroutine: Any) -
     def stop(reason: str) -> None:
         if running_loop() is loop:
             task.cancel(reason)
-        elif loop.is_running():
-            loop.call_soon_threadsafe(task.cancel, reason)
-        else:
-            task.cancel(reason)  # what comes of it nobody can wait for: its loop is closed, or stands still
-            run.settle("cancelled")
+            return
+        try:
+            if loop.is_running():
+                loop.call_soon_threadsafe(task.cancel, reason)
+                return
+            task.cancel(reason)
+        except RuntimeError:  # the loop is closed
+            run.reason = run.reason or "its event loop was closed"
+        run.settle("cancelled")  # what comes of it nobody can wait for: its loop is closed, or stands still
 
     def ended(task: asyncio.Task[Any]) -> None:
         coroutine.close()  # where it never began
@@ -450,7 +420,7 @@ def start_task(run: Run[Any], loop: asyncio.AbstractEventLoop, coroutine: Any) -
             run.settle("succeeded", task.result())
 
     task.add_done_callback(ended)
-    run.begins(stop, loop.is_closed)
+    run.begins(stop, loop)
 
 
 def start_thread(run: Run[Any], watched: Watched, call: Callable[[], Any], *, ends: bool) -> None:
@@ -473,9 +443,7 @@ def start_thread(run: Run[Any], watched: Watched, call: Callable[[], Any], *, en
         else:
             run.settle("succeeded", value)
 
-    if not going_on_at_exit:
-        atexit.register(end_with_program)
-    going_on_at_exit[run] = ends
+    wait_at_exit(run, ends=ends)
     run.begins(stop)
     try:
         threading.Thread(target=copy_context().run, args=(work,), name=f"run {run.id}", daemon=True).start()
@@ -485,6 +453,16 @@ def start_thread(run: Run[Any], watched: Watched, call: Callable[[], Any], *, en
 
 
 going_on_at_exit: WeakKeyDictionary[Run[Any], bool] = WeakKeyDictionary()
+at_exit: list[Callable[[], None]] = []
+"""What the end of this process is to call, once it has been told so."""
+
+
+def wait_at_exit(run: Run[Any], *, ends: bool) -> None:
+    """Have the end of the program wait for a run; `ends` says that it is asked to stop then."""
+    if not at_exit:
+        at_exit.append(end_with_program)
+        atexit.register(end_with_program)
+    going_on_at_exit[run] = ends
 
 
 def end_with_program() -> None:
@@ -497,4 +475,17 @@ def end_with_program() -> None:
         run.end()
 
 
-after_fork(going_on.clear, going_on_at_exit.clear)  # those runs go on in the parent
+def leave_runs_to_parent() -> None:
+    """In a forked child: no run of the parent goes on here, and nobody waits for one; those that have ended can be read."""
+    at_exit.clear()  # `multiprocessing` forgets in its children what is to be done then
+    going_on_at_exit.clear()
+    going_on.clear()
+    for run in list(started):
+        run._bell = Bell()  # another thread may have held the lock of the old one, and its waiters are not here
+        run._taken = True  # a failure that nobody asks for is told of in the parent
+        if not run.done:
+            run._state, run._stop = "cancelled", None
+            run.reason = "it stayed in the process that this one was forked from"
+
+
+after_fork(leave_runs_to_parent)

@@ -1,46 +1,50 @@
 """`Scope`: what is opened in a run or in an entered context, and the runs that were started there; closed at its end.
 
 Rules: each resource is opened at most once in its scope, whoever asks at the same time; everything closes in the reverse
-order of opening, on every way out, and no failing close keeps another from running or hides an error. Read next:
-`omnitron.runtime.filling`, which asks for resources.
+order of opening, on every way out, and no failing close keeps another from running or hides an error. A forked child
+leaves to its parent what the parent opened and started. Read next: `omnitron.runtime.filling`, which asks for resources,
+and `omnitron.runtime.shores`, what is opened on other event loops.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from itertools import count
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from omnitron.errors import DefinitionError, NoRun
-from omnitron.runtime.forking import Mutex
+from omnitron.runtime.forking import Mutex, after_fork, leave_to_parent
 from omnitron.runtime.leaving import settle
 from omnitron.runtime.reporting import log
+from omnitron.runtime.resources import Resource
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from types import TracebackType
 
     from omnitron.runtime.contexts import Context
-    from omnitron.runtime.resources import Resource
+    from omnitron.runtime.shores import Shore
 
 __all__ = [
+    "SHORE",
     "UNOPENED",
     "AppScope",
     "Closer",
     "Entry",
     "Scope",
+    "close_all",
     "first_of",
     "making",
     "running_loop",
     "scope_here",
-    "shore_of",
 ]
 
 UNOPENED: Any = object()
+SHORE: Any = object()
 making = Mutex()
 """Guards what scopes hold, for the moments in which it changes."""
 
@@ -191,6 +195,7 @@ class Scope:
         if entries is None:
             with making:
                 entries = self.entries = self.entries or {}
+            holding.add(self)
         found = entries.get(key)
         return found if found is not None else entries.setdefault(key, Entry(kept))
 
@@ -210,6 +215,7 @@ class Scope:
                 if self.runs is None:
                     self.runs = set()
                 self.runs.add(run)
+                holding.add(self)
                 return
         self.refuse_closed(f"the run {run.id!r} cannot start")
 
@@ -250,9 +256,13 @@ class Scope:
         for run in runs:
             try:
                 run.end()
-            except BaseException as broken:  # an interrupt: who waits gives up, and everything closes all the same
+            except BaseException as broken:
                 raised.append(broken)
-                break
+                if not isinstance(
+                    broken, Exception
+                ):  # an interrupt: who waits gives up; everything closes all the same
+                    break
+        self.end_elsewhere(raised)
         while closers:
             closer = closers.pop()
             try:
@@ -272,8 +282,15 @@ class Scope:
                 raised.append(broken)
                 if isinstance(broken, GeneratorExit):
                     break
+        await self.aend_elsewhere(raised)
         await close_all(closers, error, raised)
         settle(error, raised)
+
+    def end_elsewhere(self, raised: list[BaseException]) -> None:
+        """End what was opened on other loops; put what was raised into `raised`. That of a run ends with those loops."""
+
+    async def aend_elsewhere(self, raised: list[BaseException]) -> None:
+        """The async twin of `end_elsewhere`."""
 
     def abandon(self, error: GeneratorExit) -> None:
         """End the scope of a coroutine that is thrown away: what would have to wait is only told of."""
@@ -323,6 +340,7 @@ class AppScope(Scope):
                 if self.readings is None:
                     self.readings = WeakKeyDictionary()
                 self.readings[reading] = None
+                holding.add(self)
 
     def read_now(self) -> list[Any]:
         """Give the streams that are not read to their ends, the last begun first."""
@@ -332,35 +350,52 @@ class AppScope(Scope):
     def shores(self) -> list[Shore]:
         """Give what was opened on other loops."""
         with making:
-            return [
-                entry.value for key, entry in (self.entries or {}).items() if type(key) is tuple and key[0] is Shore
-            ]
+            return [entry.value for key, entry in (self.entries or {}).items() if is_shore(key)]
 
     def close(self, error: BaseException | None, raised: Iterable[BaseException] = ()) -> None:
-        """End the scope in sync code, its streams, and what was opened on loops that run in other threads."""
+        """End the scope in sync code, first the streams that are read in it."""
         raised = [*raised]
         for reading in self.read_now():
             try:
                 reading.leave()
             except BaseException as broken:
                 raised.append(broken)
-        for shore in self.shores():
-            shore.end()
         super().close(error, raised)
 
     async def aclose(self, error: BaseException | None, raised: Iterable[BaseException] = ()) -> None:
         """The async twin of `close`."""
-        import asyncio
-
         raised = [*raised]
         for reading in self.read_now():
             try:
                 await reading.leave_async()
             except BaseException as broken:
                 raised.append(broken)
-        for shore in self.shores():
-            await asyncio.to_thread(shore.end)
         await super().aclose(error, raised)
+
+    def end_elsewhere(self, raised: list[BaseException]) -> None:
+        """End what was opened on loops that run in other threads."""
+        for shore in self.shores():
+            try:
+                shore.end()
+            except BaseException as broken:
+                raised.append(broken)
+
+    async def aend_elsewhere(self, raised: list[BaseException]) -> None:
+        """The async twin of `end_elsewhere`."""
+        for shore in self.shores():
+            import asyncio
+
+            try:
+                await asyncio.to_thread(shore.end)
+            except BaseException as broken:
+                raised.append(broken)
+                if isinstance(broken, GeneratorExit):
+                    return
+
+
+def is_shore(key: Any) -> bool:
+    """Say whether an entry holds what was opened on another loop."""
+    return type(key) is tuple and key[0] is SHORE
 
 
 def ends_with(error: BaseException | None, raised: list[BaseException]) -> BaseException | None:
@@ -386,68 +421,6 @@ def told(closer: Closer, broken: BaseException) -> BaseException:
     """Log that closing a resource failed; give the error back."""
     log("error", "closing the resource %s failed", closer.resource.name, error=broken)
     return broken
-
-
-class Shore:
-    """What a scope has opened on an event loop other than its own; it ends with that loop, or with the scope."""
-
-    __slots__ = ("closers", "keeper", "loop", "scope")
-
-    def __init__(self, scope: Scope, loop: AbstractEventLoop) -> None:
-        self.scope = scope
-        self.loop = loop
-        self.closers: list[Closer] = []
-        self.keeper = keep_with_loop(self)
-
-    def keep(self, closer: Closer) -> bool:
-        """Take what closes a resource; say whether there is still somebody who will."""
-        with making:
-            if not self.scope.closed:
-                self.closers.append(closer)
-            return not self.scope.closed
-
-    async def aclose(self) -> None:
-        """Close what was opened here; the next who asks opens anew."""
-        raised: list[BaseException] = []
-        with making:
-            entries = self.scope.entries or {}
-            for key in [key for key in entries if type(key) is tuple and key[1] is self.loop]:
-                del entries[key]
-        await close_all(self.closers, None, raised)
-        settle(None, raised)
-
-    def end(self) -> None:
-        """Have it closed by its own loop, and wait; from another thread."""
-        import asyncio
-
-        if not self.closers:
-            return
-        if self.loop.is_running():
-            asyncio.run_coroutine_threadsafe(self.aclose(), self.loop).result()
-        elif self.loop.is_closed():
-            names = ", ".join(closer.resource.name for closer in self.closers)
-            log("error", "never closed, because their event loop was closed without ending its generators: %s", names)
-        # else it is closed when that loop shuts its generators down
-
-
-async def keep_with_loop(shore: Shore) -> AsyncGenerator[None, None]:
-    """Close what was opened on a loop when that loop shuts its asynchronous generators down."""
-    try:
-        yield
-    finally:
-        await shore.aclose()
-
-
-async def shore_of(scope: Scope, loop: AbstractEventLoop) -> Scope | Shore:
-    """Give who keeps what is opened on `loop`: the scope, where that is its own."""
-    if scope.loop is loop:
-        return scope
-    entry = scope.entry((Shore, loop))
-    if entry.value is UNOPENED:
-        shore = entry.value = Shore(scope, loop)
-        await anext(shore.keeper)
-    kept: Shore = entry.value
-    return kept
 
 
 def first_of(made: Any) -> Coroutine[Any, Any, Any]:
@@ -478,3 +451,48 @@ def running_loop() -> Any:
         return None
     loop_finder.append(finder)
     return finder()
+
+
+holding: WeakSet[Scope] = WeakSet()
+"""The scopes in which something was opened or started: what a forked child has to leave to its parent."""
+
+
+def leave_scopes_to_parent() -> None:
+    """In a forked child: hold nothing of what the parent opened and started but mere values, and open the rest anew."""
+    left: list[Any] = []
+    for scope in list(holding):
+        scope.runs = None
+        if isinstance(scope, AppScope) and scope.readings is not None:
+            left += scope.readings  # the streams that are read there end there
+            scope.readings = None
+        kept: dict[Any, Entry] = {}
+        theirs = [] if scope.closers is None else [scope.closers]
+        for key, entry in (scope.entries or {}).items():
+            if is_inherited(key, entry):
+                kept[key] = inherited(entry)
+                continue
+            left.append(entry)
+            if is_shore(key) and entry.value is not UNOPENED:
+                theirs.append(entry.value.closers)
+        scope.entries = kept
+        for closers in theirs:
+            left += closers
+            closers.clear()  # in place: whoever stands in the middle of closing them must find nothing more
+    if left:
+        leave_to_parent(left)
+
+
+def is_inherited(key: Any, entry: Entry) -> bool:
+    """Say whether a forked child may use what its parent opened: a value of no loop that nothing is closed for."""
+    target, loop = key[:2] if type(key) is tuple else (key, None)
+    return type(target) is Resource and loop is None and entry.value is not UNOPENED and not target.owns
+
+
+def inherited(entry: Entry) -> Entry:
+    """Give the place of a value in a forked child; who held its lock is not there."""
+    found = Entry(entry.kept)
+    found.value = entry.value
+    return found
+
+
+after_fork(leave_scopes_to_parent)

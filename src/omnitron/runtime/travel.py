@@ -6,6 +6,7 @@ Both ends are this library in a parent and its own child; nothing that comes fro
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
 import signal
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from omnitron.runtime.frames import Frame, Watched, read_watch
 from omnitron.runtime.homing import LEVELS, Away, Line
 from omnitron.runtime.keys import LeftBehind
 from omnitron.runtime.options import Runtime
+from omnitron.runtime.reporting import log
 from omnitron.runtime.resources import Need
 from omnitron.runtime.scopes import scope_here
 from omnitron.runtime.sealing import sealed
@@ -124,6 +126,7 @@ def work(connection: Any) -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     loaded: dict[bytes, Any] = {}
+    me = os.getpid()
     connection.send_bytes(b"ready")
     away = Away(line)
     while True:
@@ -135,10 +138,18 @@ def work(connection: Any) -> None:
             away.take(payload)
             continue
         answer = answer_to(payload, loaded, away)
+        refuse_forked(me)
         try:
             line.send(answer)
         except OSError:
             return
+
+
+def refuse_forked(worker: int) -> None:
+    """End a process that was forked in a job and has come back from it: the answer and the pipe are the worker's."""
+    if os.getpid() != worker:
+        log("error", "a process that was forked in a step has left the step, and ends here; end it by os._exit")
+        raise SystemExit(1)
 
 
 def pass_by(number: int, frame: Any) -> None:
@@ -155,6 +166,7 @@ def answer_to(payload: bytes, loaded: dict[bytes, Any], away: Away) -> bytes:
     """Run one job and pickle its answer, whatever happens."""
     events: list[Event] = []
     flow: Any = None
+    me = os.getpid()
     try:
         packed, fixed, arguments, (*env, config), place, home = pickle.loads(payload)
         flow = load(packed, loaded, away, keeps=fixed)
@@ -163,7 +175,7 @@ def answer_to(payload: bytes, loaded: dict[bytes, Any], away: Away) -> bytes:
         away.ready()
         value = run_job(flow, args, kwargs, env, place, events, home)
     except SystemExit as error:
-        if error.code == 128 + signal.SIGTERM:
+        if error.code == 128 + signal.SIGTERM or os.getpid() != me:
             raise
         return pack_answer(Answer(None, portable_error(error), "", events))
     except BaseException as error:

@@ -2,8 +2,9 @@
 
 Rules: a worker runs one job at a time; a cancelled job ends its worker; a worker that ends in the middle of a job fails
 that job with `WorkerLost`; either way another takes its place. What goes over the pipe is a pickle between a parent and
-its own child. The pool opens with its first job and closes with its loop. The standard library's process pool is not
-used because it cannot end one job: see `docs/decisions/`. Read next: `omnitron.runtime.travel`, what goes over the pipe.
+its own child. The pool opens with its first job and closes with its loop; a forked child has no part in it. The standard
+library's process pool is not used because it cannot end one job: see `docs/decisions/`. Read next:
+`omnitron.runtime.travel`, what goes over the pipe.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ import signal
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
-from multiprocessing import get_context, resource_tracker
-from multiprocessing import process as mp_process
+from multiprocessing import current_process, get_context, resource_tracker
+from multiprocessing import process as processes
 from multiprocessing.connection import wait
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from omnitron.errors import WorkerLost, WorkerStartFailed
-from omnitron.runtime.forking import after_fork
+from omnitron.runtime.forking import after_fork, leave_to_parent
 from omnitron.runtime.homing import RECORD, Levels, levels_now, levels_told, receive
 from omnitron.runtime.travel import Answer, pack, raise_remote, renumbered, replay, unpack_answer, work
 from omnitron.runtime.watching import admitted
@@ -32,7 +33,12 @@ __all__ = ["run_in_process"]
 
 GRACE = 5.0
 MAX_REST = 10_000
+LOOK_S = 1.0
+"""How often who waits for an answer looks whether the process is still there, in seconds."""
+
 pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
+open_pools: set[Pool] = set()
+"""All that have workers, also those whose loop is gone."""
 
 
 class Job:
@@ -63,6 +69,7 @@ class Pool:
     async def open(self) -> None:
         """Tie the pool's end to the end of its loop."""
         atexit.register(self.close)
+        open_pools.add(self)
         self.keeper = closes_with_loop(self)
         await anext(self.keeper)
 
@@ -116,6 +123,7 @@ class Pool:
             self.changed.notify_all()
         for worker in self.workers:
             worker.thread.join(timeout=2 * GRACE)
+        open_pools.discard(self)
 
 
 def settle_future(future: asyncio.Future[bytes], answer: bytes | BaseException) -> None:
@@ -186,19 +194,16 @@ class Worker:
         try:
             self.tell_levels()
             self.connection.send_bytes(payload)
-            while True:
-                # a process may end while a child of its own still holds the pipe: wait for either
-                if self.connection not in wait([self.connection, self.process.sentinel]) and not self.connection.poll():
-                    raise EOFError
-                answer: bytes = self.connection.recv_bytes()
-                if answer[:1] != RECORD:
-                    return answer
+            answer = received(self.connection, self.process)
+            while answer[:1] == RECORD:
                 receive(answer)
+                answer = received(self.connection, self.process)
         except (EOFError, OSError):
             self.process.join()
             code = self.process.exitcode
             self.drop()
             raise WorkerLost(code) from None
+        return answer
 
     def tell_levels(self) -> None:
         """Tell the process at which levels loggers stand here, if they have changed."""
@@ -230,25 +235,26 @@ class Worker:
     def start(self) -> Any:
         """Start the process; give the connection to it."""
         spawn = get_context("spawn")
+        if current_process().daemon:
+            raise WorkerStartFailed(None)
         mine, its = spawn.Pipe()
-        process = spawn.Process(target=work, args=(its,), name="omnitron-worker")
+        self.process = spawn.Process(target=work, args=(its,), name="omnitron-worker")
         before = None
         if hasattr(signal, "pthread_sigmask"):
             resource_tracker.ensure_running()  # which unblocks the signal, where the first worker would start it
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            process.start()
+            self.process.start()
         finally:
             if before is not None:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
         its.close()
-        self.process = process
         try:
-            mine.recv_bytes()
+            received(mine, self.process)
         except (EOFError, OSError):
-            process.join()
+            self.process.join()
             mine.close()
-            raise WorkerStartFailed(process.exitcode) from None
+            raise WorkerStartFailed(self.process.exitcode) from None
         return mine
 
     def end(self) -> None:
@@ -261,23 +267,28 @@ class Worker:
             killer.start()
 
 
+def received(connection: Any, process: Any) -> bytes:
+    """Give what a process sends next.
+
+    Whatever was forked off from either side meanwhile holds copies of the pipe, and of what would tell the end of the
+    process. So it is looked after now and then.
+
+    Raises:
+        EOFError: the process ended first.
+    """
+    while not wait([connection, process.sentinel], LOOK_S) and process.is_alive():
+        continue
+    if not connection.poll():
+        raise EOFError
+    message: bytes = connection.recv_bytes()
+    return message
+
+
 def kill(process: Any) -> None:
     """Kill a process that did not end when it was asked to."""
     with contextlib.suppress(ValueError):  # it was seen out meanwhile
         if process.is_alive():
             process.kill()
-
-
-def leave_pools() -> None:
-    """In a forked child: the workers are the parent's, and the threads that talk to them are not here."""
-    children: set[Any] = getattr(mp_process, "_children", set())  # which the child would join when it ends, and may not
-    for pool in list(pools.values()):
-        atexit.unregister(pool.close)
-        children.difference_update([worker.process for worker in pool.workers])
-    pools.clear()
-
-
-after_fork(leave_pools)
 
 
 async def run_in_process(flow: Any, used: Mapping[str, int], /, *args: Any, **kwargs: Any) -> Any:
@@ -322,3 +333,23 @@ async def run_in_process(flow: Any, used: Mapping[str, int], /, *args: Any, **kw
     if answer.error is not None:
         raise_remote(answer.error, renumbered(answer.path, used))
     return answer.value
+
+
+def leave_workers_to_parent() -> None:
+    """In a forked child: have no workers, and hold nothing that keeps those of the parent from seeing its end."""
+    pools.clear()
+    for pool in open_pools:
+        atexit.unregister(pool.close)
+        for worker in pool.workers:
+            if worker.connection is not None:
+                worker.connection.close()  # this copy of the parent's end
+            # else `multiprocessing` waits at exit for what is no child of this process, which is an error
+            getattr(processes, "_children", set()).discard(worker.process)
+        leave_to_parent(pool)
+    open_pools.clear()
+    tracker: Any = getattr(resource_tracker, "_resource_tracker", None)
+    if hasattr(tracker, "_lock"):  # a worker may have been starting, with this lock in its hands
+        tracker._lock = threading.RLock()
+
+
+after_fork(leave_workers_to_parent)

@@ -67,7 +67,7 @@ class ManualClock:
         while self.sleepers and self.sleepers[0][0] <= end:
             at, _, waiter = heapq.heappop(self.sleepers)
             self.time = max(self.time, at)
-            if not waiter.done():
+            if not waiter.done() and not waiter.get_loop().is_closed():
                 waiter.set_result(None)
                 await settle()
         self.time = end
