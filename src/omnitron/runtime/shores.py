@@ -6,8 +6,9 @@ Read next: `omnitron.runtime.scopes`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from concurrent import futures
+from typing import Any
 
 from omnitron.errors import DefinitionError
 from omnitron.runtime.leaving import settle
@@ -43,12 +44,17 @@ class Shore:
         """Close what was opened here; the next who asks opens anew. Who comes second waits for the first."""
         raised: list[BaseException] = []
         async with self.one_closes:
-            with making:
-                entries = self.scope.entries or {}
-                for key in [key for key in entries if type(key) is tuple and key[1] is self.loop]:
-                    del entries[key]
+            self.forget(lambda key: key[0] is not SHORE)
             await close_all(self.closers, None, raised)
+            self.forget(lambda key: True)  # only now: who leaves the block meanwhile finds this, and waits
         settle(None, raised)
+
+    def forget(self, which: Callable[[Any], bool]) -> None:
+        """Take places of this loop out of the scope."""
+        with making:
+            entries = self.scope.entries or {}
+            for key in [key for key in entries if type(key) is tuple and key[1] is self.loop and which(key)]:
+                del entries[key]
 
     def end(self) -> None:
         """Have it closed by its own loop, and wait; from another thread.
@@ -56,9 +62,10 @@ class Shore:
         Raises:
             DefinitionError: this thread runs that loop, and would wait for itself.
         """
-        if not self.closers:
+        is_own = running_loop() is self.loop
+        if not self.closers and (is_own or not self.one_closes.locked()):
             return
-        if running_loop() is self.loop:
+        if is_own:
             raise DefinitionError(
                 f"{self.names()} cannot be closed here: the context was entered by `with` outside of this event loop, and "
                 "is left on it, which cannot await in sync code. It closes when the loop ends. Leave the block where it "
