@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 import warnings
 from contextlib import suppress
@@ -104,6 +105,28 @@ def leaver(body):
 def ended(pid):
     """Wait for a child; give its exit code."""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+class Held:
+    """Holds a lock in another thread while a block runs."""
+
+    def __init__(self, lock):
+        self.lock = lock
+        self.held, self.over = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self.hold)
+
+    def hold(self):
+        with self.lock:
+            self.held.set()
+            self.over.wait()
+
+    def __enter__(self):
+        self.thread.start()
+        self.held.wait()
+
+    def __exit__(self, *error):
+        self.over.set()
+        self.thread.join()
 
 
 # For worker processes

@@ -29,7 +29,7 @@ from omnitron import (
 )
 
 from . import forked, places
-from .forked import child, ended, fork, in_program, leaver, program
+from .forked import Held, child, ended, fork, in_program, leaver, program
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
@@ -113,28 +113,6 @@ async def later(x: int) -> int:
 async def forever(x: int) -> int:
     await asyncio.Event().wait()
     return x
-
-
-class Held:
-    """Holds a lock in another thread while a block runs."""
-
-    def __init__(self, lock):
-        self.lock = lock
-        self.held, self.over = threading.Event(), threading.Event()
-        self.thread = threading.Thread(target=self.hold)
-
-    def hold(self):
-        with self.lock:
-            self.held.set()
-            self.over.wait()
-
-    def __enter__(self):
-        self.thread.start()
-        self.held.wait()
-
-    def __exit__(self, *error):
-        self.over.set()
-        self.thread.join()
 
 
 # ------------------------------------------------------------------ flows
