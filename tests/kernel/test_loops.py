@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from omnitron import DefinitionError, context, flow, needs, resource
+from omnitron import DefinitionError, EventLog, context, flow, needs, resource
 from omnitron.testing import ManualClock
 
 from .scenes import SCENES, double, forever, later, piped, side_by_side
@@ -334,7 +334,20 @@ def test_what_is_called_at_exit_does_not_grow_with_runs():
     assert atexit._ncallbacks() == before
 
 
-# ------------------------------------------------------------------ clocks
+# ------------------------------------------------------------------ clocks and logs
+
+
+def test_a_log_with_a_limit_keeps_that_many_whoever_writes():
+    """Threads that write at once leave neither more nor less."""
+    log = EventLog(limit=7)
+    app = context(observers=[log])
+    threads = [threading.Thread(target=app.run, args=(double.each(), range(500))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(log.events) == 7
 
 
 def test_a_manual_clock_goes_on_after_its_loop(caplog):

@@ -385,12 +385,12 @@ class AppScope(Scope):
         for shore in self.shores():
             import asyncio
 
+            if any(isinstance(broken, GeneratorExit) for broken in raised):
+                return  # nothing can be awaited any more: it ends with those loops
             try:
                 await asyncio.to_thread(shore.end)
             except BaseException as broken:
                 raised.append(broken)
-                if isinstance(broken, GeneratorExit):
-                    return
 
 
 def is_shore(key: Any) -> bool:

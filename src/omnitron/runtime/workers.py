@@ -341,7 +341,7 @@ def leave_workers_to_parent() -> None:
     for pool in open_pools:
         atexit.unregister(pool.close)
         for worker in pool.workers:
-            if worker.connection is not None:
+            with contextlib.suppress(AttributeError, OSError):  # there is none, or it was just being closed
                 worker.connection.close()  # this copy of the parent's end
             # else `multiprocessing` waits at exit for what is no child of this process, which is an error
             getattr(processes, "_children", set()).discard(worker.process)
