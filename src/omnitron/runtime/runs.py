@@ -211,7 +211,8 @@ class Run(Generic[R]):
                 return
             self._value, self._error, self._stop = value, error, None
             self._traceback = None if error is None else error.__traceback__
-            self._state = state  # last: who sees it takes no lock; a fork in between leaves a run that has not ended
+            # last: who reads it takes no lock, and a fork in between leaves a run that has not ended
+            self._state = state
             self._bell.ring()
         going_on.discard(self)
         if self._owner is not None:

@@ -258,10 +258,8 @@ class Scope:
                 run.end()
             except BaseException as broken:
                 raised.append(broken)
-                if not isinstance(
-                    broken, Exception
-                ):  # an interrupt: who waits gives up; everything closes all the same
-                    break
+                if not isinstance(broken, Exception):
+                    break  # an interrupt: who waits gives up, and everything closes all the same
         self.end_elsewhere(raised)
         while closers:
             closer = closers.pop()
@@ -350,7 +348,7 @@ class AppScope(Scope):
     def shores(self) -> list[Shore]:
         """Give what was opened on other loops."""
         with making:
-            return [entry.value for key, entry in (self.entries or {}).items() if is_shore(key)]
+            return [entry.value for key, entry in (self.entries or {}).items() if is_shore(key, entry)]
 
     def close(self, error: BaseException | None, raised: Iterable[BaseException] = ()) -> None:
         """End the scope in sync code, first the streams that are read in it."""
@@ -393,9 +391,9 @@ class AppScope(Scope):
                 raised.append(broken)
 
 
-def is_shore(key: Any) -> bool:
+def is_shore(key: Any, entry: Entry) -> bool:
     """Say whether an entry holds what was opened on another loop."""
-    return type(key) is tuple and key[0] is SHORE
+    return type(key) is tuple and key[0] is SHORE and entry.value is not UNOPENED
 
 
 def ends_with(error: BaseException | None, raised: list[BaseException]) -> BaseException | None:
@@ -472,7 +470,7 @@ def leave_scopes_to_parent() -> None:
                 kept[key] = inherited(entry)
                 continue
             left.append(entry)
-            if is_shore(key) and entry.value is not UNOPENED:
+            if is_shore(key, entry):
                 theirs.append(entry.value.closers)
         scope.entries = kept
         for closers in theirs:

@@ -6,9 +6,8 @@ Read next: `omnitron.runtime.scopes`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from concurrent import futures
-from typing import Any
 
 from omnitron.errors import DefinitionError
 from omnitron.runtime.leaving import settle
@@ -44,17 +43,18 @@ class Shore:
         """Close what was opened here; the next who asks opens anew. Who comes second waits for the first."""
         raised: list[BaseException] = []
         async with self.one_closes:
-            self.forget(lambda key: key[0] is not SHORE)
+            self.forget(itself=False)
             await close_all(self.closers, None, raised)
-            self.forget(lambda key: True)  # only now: who leaves the block meanwhile finds this, and waits
+            self.forget(itself=True)  # only now: who leaves the block meanwhile finds this, and waits
         settle(None, raised)
 
-    def forget(self, which: Callable[[Any], bool]) -> None:
-        """Take places of this loop out of the scope."""
+    def forget(self, *, itself: bool) -> None:
+        """Take the places of this loop out of the scope, all that was opened here or `itself` too."""
         with making:
             entries = self.scope.entries or {}
-            for key in [key for key in entries if type(key) is tuple and key[1] is self.loop and which(key)]:
-                del entries[key]
+            for key in [key for key in entries if type(key) is tuple and key[1] is self.loop]:
+                if itself or key[0] is not SHORE:
+                    del entries[key]
 
     def end(self) -> None:
         """Have it closed by its own loop, and wait; from another thread.
