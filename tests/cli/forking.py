@@ -60,3 +60,13 @@ terminates = flow(terminated)
 async def terminates_later() -> int:
     """Do the same from a thread of an async flow."""
     return await asyncio.to_thread(terminated)
+
+
+@flow
+def yields():
+    """Have a child that goes on in the stream; give its exit code among the items."""
+    yield 1
+    pid = fork()
+    if pid:
+        yield ended(pid)
+    yield 2

@@ -33,6 +33,11 @@ def test_a_child_that_returns_prints_no_result():
     assert said("returns") == ("0\n", "", 0)
 
 
+def test_a_child_that_goes_on_in_a_stream_prints_no_items():
+    """The lines are the parent's."""
+    assert said("yields") == ("1\n0\n2\n", "", 0)
+
+
 def test_the_trace_is_printed_once():
     """By the parent."""
     out, err, code = said("exits", "code=0", "--trace")
@@ -59,7 +64,7 @@ def test_what_a_child_runs_is_not_counted():
 @in_program
 def test_a_child_draws_nothing():
     """It leaves the block in which its parent shows a tree, whoever held the lock of the drawing."""
-    with live(flow(abs), Progress()) as show, Held(show.__self__.lock):
+    with live(flow(abs), Progress()) as tree, Held(tree.lock):
         pid = fork()
         if pid == 0:
             sys.exit(4)

@@ -358,6 +358,30 @@ def test_a_value_is_inherited():
 
 
 @in_program
+def test_a_child_that_leaves_the_block_ends_no_stream_of_the_parent():
+    """What stands in its `finally` is the parent's to do."""
+
+    @flow
+    def items():
+        try:
+            yield 1
+            yield 2
+        finally:
+            wrote("end of stream")
+
+    def leave(app, stream):
+        app.__exit__(None, None, None)
+        return log
+
+    app = context()
+    with app as inner:
+        stream = inner.run(items)
+        next(stream)
+        assert child(lambda: leave(app, stream)) == []
+        assert list(stream) == [2]
+
+
+@in_program
 def test_a_child_that_leaves_the_block_closes_nothing_of_the_parent():
     """It unwinds through the `with` blocks of its parent, and through the run in which it was forked."""
     folders = []

@@ -24,10 +24,12 @@ def finish_imports() -> None:
     """Before a fork, wait for our modules that another thread is importing: in the child nobody would ever finish them."""
     from importlib import import_module
 
-    for name in list(sys.modules):
-        if name.startswith("omnitron."):
+    done: set[str] = set()
+    while begun := {name for name in list(sys.modules) if name.startswith("omnitron.")} - done:
+        for name in begun:
             with suppress(Exception):  # it is told to who imports it
                 import_module(name)
+        done |= begun  # while this waited, another thread may have begun with others
 
 
 if hasattr(os, "register_at_fork"):
