@@ -100,6 +100,8 @@ def test_show_says_nothing_of_a_configuration_where_there_is_none(config):
     ("text", "message"),
     [
         ("[tool", "is not TOML"),
+        (table("/intake/total", "place = 'x'"), "has an empty name in its path"),
+        (table("INTAKE/total", "place = 'x'"), "for a flow 'INTAKE', and this one is 'intake'"),
         ("[tool.omnitron]\nflow = 3", "which nothing reads. Write"),
         ("[tool.omnitron]\nflows = 3", "which is no table"),
         (table("intake/totl", "place = 'x'"), "Near is intake/total"),
@@ -128,6 +130,62 @@ def test_a_file_that_is_not_there_is_misuse(command):
 
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert "'nowhere.toml' cannot be read: No such file" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "show"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "It has no [tool.omnitron.flows.\"PATH\"]; the flow has 'parse'."),
+        (table("shop/x", "y = 1"), "It has 'shop/x'; the flow has 'parse'."),
+        (table("total", "replace = 'a:b'"), "It has 'total'; the flow has 'parse'."),
+    ],
+)
+def test_a_file_that_sets_nothing_in_the_flow_is_warned_of(config, command, text, message):
+    """Once, with what it has and what the flow has; the command does its work."""
+    file = config(text)
+
+    done = call(command, f"{TARGET}:parse", *(["line=1"] if command == "run" else []), "--config", file)
+
+    assert (done.exit_code, done.stderr.count("\n")) == (0, 1)
+    assert done.stderr.startswith(f"omnitron: warning: {file} sets nothing in the flow 'parse'. {message}")
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [("price", "intake/each/price"), ("each/price", "intake/each/price"), ("total", "intake/total")],
+)
+def test_a_part_that_is_named_without_its_flow_is_warned_of(config, path, part):
+    """It may be a flow of its own, so it is no error; also where the file sets something else."""
+    file = config(table(path, "replace = 'tests.cli.tuning:free'") + table("intake/total", "place = 'local'"))
+
+    done = call("run", f"{TARGET}:intake", "line=1,2", "--config", file)
+
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (0, "6\n", 1)
+    assert f"for a flow {path.partition('/')[0]!r}, not for the part {part!r} of this one" in done.stderr
+
+
+def test_a_variable_that_names_a_part_without_its_flow_is_warned_of(monkeypatch):
+    """As an entry of a file is."""
+    monkeypatch.setenv("OMNITRON_FLOWS__TOTAL__PLACE", "local")
+    monkeypatch.setenv("OMNITRON_FLOWS__OTHER__PLACE", "local")
+
+    done = call("show", f"{TARGET}:intake")
+
+    assert done.stderr.count("$OMNITRON") == 1
+    assert "$OMNITRON_FLOWS__TOTAL__PLACE is for another flow, not for the part 'intake/total'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flow", "text"),
+    [
+        ("intake", table("intake") + table("total", "replace = 'a:b'")),
+        ("nested", table("total", "replace = 'tests.cli.tuning:at_least_ten'")),
+    ],
+)
+def test_nothing_is_warned_of_that_is_meant_so(config, flow, text):
+    """The flow has a table of its own, or a body runs the other flow."""
+    assert call("show", f"{TARGET}:{flow}", "--config", config(text)).stderr == ""
 
 
 @pytest.mark.real

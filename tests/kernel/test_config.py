@@ -76,6 +76,9 @@ def test_the_environment_of_the_process_is_read_by_default(monkeypatch):
         ("[omnitron.flows.intake]\nx = 1", r"\[omnitron\], which nothing reads"),
         ("[tool.omnitron.flows.intake.price]\nx = 1", r'write `\[tool.omnitron.flows."intake/price"\]`'),
         ('[tool.omnitron.flows.""]\nx = 1', "by their path, such as 'intake/price'; got ''"),
+        ('[tool.omnitron.flows."/etl/x"]\nx = 1', "empty name in its path.* write 'etl/x', if 'etl' is the flow"),
+        ('[tool.omnitron.flows."etl//x"]', "empty name in its path.* write 'etl/x'"),
+        ('[tool.omnitron.flows."etl/"]', "empty name in its path.* write 'etl'"),
     ],
 )
 def test_files_of_another_shape_are_refused(tmp_path, text, message):

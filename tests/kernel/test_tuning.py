@@ -324,6 +324,26 @@ def test_what_means_nothing_is_refused(settings, message):
         apply(tuned.intake, settings)
 
 
+@pytest.mark.parametrize("name", ["elt", "tel", "ETL", "Etl", "etk", "et", "etll"])
+def test_a_slip_in_a_short_name_is_refused(name):
+    """In a path as in a variable, which has no case."""
+    etl = (tuned.parse | tuned.total).named("etl")
+
+    with pytest.raises(DefinitionError, match=f"for a flow '{name}', and this one is 'etl'"):
+        apply(etl, {f"{name}/total": {"replace": "a:b"}})
+    if name.upper() != "ETL":
+        with pytest.raises(DefinitionError, match=r"whose variables begin with \$OMNITRON_FLOWS__ETL__"):
+            by_variables(**{f"{name.upper()}__TOTAL__REPLACE": "a:b"}).apply(etl)
+
+
+@pytest.mark.parametrize(("name", "other"), [("etl", "lte"), ("eu1", "eu2"), ("ab", "ac"), ("etl", "web")])
+def test_short_names_that_are_no_slip_are_other_flows(name, other):
+    """So are two numbers, and names of two letters."""
+    subject = tuned.weigh.named(name)
+
+    assert apply(subject, {other: {"replace": "a:b"}}) is subject
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [

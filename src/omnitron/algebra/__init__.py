@@ -33,13 +33,16 @@ from omnitron.algebra.writer import Args, Writer
 if TYPE_CHECKING:
     from omnitron.algebra.annotated import is_need, typed_parameters, typed_result
     from omnitron.algebra.bodies import called_flows, readable
+    from omnitron.algebra.overlooking import Overlooked, overlooked
     from omnitron.algebra.tuning import Change, Tuning, tune
 
 LAZY = {
     "Change": "tuning",
+    "Overlooked": "overlooking",
     "Tuning": "tuning",
     "called_flows": "bodies",
     "is_need": "annotated",
+    "overlooked": "overlooking",
     "readable": "bodies",
     "tune": "tuning",
     "typed_parameters": "annotated",
@@ -64,6 +67,7 @@ __all__ = [
     "Loop",
     "Node",
     "On",
+    "Overlooked",
     "Parallel",
     "Race",
     "Receiver",
@@ -90,6 +94,7 @@ __all__ = [
     "is_need",
     "keep",
     "loop",
+    "overlooked",
     "parallel",
     "race",
     "readable",

@@ -21,6 +21,7 @@ __all__ = ["REPLACE", "Entry", "Places", "Settled", "divide", "refines_place"]
 
 REPLACE = "replace"
 CLOSE = 0.75
+SHORTEST = 3
 COMPARED = 10_000
 Entry = Setting | Variable
 Key = tuple[str, str]
@@ -208,10 +209,36 @@ def shortened(names: list[str]) -> str:
 
 
 def near_to(name: str, known: Iterable[str], count: int = 1) -> list[str]:
-    """Give the names that are one's but for a slip."""
+    """Give the names that are one's but for a slip, the nearest first."""
     from difflib import get_close_matches
 
-    return get_close_matches(name, islice(known, COMPARED), count, CLOSE)
+    compared = list(islice(known, COMPARED))
+    found = [other for other in compared if is_mistyped(name, other)]
+    found += [other for other in get_close_matches(name, compared, count, CLOSE) if other not in found]
+    return found[:count]
+
+
+def is_mistyped(name: str, other: str) -> bool:
+    """Say whether two names differ by case only, by two neighbours that changed places, or by one sign.
+
+    `difflib` calls short names far apart that are so near. Two numbers are no slip: `eu1` and `eu2` are two names.
+
+    Example:
+        >>> [is_mistyped("etl", other) for other in ("ETL", "tel", "etk", "lte", "et")]
+        [True, True, True, False, False]
+    """
+    one, two = name.casefold(), other.casefold()
+    if one == two:
+        return True
+    if len(one) != len(two) or len(one) < SHORTEST:
+        return False
+    pairs = [(place, a, b) for place, (a, b) in enumerate(zip(one, two, strict=True)) if a != b]
+    if len(pairs) == 1:
+        return not (pairs[0][1].isdigit() and pairs[0][2].isdigit())
+    if len(pairs) != 2:
+        return False
+    (first, a, b), (second, c, d) = pairs
+    return second == first + 1 and (a, b) == (d, c)
 
 
 # Whose entries they are

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from omnitron.cli.auditing import audit_targets
 from omnitron.cli.bodies import draw_tree
-from omnitron.cli.configuring import read_config, setting_lines, tuned
+from omnitron.cli.configuring import read_config, setting_lines, tuned, warn_overlooked
 from omnitron.cli.exits import Exit, Misuse
 from omnitron.cli.facts import fact_lines
 from omnitron.cli.inputs import NOTHING, read_arguments, read_pairs, read_settings
@@ -128,12 +128,14 @@ def run(
         words, settings = read_pairs(arguments), read_settings(values)
         given = read_input(input_text, input_file)
         config = read_config(config_file)
-        flow = tuned(find_flow(target, show_traceback=show_traceback), config)
+        written = find_flow(target, show_traceback=show_traceback)
+        flow = tuned(written, config)
         args, kwargs = read_arguments(flow, words, given)
         shown = sys.stderr.isatty() and not quiet
         progress = Progress() if trace or shown else None
         ctx = make_context(read_values(flow, settings), capabilities, deadline, config, run_id, progress)
         check_wants(flow, ctx, kwargs)
+        warn_overlooked(written, config, config_file)
         try:
             with live(flow, progress if shown else None) as tree:
                 signals.show = None if tree is None else tree.show
@@ -223,6 +225,7 @@ def show(target: str, *, config_file: str | None, show_traceback: bool) -> None:
         config = read_config(config_file)
         flow = find_flow(target, show_traceback=show_traceback)
         text = "\n".join([described_flow(tuned(flow, config)), *setting_lines(flow, config)])
+        warn_overlooked(flow, config, config_file)
         stream.write(f"{text}\n".encode())
         stream.flush()
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from omnitron.algebra import Tuning, tune
+from omnitron.algebra import Tuning, overlooked, tune
 from omnitron.cli.exits import Misuse
+from omnitron.cli.streams import tell
 from omnitron.cli.targets import AnyFlow
 from omnitron.errors import DefinitionError
 from omnitron.runtime import Config, Setting
 
-__all__ = ["read_config", "setting_lines", "tuned"]
+__all__ = ["read_config", "setting_lines", "tuned", "warn_overlooked"]
 
 GAP = "  "
+SHOWN = 6
 
 
 def read_config(file: str | None) -> Config:
@@ -38,6 +40,37 @@ def tuned(flow: AnyFlow, config: Config) -> AnyFlow:
         return config.apply(flow)
     except DefinitionError as error:
         raise Misuse(str(error)) from error
+
+
+def warn_overlooked(flow: AnyFlow, config: Config, file: str | None) -> None:
+    """Say on stderr, once, what a configuration leaves alone in a flow and may be meant for it.
+
+    Args:
+        flow: as it is written.
+        config: what was read.
+        file: of it the file, if one was given.
+    """
+    if not config and file is None:
+        return
+    found = overlooked(flow.node, config)
+    lines = []
+    if file is not None and found.settings is not None:
+        has = f"It has {shortened(found.settings)}" if found.settings else 'It has no [tool.omnitron.flows."PATH"]'
+        lines.append(f"{file} sets nothing in the flow {flow.name!r}. {has}; the flow has {shortened(found.paths)}.")
+    for entry, path in found.parts:
+        other = f"a flow {entry.path.partition('/')[0]!r}" if isinstance(entry, Setting) else "another flow"
+        lines.append(
+            f"{entry.source} is for {other}, not for the part {path!r} of this one. Write the whole path if that is meant."
+        )
+    if lines:
+        lines.append(f'A table [tool.omnitron.flows."{flow.name}"], which may be empty, says that it is meant so.')
+        tell(f"omnitron: warning: {' '.join(lines)}")
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Give the first of some names."""
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(map(repr, names[:SHOWN])) + more
 
 
 def setting_lines(flow: AnyFlow, config: Config) -> list[str]:

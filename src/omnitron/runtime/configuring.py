@@ -282,6 +282,12 @@ def read_tables(tables: Mapping[Any, Any], source_of: Callable[[str], str]) -> t
         if not isinstance(path, str) or not path.strip("/ "):
             raise DefinitionError(f"a configuration names places by their path, such as 'intake/price'; got {path!r}.")
         source = source_of(path)
+        if not all(name.strip() for name in path.split("/")):
+            written = "/".join(name for name in path.split("/") if name.strip())
+            raise DefinitionError(
+                f"{source} has an empty name in its path. A path begins with the name of the flow, and has one `/` between "
+                f"names; write {written!r}, if {written.partition('/')[0]!r} is the flow."
+            )
         if not isinstance(table, Mapping):
             raise DefinitionError(
                 f"{source} is {table!r}, and not a table of parameters. Write the path of a place, and beneath it "
