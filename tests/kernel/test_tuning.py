@@ -297,13 +297,13 @@ def test_what_is_needed_there_must_be_given():
         ),
         (
             {"intake/each": {"concurency": 8}},
-            "'intake/each' does not declare. It declares concurrency, replace, threads. Near is concurrency",
+            "'intake/each' does not declare. It takes concurrency, replace. Near is concurrency",
         ),
         (
             {"intake/each": {"place": "local"}},
-            "declares concurrency, replace, threads. 'place' is declared at 'intake/total'",
+            "takes concurrency, replace. 'place' is declared at 'intake/total'",
         ),
-        ({"intake": {"concurrency": 8}}, "It declares replace. 'concurrency' is declared at 'intake/each'"),
+        ({"intake": {"concurrency": 8}}, "It takes replace. 'concurrency' is declared at 'intake/each'"),
         ({"intake/each": {"concurrency": "8"}}, "to '8', and it takes a whole number. Write it without quotes"),
         ({"intake/each": {"concurrency": True}}, "to True, and it takes a whole number"),
         ({"intake/each": {"concurrency": 8.0}}, "to 8.0, and it takes a whole number"),
@@ -322,6 +322,47 @@ def test_what_means_nothing_is_refused(settings, message):
     """With where it was set, and what is near."""
     with pytest.raises(DefinitionError, match=rf"^config\[.*\]:? .*{message}"):
         apply(tuned.intake, settings)
+
+
+@pytest.mark.parametrize(
+    ("subject", "message"),
+    [
+        (tuned.price.stream(), "It takes concurrency, replace."),
+        (tuned.weigh.stream(), "It takes replace, threads."),
+        (parallel(tuned.price, tuned.weigh), "It takes replace."),
+        (parallel(tuned.weigh, tuned.weigh), "It takes replace, threads."),
+        (tuned.weigh.each().on("thread"), "It takes place, replace, threads."),
+    ],
+)
+def test_only_what_would_be_taken_is_offered(subject, message):
+    """The colour refuses some of what a node declares."""
+    with pytest.raises(DefinitionError) as raised:
+        apply(subject, {subject.__name__: {"x": 1}})
+
+    assert str(raised.value).endswith(f"does not declare. {message}")
+
+
+def test_a_value_that_is_refused_for_its_range_is_offered_still():
+    """Another may fit."""
+
+    class Big(Node):
+        __slots__ = ("body", "amount")
+        tunable = {"amount": int}
+
+        def check(self):
+            if self.amount is not None and self.amount < 10:
+                raise InvalidValue("too small")
+
+    with pytest.raises(DefinitionError, match="It takes amount, replace"):
+        apply(from_node(Big(tuned.weigh, None)), {"node": {"x": 1}})
+
+
+def test_a_flow_without_parts_says_what_it_takes():
+    """And under which names the flows are configured that its function calls."""
+    with pytest.raises(DefinitionError, match="Nothing stands beneath 'weigh', which itself takes replace.$"):
+        apply(tuned.weigh, {"weigh/parts": {"x": 1}})
+    with pytest.raises(DefinitionError, match="What its functions call is set under names of its own: 'rate'.$"):
+        apply(tuned.price, {"price/tare": {"x": 1}})
 
 
 @pytest.mark.parametrize("name", ["elt", "tel", "ETL", "Etl", "etk", "et", "etll"])

@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from omnitron.algebra.flows import AnyFlow
-from omnitron.algebra.node import Node, walk_nodes
+from omnitron.algebra.node import Node, remake, walk_nodes
 from omnitron.algebra.steps import Step
-from omnitron.errors import DefinitionError
+from omnitron.errors import DefinitionError, InvalidValue
 from omnitron.model import Record
 from omnitron.runtime import Config, Setting, Variable, spelled, variable_name
 
@@ -86,6 +86,14 @@ class Places:
                 found[REPLACE] = [index]
         return found
 
+    def accepted(self, path: str) -> list[str]:
+        """Give the parameters that can be set at a path and that the parts there would take, whatever the value."""
+        return sorted(
+            parameter
+            for parameter, indexes in self.offered(path).items()
+            if parameter == REPLACE or any(takes(self.rows[index][1], parameter) for index in indexes)
+        )
+
     def variables(self) -> dict[str, list[Key]]:
         """Give the variables that can be set for this tree, each with what it may mean."""
         if self._variables is None:
@@ -147,10 +155,10 @@ class Places:
 
     def refuse_parameter(self, entry: Entry, path: str, parameter: str) -> NoReturn:
         """Refuse a parameter that a place does not declare."""
-        offered = sorted(self.offered(path))
-        others = [other for other in self._by_path if parameter in self.offered(other)]
+        offered = self.accepted(path)
+        others = [other for other in self._by_path if parameter in self.accepted(other)]
         near = near_to(parameter, offered)
-        there = f"It declares {', '.join(offered) or 'nothing'}."
+        there = f"It takes {', '.join(offered) or 'nothing'}."
         if others:
             there += f" {parameter!r} is declared at {shortened(others)}."
         elif parameter == "place":
@@ -187,15 +195,50 @@ class Places:
 
     def refuse_path(self, entry: Entry) -> NoReturn:
         """Refuse a path that is none of the tree's."""
+        called = list(dict.fromkeys(name for name, _ in self.called()))
+        hint = f" What its functions call is set under names of its own: {shortened(called)}." if called else ""
         if isinstance(entry, Setting):
             given = entry.path
-            known = [path for path in self._by_path if not given.startswith(f"{path}/")]
+            around = [path for path in self._by_path if given.startswith(f"{path}/")]
+            known = [path for path in self._by_path if path not in around]
             says = f"{entry.source} names {given!r}, which is no place of the flow {self.root.name!r}."
+            alone = max(around, key=len, default=self.root.name)
+            rest = (
+                f"Nothing stands beneath {alone!r}, which itself takes {', '.join(self.accepted(alone)) or 'nothing'}."
+            )
         else:
-            given, known = entry.name.upper(), [f"${name}" for name in self.variables()]
-            says = f"{entry.source} sets nothing in the flow {self.root.name!r}."
+            given = entry.name.upper()
+            known = [
+                f"${name}"
+                for name, keys in self.variables().items()
+                if any(parameter in self.accepted(path) for path, parameter in keys)
+            ]
+            says, rest = (
+                f"{entry.source} sets nothing in the flow {self.root.name!r}.",
+                "There is nothing to set in it.",
+            )
         near = near_to(given, known, 3)
-        raise DefinitionError(f"{says} Near is {' or '.join(near)}." if near else f"{says} It has {shortened(known)}.")
+        if near:
+            raise DefinitionError(f"{says} Near is {' or '.join(near)}.")
+        raise DefinitionError(f"{says} {f'It has {shortened(known)}.' if known else rest}{hint}")
+
+
+PROBES: dict[Any, Any] = {int: 1, float: 1.0, bool: False, str: "thread"}
+
+
+def takes(node: Node, parameter: str) -> bool:
+    """Say whether a node would take a parameter, as far as it says so of what it has or of a plain value."""
+    value = getattr(node, parameter)
+    value = PROBES.get(node.tunable[parameter]) if value is None else value
+    if value is None:
+        return True
+    try:
+        remake(node, [value if name == parameter else getattr(node, name) for name in node.fields], None, None)
+    except InvalidValue:  # another value may fit
+        return True
+    except DefinitionError:
+        return False
+    return True
 
 
 def parameters_text(keys: Iterable[Key]) -> str:
