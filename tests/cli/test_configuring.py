@@ -100,6 +100,7 @@ def test_show_says_nothing_of_a_configuration_where_there_is_none(config):
     ("text", "message"),
     [
         ("[tool", "is not TOML"),
+        (table("intake/total", "place = 'procss'"), "Near is 'process'. Built in are 'local', 'thread', 'process'"),
         (table("/intake/total", "place = 'x'"), "has an empty name in its path"),
         (table("INTAKE/total", "place = 'x'"), "for a flow 'INTAKE', and this one is 'intake'"),
         ("[tool.omnitron]\nflow = 3", "which nothing reads. Write"),

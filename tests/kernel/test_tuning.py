@@ -324,6 +324,46 @@ def test_what_means_nothing_is_refused(settings, message):
         apply(tuned.intake, settings)
 
 
+class Near:
+    """An executor that runs flows where it is."""
+
+    async def execute(self, place, flow, args, kwargs):
+        return place, flow(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("procss", "knows. Near is 'process'. Built in are 'local', 'thread', 'process'"),
+        ("Thread", "knows. Near is 'thread'."),
+        (" process", "knows. Near is 'process'."),
+        ("cluster", "knows. Built in are 'local', 'thread', 'process'; any other is for the executor of a context"),
+    ],
+)
+def test_a_place_that_nothing_knows_is_refused_before_the_run(place, message):
+    """With where it is set; by `run` and `start`, the first time and the next."""
+    app = context(config={"intake/total": {"place": place}})
+
+    for _ in range(2):
+        with pytest.raises(
+            DefinitionError, match=rf"^config\['intake/total'\] sets 'place' of .*'{place}', .*{message}"
+        ):
+            app.run(tuned.intake, "1")
+    with app, pytest.raises(DefinitionError, match="nothing here knows"):
+        app.start(tuned.intake, "1")
+
+
+def test_an_executor_may_know_any_place():
+    """That of the context, or one that the flow itself has around the part."""
+    far = tuned.weigh.on("thread")
+    config = {"weigh": {"place": "cluster"}}
+
+    assert asyncio.run(context(config=config, executor=Near()).run(far, 3)) == ("cluster", 3)
+    assert asyncio.run(context(config=config).run(far.within(executor=Near()), 3)) == ("cluster", 3)
+    with pytest.raises(DefinitionError, match="nothing here knows"):
+        context(config=config).run(far.within(tenant="a"), 3)
+
+
 @pytest.mark.parametrize(
     ("subject", "message"),
     [

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from omnitron.algebra.annotated import is_need, typed_parameters, typed_result
     from omnitron.algebra.bodies import called_flows, readable
     from omnitron.algebra.overlooking import Overlooked, overlooked
-    from omnitron.algebra.tuning import Change, Tuning, tune
+    from omnitron.algebra.tuning import Change, Tuning, near_place, tune, unplaced_text
 
 LAZY = {
     "Change": "tuning",
@@ -42,11 +42,13 @@ LAZY = {
     "Tuning": "tuning",
     "called_flows": "bodies",
     "is_need": "annotated",
+    "near_place": "tuning",
     "overlooked": "overlooking",
     "readable": "bodies",
     "tune": "tuning",
     "typed_parameters": "annotated",
     "typed_result": "annotated",
+    "unplaced_text": "tuning",
 }
 """What is imported when it is first touched, by the module that holds it."""
 
@@ -94,6 +96,7 @@ __all__ = [
     "is_need",
     "keep",
     "loop",
+    "near_place",
     "overlooked",
     "parallel",
     "race",
@@ -107,6 +110,7 @@ __all__ = [
     "tune",
     "typed_parameters",
     "typed_result",
+    "unplaced_text",
     "walk",
     "when",
 ]

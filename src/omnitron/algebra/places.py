@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from omnitron.algebra.writer import Args, Writer
     from omnitron.code import Parameters
 
-__all__ = ["On"]
+__all__ = ["BUILT_IN", "On"]
+
+BUILT_IN = ("local", "thread", "process")
+"""The places that need no executor."""
 
 
 class On(Node):

@@ -13,13 +13,15 @@ from weakref import ref
 
 from omnitron.algebra.flows import AnyFlow, from_node
 from omnitron.algebra.node import Node, alike, remake
-from omnitron.algebra.settling import REPLACE, Entry, Places, Settled, divide
+from omnitron.algebra.places import BUILT_IN, On
+from omnitron.algebra.settling import REPLACE, Entry, Places, Settled, divide, near_to
 from omnitron.algebra.steps import Sequence
+from omnitron.algebra.within import Within
 from omnitron.errors import DefinitionError, InvalidValue, OmnitronError
 from omnitron.model import Record
 from omnitron.runtime import Config, Mutex, Setting
 
-__all__ = ["Change", "Tuning", "tune", "tuned_flow"]
+__all__ = ["Change", "Tuning", "near_place", "tune", "tuned_flow", "unplaced_text"]
 
 F = TypeVar("F", bound=AnyFlow[..., Any])
 KINDS: dict[Any, str] = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
@@ -54,15 +56,23 @@ class Tuning(Record):
         node: the tree.
         changes: what is set in it, also to what stands there already.
         others: the entries that are for other flows.
+        unplaced: those of the changes that name a place which only the executor of a context may know.
     """
 
-    __slots__ = ("node", "changes", "others")
+    __slots__ = ("node", "changes", "others", "unplaced")
     node: Node
     changes: tuple[Change, ...]
     others: tuple[Entry, ...]
+    unplaced: tuple[Change, ...]
 
-    def __init__(self, node: Node, changes: tuple[Change, ...], others: tuple[Entry, ...]) -> None:
-        self._fill(node=node, changes=changes, others=others)
+    def __init__(
+        self,
+        node: Node,
+        changes: tuple[Change, ...],
+        others: tuple[Entry, ...] = (),
+        unplaced: tuple[Change, ...] = (),
+    ) -> None:
+        self._fill(node=node, changes=changes, others=others, unplaced=unplaced)
 
 
 # Note [Kept tunings]
@@ -77,8 +87,9 @@ lock = Mutex()
 def tuned_flow(flow: F, config: Config) -> F:
     """Give a flow as a configuration has it, and keep it with the flow. See Note [Kept tunings]."""
     root, mark = flow.node, config._mark
-    node = tune(root, config).node
-    made = None if node is root else from_node(node)
+    found = tune(root, config)
+    made = None if found.node is root else from_node(found.node)
+    unplaced = "".join(map(unplaced_text, found.unplaced[:1]))
     gone = partial(forget, ref(flow), id(mark))
     with lock:  # two threads may have made one each; both get the first
         known = getattr(flow, "_tunings", None)
@@ -86,7 +97,7 @@ def tuned_flow(flow: F, config: Config) -> F:
             known = flow._tunings = {}
         kept = known.get(id(mark))
         if kept is None or kept[0]() is not mark:
-            kept = known[id(mark)] = ref(mark, gone), made
+            kept = known[id(mark)] = ref(mark, gone), made, unplaced
     return flow if kept[1] is None else kept[1]
 
 
@@ -108,6 +119,7 @@ def tune(root: Node, config: Config) -> Tuning:
     """
     mine, others = divide(root, config)
     changes: list[Change] = []
+    unplaced: list[Change] = []
     done: set[str] = set()
     while mine:
         places = Places(root)
@@ -116,12 +128,16 @@ def tune(root: Node, config: Config) -> Tuning:
         if not waiting:
             for entry in lost:
                 places.refuse(entry)
-            root = set_fields(places, [one for one in found.values() if one.parameter != REPLACE], changes)
+            fields = [one for one in found.values() if one.parameter != REPLACE]
+            root = set_fields(places, fields, changes)
+            moved = {one.path for one in fields if needs_executor(places, one)}
+            placed = (one for one in changes if one.parameter == "place" and one.path in moved)
+            unplaced = [one for one in placed if one.value not in BUILT_IN]
             break
         outer = min(waiting, key=lambda one: (one.path.count("/"), one.index))
         done.add(outer.path)
         root = replaced(places, outer, changes)
-    return Tuning(root, tuple(changes), tuple(others))
+    return Tuning(root, tuple(changes), tuple(others), tuple(unplaced))
 
 
 def replaced(places: Places, one: Settled, changes: list[Change]) -> Node:
@@ -170,6 +186,29 @@ def with_fields(node: Node, values: Mapping[str, tuple[Any, str]]) -> Node:
         return remake(node, fields, node.label, node.meta)
     except OmnitronError as error:
         raise from_source(error, " and ".join(source for _, source in values.values())) from error
+
+
+def needs_executor(places: Places, one: Settled) -> bool:
+    """Say whether a setting moves a part to a place for which the context has to know an executor: none is in the tree."""
+    if not isinstance(places.rows[one.index][1], On) or one.parameter != "place":
+        return False
+    around = (node for index, (_, node) in enumerate(places.rows[: one.index]) if index + node.size > one.index)
+    return not any(isinstance(node, Within) and dict(node.options).get("executor") is not None for node in around)
+
+
+def near_place(name: str) -> str:
+    """Give the built-in place that a name is but for a slip, or ""."""
+    return "".join(near_to(name, BUILT_IN))
+
+
+def unplaced_text(change: Change) -> str:
+    """Say that a place is known to nothing here, and which are."""
+    near = near_place(change.value)
+    hint = f" Near is {near!r}." if near else ""
+    return (
+        f"{change.source} sets 'place' of {change.path!r} to {change.value!r}, which nothing here knows.{hint} Built in "
+        f"are {', '.join(map(repr, BUILT_IN))}; any other is for the executor of a context, `context(executor=...)`."
+    )
 
 
 def from_source(error: OmnitronError, source: str) -> DefinitionError:

@@ -129,7 +129,7 @@ def run(
         given = read_input(input_text, input_file)
         config = read_config(config_file)
         written = find_flow(target, show_traceback=show_traceback)
-        flow = tuned(written, config)
+        flow = tuned(written, config, runs=True)
         args, kwargs = read_arguments(flow, words, given)
         shown = sys.stderr.isatty() and not quiet
         progress = Progress() if trace or shown else None
@@ -224,7 +224,7 @@ def show(target: str, *, config_file: str | None, show_traceback: bool) -> None:
     with Interruptions(), result_stream(alone=not sys.stdout.isatty()) as stream:
         config = read_config(config_file)
         flow = find_flow(target, show_traceback=show_traceback)
-        text = "\n".join([described_flow(tuned(flow, config)), *setting_lines(flow, config)])
+        text = "\n".join([described_flow(tuned(flow, config, runs=False)), *setting_lines(flow, config)])
         warn_overlooked(flow, config, config_file)
         stream.write(f"{text}\n".encode())
         stream.flush()

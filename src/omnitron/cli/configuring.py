@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from omnitron.algebra import Tuning, overlooked, tune
+from omnitron.algebra import Tuning, near_place, overlooked, tune, unplaced_text
 from omnitron.cli.exits import Misuse
 from omnitron.cli.streams import tell
 from omnitron.cli.targets import AnyFlow
@@ -30,16 +30,27 @@ def read_config(file: str | None) -> Config:
         raise Misuse(str(error)) from error
 
 
-def tuned(flow: AnyFlow, config: Config) -> AnyFlow:
+def tuned(flow: AnyFlow, config: Config, *, runs: bool) -> AnyFlow:
     """Give a flow as a configuration has it.
+
+    A place that only an executor could know is refused where the flow runs, because the command line has none. Where it is
+    shown, the program that runs it may have one: there it is said, unless it is a slip.
 
     Raises:
         Misuse: a setting means nothing in it, or its value does not fit.
     """
+    if not config:
+        return flow
     try:
-        return config.apply(flow)
+        unplaced = tune(flow.node, config).unplaced
+        made = config.apply(flow)
     except DefinitionError as error:
         raise Misuse(str(error)) from error
+    for one in unplaced:
+        if runs or near_place(one.value):
+            raise Misuse(unplaced_text(one))
+        tell(f"omnitron: warning: {unplaced_text(one)}")
+    return made
 
 
 def warn_overlooked(flow: AnyFlow, config: Config, file: str | None) -> None:

@@ -183,6 +183,19 @@ class Config:
             raise DefinitionError(f"a configuration is applied to a flow, got {flow!r}. Make one by `flow(...)`.")
         return tuned(self)  # type: ignore[no-any-return] # a flow gives one of its own type
 
+    def _admit(self, flow: F, executor: object) -> F:
+        """Give the flow as `apply` does, for a run in a context that carries this executor, or None.
+
+        Raises:
+            DefinitionError: as `apply`; also where a part is set to a place that only an executor could know.
+        """
+        tuned = self.apply(flow)
+        if executor is None:
+            unplaced = flow._tunings[id(self._mark)][2]  # type: ignore[attr-defined] # just kept there
+            if unplaced:
+                raise DefinitionError(unplaced)
+        return tuned
+
     def __add__(self, other: Config) -> Config:
         """Give both; where both set the same, `other` wins."""
         if not isinstance(other, Config):

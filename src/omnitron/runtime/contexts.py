@@ -366,7 +366,7 @@ def admitted_flow(ctx: Context, flow: Any, kwargs: dict[str, Any]) -> tuple[Any,
         flow = factories[0](flow)
         admit = flow._admit
     if ctx._runtime.config is not None:
-        flow = ctx._runtime.config.apply(flow)
+        flow = ctx._runtime.config._admit(flow, ctx._runtime.executor)
         admit = flow._admit
     is_async, keeps_places, streams = admit(ctx, kwargs)
     if ctx._runtime.observers and (streams == "sync" or not (is_async or streams)):
