@@ -25,7 +25,7 @@ from omnitron import (
     walk,
     when,
 )
-from omnitron.algebra import Node, Parallel, Sequence, Step
+from omnitron.algebra import Node, Parallel, Sequence, Step, render
 
 
 def plain(x):
@@ -437,3 +437,40 @@ def test_deep_trees_of_every_kind_work(wrap):
     assert len(repr(tree).splitlines()) > 150
     assert len(list(walk(tree))) > 150
     assert rewrite(tree, lambda node: node) == tree
+
+
+def test_a_numbered_drawing_has_the_names_of_paths():
+    """Of equal siblings the second is `x#2`, also where rows are cut; what is no segment of paths has no number."""
+    x, y = flow(lambda v: v, name="x"), flow(lambda v: [v], name="y")
+    tree = (x | parallel(x, x.on("thread"), x, x, x) | y.each() | tap(x) | y.each().named("x") | y.each()).named("all")
+
+    assert render(tree.node, 4, numbered=True).splitlines() == [
+        "all",
+        "├── x",
+        "├── parallel",
+        "│   ├── x",
+        "│   ├── on('thread')",
+        "│   │   └── x#2",
+        "│   ├── … 1 more",
+        "│   ├── x#4",
+        "│   └── x#5",
+        "├── … 2 more",
+        "├── x#3: each",
+        "│   └── y",
+        "└── each#2",
+        "    └── y",
+    ]
+    assert "#" not in repr(tree)
+
+
+def test_a_number_in_a_name_is_no_number_of_a_sibling():
+    """Only what paths have behind a name counts."""
+    odd = flow(lambda v: v, name="x")
+    two = [flow(lambda v: v, name="2"), flow(lambda v: v, name="2")]
+
+    assert render((odd | two[0] | two[1]).named("x 2").node, numbered=True).split("\n") == [
+        "x 2",
+        "├── x",
+        "├── 2",
+        "└── 2#2",
+    ]

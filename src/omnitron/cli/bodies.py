@@ -9,8 +9,15 @@ __all__ = ["draw_tree"]
 
 
 def draw_tree(flow: AnyFlow, limit: int = 50) -> str:
-    """Draw a flow's tree, each node with a word: tree, body or opaque; dashed what bodies are known to call."""
-    return render(flow.node, limit, called=lambda node: [called.node for called in called_flows(node)], word=word_of)
+    """Draw a flow's tree, each node with a word: tree, body or opaque; dashed what bodies are known to call.
+
+    Equal siblings bear the numbers that they have in paths.
+    """
+
+    def called(node: Node) -> list[Node]:
+        return [flow.node for flow in called_flows(node)]
+
+    return render(flow.node, limit, called=called, word=word_of, numbered=True)
 
 
 def word_of(node: Node) -> str:
