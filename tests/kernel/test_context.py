@@ -15,6 +15,7 @@ from omnitron import (
     Key,
     MissingCapability,
     MissingKey,
+    Secret,
     context,
     current_context,
     flow,
@@ -433,6 +434,20 @@ def test_repr_of_a_context_names_its_keys():
     assert "tenant" in repr(context(tenant="acme"))
 
 
+def test_repr_of_a_context_shows_authority_time_and_configuration():
+    """In a few words, and no value; what is not set is left out."""
+    clock = ManualClock()
+    app = context(
+        tenant=Secret("acme"), clock=clock, deadline=2.5, capabilities={"net:b", "net:a"}, config={"f": {"x": 1}}
+    )
+
+    assert repr(context()) == "context()"
+    assert repr(app) == "context(tenant=…, capabilities={'net:a', 'net:b'}, deadline=2.5, config=<1 setting>)"
+    clock.move(3)
+    assert repr(context(capabilities=set())) == "context(capabilities=set())"
+    assert "deadline=<passed>" in repr(app)
+
+
 def test_a_key_prints_its_name():
     """A key is recognised in a message."""
     assert "tenant" in repr(TENANT)
@@ -462,6 +477,34 @@ def test_a_context_is_not_made_past_its_door():
 def test_isolating_with_no_capabilities_holds_none():
     """None is none, not all."""
     assert not context(capabilities={"net:*"}).isolate(capabilities=None).has_capability("net:x")
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("timeout", "deadline"),
+        ("time_limit", "deadline"),
+        ("cfg", "config"),
+        ("conf", "config"),
+        ("configuration", "config"),
+        ("observer", "observers"),
+        ("caps", "capabilities"),
+        ("replacements", "replace"),
+    ],
+)
+def test_another_word_for_an_option_is_refused(name, option):
+    """In `context`, `with_` and `within`; a value of that name is given by a mapping."""
+    for make in (context, context().with_, flow(len).within):
+        with pytest.raises(DefinitionError, match=rf"`{name}` is .* the option `{option}`.*{{'{name}': \.\.\.}}"):
+            make(**{name: 3})
+
+    assert context({Key(name, int): 3}).get(name) == context({name: 3}).get(name) == 3
+
+
+@pytest.mark.parametrize("name", ["settings", "time", "tenant", "depth", "rng", "timeouts"])
+def test_other_names_are_values(name):
+    """Only what is well known to be meant as an option is refused."""
+    assert context(**{name: 3}).get(name) == 3
 
 
 @pytest.mark.parametrize("slip", ["capabilites", "capability", "hook", "deadlines", "tracers"])

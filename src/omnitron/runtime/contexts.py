@@ -18,7 +18,7 @@ from omnitron.errors import DefinitionError, MissingKey
 from omnitron.model import Capability, covers
 from omnitron.runtime.frames import Frame, leave_frame, watch
 from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
-from omnitron.runtime.options import PLAIN, Runtime, factories, read_options
+from omnitron.runtime.options import PLAIN, Runtime, factories, options_shown, read_options
 from omnitron.runtime.reading import hand_over, hand_over_async
 from omnitron.runtime.scopes import AppScope, Scope, running_loop, scope_here
 from omnitron.runtime.starting import check_observers, refuse_late, watched_frame, watches
@@ -267,13 +267,8 @@ class Context:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{name}=…" if isinstance(name, str) else repr(name) for name in self._values)
-        held = self._runtime.capabilities
-        return (
-            f"context({inside})"
-            if held is None
-            else f"context({inside}{', ' if inside else ''}capabilities={set(held) or 'set()'})"
-        )
+        values = (f"{name}=…" if isinstance(name, str) else repr(name) for name in self._values)
+        return f"context({', '.join([*values, *options_shown(self._runtime)])})"
 
     def __copy__(self) -> Context:
         return self

@@ -16,7 +16,7 @@ from omnitron.runtime.resources import needs_of
 if TYPE_CHECKING:
     from omnitron.runtime.configuring import Config
 
-__all__ = ["OPTIONS", "PLAIN", "Runtime", "adopt_factory", "factories", "read_options"]
+__all__ = ["OPTIONS", "PLAIN", "Runtime", "adopt_factory", "factories", "options_shown", "read_options"]
 
 
 class Runtime(Record):
@@ -81,6 +81,15 @@ OPTIONS = (
     "replace",
     "config",
 )
+SLIPS = {
+    "caps": "capabilities",
+    "cfg": "config",
+    "configuration": "config",
+    "replacements": "replace",
+    "time_limit": "deadline",
+    "timeout": "deadline",
+}
+"""Names that elsewhere mean what an option means, too far from its name to be close to it."""
 
 
 def read_options(old: Runtime, named: dict[str, Any], taken: type) -> tuple[Runtime, dict[str, Any]]:
@@ -108,16 +117,32 @@ def read_options(old: Runtime, named: dict[str, Any], taken: type) -> tuple[Runt
 
 def refuse_near_miss(name: str) -> None:
     """Refuse a value whose name is an option's but for a slip: `capabilites=` would restrict nothing."""
-    if name[:1] not in {option[0] for option in OPTIONS}:
-        return
-    from difflib import get_close_matches
+    option = SLIPS.get(name, "")
+    how = "another word for"
+    if not option and name[:1] in {option[0] for option in OPTIONS}:
+        from difflib import get_close_matches
 
-    near = get_close_matches(name, OPTIONS, 1, 0.75)
-    if near:
+        option, how = "".join(get_close_matches(name, OPTIONS, 1, 0.75)), "close to"
+    if option:
         raise DefinitionError(
-            f"`{name}` is close to the option `{near[0]}`, and would be taken for a value. "
-            f"Write `{near[0]}=...`, or give the value by {{{name!r}: ...}}."
+            f"`{name}` is {how} the option `{option}`, and would be taken for a value. "
+            f"Write `{option}=...`, or give the value by {{{name!r}: ...}}."
         )
+
+
+def options_shown(runtime: Runtime) -> list[str]:
+    """Give authority, time and configuration in a few words, as they stand in a call; what is not set is left out."""
+    shown: list[str] = []
+    if runtime.capabilities is not None:
+        names = ", ".join(map(repr, sorted(runtime.capabilities)))
+        shown.append(f"capabilities={{{names}}}" if names else "capabilities=set()")
+    if runtime.deadline is not None:
+        left = runtime.deadline - runtime.clock.monotonic()
+        shown.append(f"deadline={round(left, 3)}" if left > 0 else "deadline=<passed>")
+    if runtime.config is not None:
+        count = len(runtime.config.entries)
+        shown.append(f"config=<{count} setting{'' if count == 1 else 's'}>")
+    return shown
 
 
 def derive(old: Runtime, changes: dict[str, Any]) -> Runtime:
