@@ -36,6 +36,7 @@ COMMANDS = {
     "wrong model": ["run", "enter", "--input", f'{{"login": {{}}, "account": ["{PLANTED}"]}}'],
     "wrong value of a key": ["run", "table", "--input", f'{{"rows": {{"{PLANTED}": "x"}}}}'],
     "no argument": ["run", "echo", f"my-token={PLANTED}"],
+    "bare word": ["run", "echo", PLANTED],
     "no key": ["run", "keyed", "--context", f"={PLANTED}"],
     "shown": ["show", "echo"],
     "shown as it is bound": ["show", "both"],
@@ -156,4 +157,4 @@ def test_the_schema_says_that_it_is_a_password():
 
 def test_a_missing_secret_is_named_with_its_type():
     """As any other value of the context."""
-    assert "token: omnitron.model.secrecy.Secret[str], needed by keyed" in printed(SOURCE, "run", "keyed")
+    assert "token: omnitron.Secret[str], needed by keyed" in printed(SOURCE, "run", "keyed")

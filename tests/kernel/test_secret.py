@@ -107,6 +107,24 @@ def test_no_attribute_shows_the_value():
     assert secret.__getstate__() is None
 
 
+@pytest.mark.parametrize("name", ["get_secret_value", "upper", "value"])
+def test_an_attribute_that_is_not_there_tells_of_reveal(name):
+    """Others call it by other names."""
+    with pytest.raises(AttributeError, match=rf"no '{name}', .*`.reveal\(\)` gives the value"):
+        getattr(Secret("hunter2"), name)
+
+
+def test_a_length_is_refused_and_tells_of_reveal():
+    """It would tell something of the value."""
+    assert "`.reveal()` gives the value" in refusal(len, Secret("hunter2"))
+
+
+def test_a_secret_is_called_by_its_public_name():
+    """In annotations that are shown, and where the class itself is pickled."""
+    assert str(Secret[str]) == "omnitron.Secret[str]"
+    assert pickle.loads(pickle.dumps(Secret)) is Secret
+
+
 def test_a_secret_is_immutable():
     """No attribute can be set or deleted, and it cannot be made again."""
     secret = Secret("hunter2")

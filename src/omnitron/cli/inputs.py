@@ -13,10 +13,11 @@ import fractions
 import inspect
 import json
 import os
+import shlex
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import GenericAlias
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, NoReturn, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
@@ -67,8 +68,12 @@ def parameters_of(flow: AnyFlow) -> dict[str, inspect.Parameter]:
 # ------------------------------------------------------------------ what the command gives
 
 
-def read_pairs(words: Iterable[str]) -> dict[str, str]:
+def read_pairs(words: Iterable[str], find: Callable[[], AnyFlow] | None = None) -> dict[str, str]:
     """Split words of the form `name=value`.
+
+    Args:
+        words: as the command has them.
+        find: gives the flow that they are for; asked only for what to write instead of a word of another form.
 
     Raises:
         Misuse: a word of another form, or a name given twice.
@@ -82,12 +87,30 @@ def read_pairs(words: Iterable[str]) -> dict[str, str]:
                 f"there is no option {name!r}. Arguments of the flow are written without dashes: {bare}=VALUE."
             )
         if not equals or not name.isidentifier():
-            shown = f"{name}=…" if equals else name  # a value may be a secret
-            raise Misuse(f"{shown!r} is no argument: arguments of the flow are written name=value.")
+            refuse_word(word, pairs, find)
         if name in pairs:
             raise Misuse(f"the argument {name!r} is given twice.")
         pairs[name] = text
     return pairs
+
+
+def refuse_word(word: str, pairs: Mapping[str, str], find: Callable[[], AnyFlow] | None) -> NoReturn:
+    """Refuse a word that is no argument, with what to write instead: the first parameter that is not given yet.
+
+    A word that stands for a Secret is not shown, nor what stands behind a `=`, which may be one.
+    """
+    try:
+        parameters = {} if find is None else parameters_of(find())
+    except Misuse:  # the word is wrong anyway, and comes first
+        parameters = {}
+    free = (one for name, one in parameters.items() if one.kind in NAMED and name not in pairs and not is_need(one))
+    first = next(free, None)
+    before, equals, _ = word.partition("=")
+    shown, value = (f"{before}=…", "VALUE") if equals else (word, shlex.quote(word))
+    if first is not None and holds_secret(first.annotation):
+        shown, value = "…", "VALUE"
+    instead = "" if first is None else f", here {first.name}={value}"
+    raise Misuse(f"{shown!r} is no argument: arguments of the flow are written name=value{instead}.")
 
 
 def read_settings(words: Iterable[str]) -> dict[str, str]:

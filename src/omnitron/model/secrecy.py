@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Generic, Literal, NoReturn, Self, TypeVar, final, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NoReturn, Self, TypeVar, final, get_args, get_origin
 
 from omnitron.errors import DefinitionError, Unpicklable
 
@@ -17,6 +17,7 @@ __all__ = ["MASK", "PROCESS_KEY", "Secret", "annotations_inside", "holds_secret"
 T_co = TypeVar("T_co", covariant=True)
 
 MASK = "Secret(***)"
+WAY_OUT = "`.reveal()` gives the value, which is then yours to protect."
 PROCESS_KEY = os.urandom(32)
 """Makes the hashes of secrets worthless outside of this process."""
 
@@ -48,6 +49,7 @@ class Secret(Generic[T_co]):
     """
 
     __slots__ = ("_held",)
+    __module__ = "omnitron"  # annotations are shown to users by the name that they import
 
     def __new__(cls, value: T_co, /) -> Self:
         """Keep the value where nothing shows it."""
@@ -65,6 +67,14 @@ class Secret(Generic[T_co]):
     def reveal(self) -> T_co:
         """Give the value. From here on it is yours to protect."""
         return take(self)  # type: ignore[no-any-return]
+
+    if not TYPE_CHECKING:  # checkers say themselves that there is none
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(f"a Secret has no {name!r}, neither of its own nor of its value. {WAY_OUT}")
+
+        def __len__(self) -> NoReturn:
+            raise DefinitionError(f"a Secret has no length. {WAY_OUT}")
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a Secret is immutable: {name!r} cannot be set")
