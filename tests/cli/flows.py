@@ -20,6 +20,7 @@ from omnitron import (
     Inputs,
     Objective,
     Ok,
+    context,
     current_context,
     flow,
     gather,
@@ -55,6 +56,20 @@ def double(x: int) -> int:
 async def later(x: int) -> int:
     await asyncio.sleep(0)
     return x
+
+
+@flow
+def late(x: int) -> int:
+    """Take longer than a short deadline."""
+    over = current_context().runtime.deadline
+    while over is not None and time.monotonic() <= over:
+        pass
+    return x
+
+
+@flow
+def own_deadline(x: int) -> int:
+    return context(deadline=0).run(late, x)
 
 
 @flow

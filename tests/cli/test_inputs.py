@@ -105,6 +105,36 @@ def test_what_does_not_fit_is_refused_by_name(flow, words, said):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("flow", "words", "said"),
+    [
+        ("double", ["21"], "'21' is no argument: arguments of the flow are written name=value, here x=21."),
+        (
+            "total",
+            ["order={}", "a b"],
+            "'a b' is no argument: arguments of the flow are written name=value, here rate='a b'.",
+        ),
+        ("double", ["./a=b"], "'./a=…' is no argument: arguments of the flow are written name=value, here x=VALUE."),
+        ("double", ["x=1", "21"], "'21' is no argument: arguments of the flow are written name=value."),
+        ("nowhere", ["21"], "'21' is no argument: arguments of the flow are written name=value."),
+    ],
+)
+def test_a_bare_word_is_refused_with_what_to_write(flow, words, said):
+    """The first parameter that is not given yet; what may be a secret is not repeated."""
+    done = run(flow, *words)
+
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", f"omnitron: {said}\n")
+
+
+@pytest.mark.parametrize("lines", ["1\n2\n", '{"x": 1}\n\n{"x": 2}', "[1] [2]"])
+def test_several_documents_are_told_from_what_is_not_json(lines):
+    """With the way to make one of them."""
+    said = run("double", "--input-file", "-", stdin=lines).stderr
+
+    assert said.startswith("omnitron: --input-file has several JSON documents, and is read as one. `jq -s .` makes")
+    assert "--input-file is not JSON: Extra data" in run("double", "--input-file", "-", stdin="1 x").stderr
+
+
 def test_all_complaints_come_at_once():
     """One message names everything that is wrong."""
     done = run("total", "order={}", "rate=x", "u=1")

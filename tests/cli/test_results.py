@@ -82,6 +82,24 @@ def test_a_passed_deadline_is_a_failure():
     assert "DeadlineExceeded" in done.stderr
 
 
+@pytest.mark.parametrize("flow", ["hold_async", "late"])
+def test_a_deadline_of_the_command_is_named_as_its_option(flow):
+    """For both colours."""
+    done = run(flow, "seconds=60" if flow == "hold_async" else "x=1", "--deadline", "0.01")
+
+    line = "On the command line: --deadline 0.01 lets the run take no longer; give it more seconds, or leave it out."
+    assert line in done.stderr.splitlines()
+
+
+@pytest.mark.parametrize("words", [[], ["--deadline", "60"]])
+def test_a_deadline_of_the_flows_own_is_not_the_commands(words):
+    """More time for the run would not help."""
+    done = run("own_deadline", "x=1", *words)
+
+    assert "DeadlineExceeded" in done.stderr
+    assert "--deadline" not in done.stderr
+
+
 @pytest.mark.parametrize("deadline", ["nan", "soon"])
 def test_a_deadline_is_a_number(deadline):
     """Else nothing runs."""

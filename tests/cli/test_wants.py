@@ -39,6 +39,8 @@ def refusal(flow: str, *words: str) -> list[str]:
         ("cap", ["x=9", "--context", "limit=5"], 5),
         ("body", ["x=9", "--context", "limit=5"], 5),
         ("lately", ["name=a", "--context", "since=2024-05-06", "--context", "tenant=b"], "a datetime.date(2024, 5, 6)"),
+        ("greet", ["name=you", "--context", "tenant="], " greets you"),
+        ("odd", ["--context", "odd key="], ["", 1]),
         ("odd", ["--context", 'odd key={"a": 1}'], [{"a": 1}, 1]),
         ("odd", ["--context", "odd key=text", "--context", "more=1"], ["text", 2]),
         ("mixed", ["name=you", "--context", "tenant=a"], ["a greets you", "inner greets you", "me greets you"]),
@@ -70,6 +72,7 @@ def test_only_who_lacks_a_value_is_named():
 @pytest.mark.parametrize(
     ("flow", "words", "said"),
     [
+        ("cap", ["x=1", "--context", "limit="], "limit: Input should be a valid integer, unable to parse string"),
         ("cap", ["x=1", "--context", "limit=many"], "limit: Input should be a valid integer"),
         ("body", ["x=1", "--context", "limit=many"], "The flow 'body' needs limit: int."),
         ("greet", ["name=a", "who=me"], "who: is filled from the context; give it as --context tenant=VALUE"),

@@ -25,7 +25,7 @@ from omnitron.cli.inputs import NOTHING, read_arguments, read_pairs, read_settin
 from omnitron.cli.lines import Lines
 from omnitron.cli.progress import Progress, live
 from omnitron.cli.results import Described, TooDeep, json_bytes, render_result
-from omnitron.cli.running import Interruptions, tell_failure
+from omnitron.cli.running import Interruptions, deadline_hint, tell_failure
 from omnitron.cli.streams import Unwritable, meets_stderr, result_stream, tell, writing
 from omnitron.cli.targets import AnyFlow, find_flow
 from omnitron.cli.trees import grow, lines_of
@@ -125,7 +125,7 @@ def run(
     """  # noqa: D301 - the backslash is for click
     as_json = as_json or not sys.stdout.isatty()
     with Interruptions() as signals, result_stream(alone=as_json) as stream:
-        words, settings = read_pairs(arguments), read_settings(values)
+        words, settings = read_pairs(arguments, lambda: find_flow(target)), read_settings(values)
         given = read_input(input_text, input_file)
         config = read_config(config_file)
         written = find_flow(target, show_traceback=show_traceback)
@@ -149,7 +149,7 @@ def run(
                 click_context.exit(Exit.INTERRUPTED)
             if isinstance(error, Unwritable) or (signals.forked and isinstance(error, SystemExit)):
                 raise
-            tell_failure(error, show_traceback=show_traceback)
+            tell_failure(error, show_traceback=show_traceback, hint=deadline_hint(error, ctx, deadline))
             click_context.exit(Exit.FAILED)
         finally:
             if trace and progress is not None and not signals.forked:
@@ -168,7 +168,23 @@ def read_input(text: str | None, file: IO[bytes] | None) -> Any:
     try:
         return json.loads(given)
     except (ValueError, RecursionError) as error:
+        if isinstance(error, json.JSONDecodeError) and has_more(error):
+            raise Misuse(
+                f"{where} has several JSON documents, and is read as one. `jq -s .` makes one array of them, for a flow "
+                "that takes a list."
+            ) from error
         raise Misuse(f"{where} is not JSON: {error}.") from error
+
+
+def has_more(error: json.JSONDecodeError) -> bool:
+    """Say whether what follows a JSON document, where reading ended, is another one."""
+    if not error.msg.startswith("Extra data"):
+        return False
+    try:
+        json.JSONDecoder().raw_decode(error.doc, error.pos)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def read_file(file: IO[bytes]) -> bytes:

@@ -23,10 +23,10 @@ from omnitron.cli.results import printable, told
 from omnitron.cli.streams import tell
 from omnitron.cli.targets import AnyFlow
 from omnitron.cli.wants import option_text
-from omnitron.errors import MissingNeed
+from omnitron.errors import DeadlineExceeded, MissingNeed
 from omnitron.runtime import Context, after_fork
 
-__all__ = ["Interrupted", "Interruptions", "tell_failure"]
+__all__ = ["Interrupted", "Interruptions", "deadline_hint", "tell_failure"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NOTICE = "omnitron: interrupted, cleaning up (once more gives up at once)"
@@ -191,17 +191,37 @@ def give_up() -> NoReturn:
 # ------------------------------------------------------------------ what went wrong
 
 
-def tell_failure(error: BaseException, *, show_traceback: bool) -> None:
-    """Print on stderr what a flow raised, with its notes; the traceback from the user's code on when asked."""
+def tell_failure(error: BaseException, *, show_traceback: bool, hint: str = "") -> None:
+    """Print on stderr what a flow raised, with its notes; the traceback from the user's code on when asked.
+
+    Args:
+        error: what it raised.
+        show_traceback: whether it was asked.
+        hint: what to do about it on the command line.
+    """
     if show_traceback:
         error = error.with_traceback(from_flow(error.__traceback__))
         text = "".join(traceback.format_exception(error)).rstrip()
     else:
         lines = failure_lines(error)
         if isinstance(error, MissingNeed):
-            lines.append(f"On the command line: {' '.join(map(option_text, error.missing))}")
+            hint = " ".join(map(option_text, error.missing))
+        lines += [f"On the command line: {hint}"] if hint else []
         text = "\n".join([*lines, "Run it with --traceback to see where."])
     tell(printable(text))
+
+
+def deadline_hint(error: BaseException, ctx: Context, deadline: float | None) -> str:
+    """Say where a deadline comes from that a run has met; "" where it is not that of the command."""
+    end = ctx.runtime.deadline
+    if (
+        deadline is None
+        or end is None
+        or not isinstance(error, DeadlineExceeded)
+        or ctx.runtime.clock.monotonic() < end
+    ):
+        return ""
+    return f"--deadline {deadline:g} lets the run take no longer; give it more seconds, or leave it out."
 
 
 def failure_lines(error: BaseException, indent: str = "") -> list[str]:
