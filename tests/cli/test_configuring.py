@@ -170,10 +170,12 @@ def test_a_variable_that_names_a_part_without_its_flow_is_warned_of(monkeypatch)
     """As an entry of a file is."""
     monkeypatch.setenv("OMNITRON_FLOWS__TOTAL__PLACE", "local")
     monkeypatch.setenv("OMNITRON_FLOWS__OTHER__PLACE", "local")
+    monkeypatch.setenv("OMNITRON_FLOWS__X__REPLACE", "a:b")
 
     done = call("show", f"{TARGET}:intake")
 
     assert done.stderr.count("$OMNITRON") == 1
+    assert "$OMNITRON_FLOWS__X__REPLACE" not in call("show", f"{TARGET}:odd").stderr
     assert "$OMNITRON_FLOWS__TOTAL__PLACE is for another flow, not for the part 'intake/total'" in done.stderr
 
 

@@ -116,6 +116,7 @@ def test_what_does_not_fit_is_refused_by_name(flow, words, said):
         ),
         ("double", ["./a=b"], "'./a=…' is no argument: arguments of the flow are written name=value, here x=VALUE."),
         ("double", ["x=1", "21"], "'21' is no argument: arguments of the flow are written name=value."),
+        ("total", ["order={}", "rate=1", "hi"], "'hi' is no argument: arguments of the flow are written name=value."),
         ("nowhere", ["21"], "'21' is no argument: arguments of the flow are written name=value."),
     ],
 )

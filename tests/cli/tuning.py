@@ -43,3 +43,4 @@ def at_least_ten(numbers: list[int]) -> int:
 
 
 intake = (parse | price.each() | total.on("process")).named("intake")
+odd = parse.named("ü x")

@@ -72,7 +72,8 @@ def part_of(places: Places, entry: Entry) -> str:
     if isinstance(entry, Setting):
         return next((path for path, _ in places.rows if path.endswith(f"/{entry.path}")), "")
     ending = entry.name[entry.name.index("__") :]
-    return next((keys[0][0] for name, keys in places.variables().items() if name.endswith(ending)), "")
+    named = (path for name, keys in places.variables().items() if name.endswith(ending) for path, _ in keys)
+    return next((path for path in named if "/" in path), "")
 
 
 def run_in_bodies(places: Places) -> Iterator[str]:

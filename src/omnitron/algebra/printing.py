@@ -25,11 +25,9 @@ def caption(node: Node, number: str = "") -> str:
         return f"{node.name}{number}" if node.label is not None else "sequence"
     if node.label is not None:
         return f"{node.label}{number}: {node.kind}{detail}"
-    return (
-        f"{node.kind}{number}{detail}"
-        if node.name == node.kind or not number
-        else f"{node.name}{number}: {node.kind}{detail}"
-    )
+    if number and node.name != node.kind:  # what stands in paths is neither the label nor the kind
+        return f"{node.name}{number}: {node.kind}{detail}"
+    return f"{node.kind}{number}{detail}"
 
 
 def numbers_of(root: Node) -> list[str]:
@@ -37,8 +35,8 @@ def numbers_of(root: Node) -> list[str]:
     found: list[str] = []
     for path, node in walk_nodes(root):
         before, sign, number = path.rpartition("#")
-        is_own = number.isdigit() and before.endswith(f"/{node.name}") and (node.segment or node.label is not None)
-        found.append(f"{sign}{number}" if is_own else "")
+        is_segment = number.isdigit() and (node.segment or node.label is not None)
+        found.append(f"{sign}{number}" if is_segment and before.endswith(f"/{node.name}") else "")
     return found
 
 

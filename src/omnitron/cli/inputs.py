@@ -97,14 +97,15 @@ def read_pairs(words: Iterable[str], find: Callable[[], AnyFlow] | None = None) 
 def refuse_word(word: str, pairs: Mapping[str, str], find: Callable[[], AnyFlow] | None) -> NoReturn:
     """Refuse a word that is no argument, with what to write instead: the first parameter that is not given yet.
 
-    A word that stands for a Secret is not shown, nor what stands behind a `=`, which may be one.
+    That is one a caller would give by its place, or has to give. A word that stands for a Secret is not shown, nor what
+    stands behind a `=`, which may be one.
     """
     try:
         parameters = {} if find is None else parameters_of(find())
     except Misuse:  # the word is wrong anyway, and comes first
         parameters = {}
     free = (one for name, one in parameters.items() if one.kind in NAMED and name not in pairs and not is_need(one))
-    first = next(free, None)
+    first = next((one for one in free if one.kind is not one.KEYWORD_ONLY or one.default is EMPTY), None)
     before, equals, _ = word.partition("=")
     shown, value = (f"{before}=…", "VALUE") if equals else (word, shlex.quote(word))
     if first is not None and holds_secret(first.annotation):

@@ -214,12 +214,9 @@ def tell_failure(error: BaseException, *, show_traceback: bool, hint: str = "") 
 def deadline_hint(error: BaseException, ctx: Context, deadline: float | None) -> str:
     """Say where a deadline comes from that a run has met; "" where it is not that of the command."""
     end = ctx.runtime.deadline
-    if (
-        deadline is None
-        or end is None
-        or not isinstance(error, DeadlineExceeded)
-        or ctx.runtime.clock.monotonic() < end
-    ):
+    if deadline is None or end is None or not isinstance(error, DeadlineExceeded):
+        return ""
+    if ctx.runtime.clock.monotonic() < end:  # it is one that the flow itself has set
         return ""
     return f"--deadline {deadline:g} lets the run take no longer; give it more seconds, or leave it out."
 
