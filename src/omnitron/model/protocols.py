@@ -14,7 +14,10 @@ __all__ = ["Clock", "Executor", "Guard", "Observer", "Random"]
 
 
 class Clock(Protocol):
-    """The time of a run. The default one reads the machine; `omnitron.testing.ManualClock` is turned by the test."""
+    """The time of a run. The default one reads the machine; those of `omnitron.testing` are the test's.
+
+    A clock without `wait` is taken too, as long as no sync flow has to wait.
+    """
 
     def monotonic(self) -> float:
         """Give seconds from an arbitrary start; never goes back."""
@@ -26,6 +29,10 @@ class Clock(Protocol):
 
     async def sleep(self, delay: float) -> None:
         """Suspend the task for `delay` seconds of this clock."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Block the thread for `seconds` of this clock."""
         ...
 
 

@@ -7,7 +7,7 @@ Nothing here knows the tree of a flow. The names that need asyncio or threads lo
 from typing import TYPE_CHECKING, Any
 
 from omnitron.runtime.callsites import passes_on
-from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
+from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM, wait_on
 from omnitron.runtime.contexts import Context, context, current_context
 from omnitron.runtime.filling import holds_needs, missing_needs, needs, take, take_async, wanted_keys
 from omnitron.runtime.forking import Mutex, after_fork
@@ -178,6 +178,7 @@ __all__ = [
     "take",
     "take_async",
     "variable_name",
+    "wait_on",
     "wanted_keys",
 ]
 

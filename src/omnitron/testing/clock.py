@@ -58,6 +58,10 @@ class ManualClock:
             raise InvalidValue(f"time does not go back: got {seconds} seconds.")
         self.time += seconds
 
+    def wait(self, seconds: float) -> None:
+        """Move the clock on: who blocks the thread waits for nobody else who could. Sleepers wake at the next `advance`."""
+        self.time += max(seconds, 0.0)
+
     async def advance(self, seconds: float) -> None:
         """Move the clock on, waking each sleeper at its time and letting what it starts run."""
         if seconds < 0:
