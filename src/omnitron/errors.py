@@ -19,7 +19,9 @@ What a user's own function raises leaves a flow unchanged; only what the library
     ├── RemoteError          an error in a worker process that could not travel back itself
     ├── WorkerLost           a worker process ended in the middle of its work
     ├── WorkerStartFailed    a worker process ended before it could take any work
-    └── ExamplesFailed       examples of a flow that do not hold (also an AssertionError)
+    ├── ExamplesFailed       examples of a flow that do not hold (also an AssertionError)
+    ├── InvariantBroken      what must hold under faults does not (also an AssertionError)
+    └── Deadlock             in virtual time: all tasks wait, and nothing will wake one (also a RuntimeError)
 
 Every error pickles, and carries what it knows as attributes besides its text. Read next: `omnitron.model`.
 """
@@ -31,9 +33,11 @@ from typing import Any
 
 __all__ = [
     "DeadlineExceeded",
+    "Deadlock",
     "DefinitionError",
     "ExamplesFailed",
     "InvalidValue",
+    "InvariantBroken",
     "LimitReached",
     "MissingCapability",
     "MissingExtra",
@@ -354,3 +358,57 @@ class ExamplesFailed(OmnitronError, AssertionError):
         verb, them = ("does", "it") if wrong == 1 else ("do", "them")
         lines = [f"{which} of {self.flow!r} {verb} not hold. Mend {them}, or the flow:"]
         return "\n".join([*lines, *(f"  {line}" for one in self.mismatches for line in str(one).splitlines())])
+
+
+class InvariantBroken(OmnitronError, AssertionError):
+    """What must hold whatever fails does not; raised by `omnitron.testing.check_faults`.
+
+    Attributes:
+        flow: the flow's name.
+        count: how many runs with a fault there were.
+        broken: what broke it, one record of texts a fault.
+    """
+
+    def __init__(self, flow: str, count: int, broken: tuple[Any, ...]) -> None:
+        """Describe what broke the invariant."""
+        super().__init__(flow, count, broken)
+        self.flow = flow
+        self.count = count
+        self.broken = broken
+
+    def __str__(self) -> str:
+        """Say how many faults broke it, and of each where it was and what came of it."""
+        head = f"{len(self.broken)} of {self.count} faults break what must hold of {self.flow!r}:"
+        return "\n".join([head, *(f"  {line}" for one in self.broken for line in str(one).splitlines())])
+
+
+class Deadlock(OmnitronError, RuntimeError):
+    """In virtual time: every task waits, and nothing will wake one; raised by `omnitron.testing.VirtualClock.run`.
+
+    Attributes:
+        waiting: each task that waits: its name, and where.
+        time_s: what the clock showed.
+        threads: the names of threads that still ran, which were given some seconds to wake a task.
+    """
+
+    def __init__(self, waiting: tuple[tuple[str, str], ...], time_s: float, threads: tuple[str, ...] = ()) -> None:
+        """Describe who waits."""
+        super().__init__(waiting, time_s, threads)
+        self.waiting = waiting
+        self.time_s = time_s
+        self.threads = threads
+
+    def __str__(self) -> str:
+        """Say who waits where, and what to do."""
+        shown = [f"  {name} waits in {where}" for name, where in self.waiting[:20]]
+        if len(self.waiting) > 20:
+            shown.append(f"  and {len(self.waiting) - 20:,} more")
+        who = "no task is left, and the loop" if not shown else "every task"
+        head = f"at {self.time_s:.3f} s of virtual time {who} waits for something, and nothing will bring it."
+        way = "Let something wake them, or put a timeout around what waits."
+        if self.threads:
+            way += (
+                f" Threads still run, and woke nobody for some seconds: {', '.join(self.threads)}. Where a task waits for "
+                "one of them, await that inside `with clock.outside():`."
+            )
+        return "\n".join([head, *shown, way])

@@ -23,6 +23,7 @@ from omnitron.model import Event
 from omnitron.runtime.bells import Bell
 from omnitron.runtime.contexts import Context, admitted_flow, run_async, run_sync, without_title
 from omnitron.runtime.forking import after_fork
+from omnitron.runtime.outside import outside
 from omnitron.runtime.reporting import log, shown
 from omnitron.runtime.scopes import AppScope, Scope, running_loop, scope_here
 from omnitron.runtime.starting import watched_frame
@@ -164,7 +165,8 @@ class Run(Generic[R]):
                 if self.done:
                     return
                 future = self._bell.wait_for()
-            await self._bell.rung(future, LOOK_S)
+            with outside(self._loop):
+                await self._bell.rung(future, LOOK_S)
             self._look()
 
     def _look(self) -> None:
@@ -304,7 +306,8 @@ class EventReader:
                     raise StopAsyncIteration
                 future = None if found else run._bell.wait_for()
             if future is not None:
-                await run._bell.rung(future, LOOK_S)
+                with outside(run._loop):
+                    await run._bell.rung(future, LOOK_S)
                 run._look()
         return self.found.popleft()
 

@@ -26,6 +26,7 @@ from weakref import WeakKeyDictionary, ref
 from omnitron.errors import WorkerLost, WorkerStartFailed
 from omnitron.runtime.forking import after_fork, leave_to_parent
 from omnitron.runtime.homing import RECORD, Levels, levels_now, levels_told, receive
+from omnitron.runtime.outside import outside
 from omnitron.runtime.travel import Answer, pack, raise_remote, renumbered, replay, unpack_answer, work
 from omnitron.runtime.watching import admitted
 
@@ -322,7 +323,8 @@ async def run_in_process(flow: Any, used: Mapping[str, int], /, *args: Any, **kw
     job = Job(payload, loop.create_future())
     pool.submit(job)
     try:
-        packed = await job.future
+        with outside():
+            packed = await job.future
     except asyncio.CancelledError:
         pool.cancel(job)
         raise

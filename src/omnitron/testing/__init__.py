@@ -1,10 +1,23 @@
-"""For tests of flows: a clock that the test turns, examples that are run, inputs that are drawn.
+"""For tests of flows: clocks whose time is the test's, faults, examples that are run, inputs that are drawn.
 
 Tested themselves; nothing in the library imports them. The pytest plugin is the module `omnitron_pytest`.
 """
 
+from omnitron.errors import Deadlock
 from omnitron.testing.clock import ManualClock
 from omnitron.testing.examples import Case, Mismatch, cases_of, check_examples, failed, top_flows
 from omnitron.testing.strategies import inputs
+from omnitron.testing.virtual import VirtualClock
 
-__all__ = ["Case", "ManualClock", "Mismatch", "cases_of", "check_examples", "failed", "inputs", "top_flows"]
+__all__ = [
+    "Case",
+    "Deadlock",
+    "ManualClock",
+    "Mismatch",
+    "VirtualClock",
+    "cases_of",
+    "check_examples",
+    "failed",
+    "inputs",
+    "top_flows",
+]
