@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from omnitron import context, flow, needs, resource
+from omnitron.testing import VirtualClock
 from tests.kernel.forked import child, in_program
 from tests.kernel.scenes import (
     SCENES,
@@ -159,3 +160,18 @@ def test_after_a_fork():
     with context() as app:
         assert uvloop.run(scenes(app)) == 2
         assert child(lambda: [run(scenes(app)) for run in (uvloop.run, asyncio.run, uvloop.run)]) == [2, 2, 2]
+
+
+def test_virtual_time_has_a_loop_of_its_own():
+    """Before and after uvloop has run, and beside it in another thread."""
+
+    def hour():
+        clock = VirtualClock()
+        return clock.run(asyncio.sleep(3600, clock))
+
+    async def beside():
+        return await asyncio.to_thread(hour)
+
+    clocks = [hour(), uvloop.run(beside()), hour()]
+
+    assert [clock.monotonic() for clock in clocks] == [3600.0] * 3

@@ -1,7 +1,6 @@
 """Virtual time: the clock jumps when every task waits, waits really for what is outside, and tells a deadlock."""
 
 import asyncio
-import contextlib
 import contextvars
 import os
 import signal
@@ -483,7 +482,7 @@ def test_a_keyboard_interrupt_cancels_the_main_task():
     async def main():
         asyncio.get_running_loop().call_later(50, os.kill, os.getpid(), signal.SIGINT)
         try:
-            while True:
+            while True:  # noqa: ASYNC110 - time must go on and on
                 await asyncio.sleep(1)
         finally:
             cleaned.append(True)
@@ -513,7 +512,7 @@ def test_a_listening_socket_alone_is_found_by_the_loop():
     """By asking the socket, which stays open; other files are none."""
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as other:
         found = [jumping.listens(server.fileno()), jumping.listens(other.fileno())]
-        with contextlib.closing(open(os.devnull)) as file:  # noqa: SIM115
+        with open(os.devnull) as file:
             found.append(jumping.listens(file.fileno()))
 
         assert found == [True, False, False]
