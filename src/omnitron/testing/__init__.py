@@ -5,19 +5,28 @@ Tested themselves; nothing in the library imports them. The pytest plugin is the
 
 from omnitron.errors import Deadlock
 from omnitron.testing.clock import ManualClock
+from omnitron.testing.driving import Broken, check_faults
 from omnitron.testing.examples import Case, Mismatch, cases_of, check_examples, failed, top_flows
+from omnitron.testing.faults import Fault, Faulty, Injected
+from omnitron.testing.injecting import inject
 from omnitron.testing.strategies import inputs
 from omnitron.testing.virtual import VirtualClock
 
 __all__ = [
+    "Broken",
     "Case",
     "Deadlock",
+    "Fault",
+    "Faulty",
+    "Injected",
     "ManualClock",
     "Mismatch",
     "VirtualClock",
     "cases_of",
     "check_examples",
+    "check_faults",
     "failed",
+    "inject",
     "inputs",
     "top_flows",
 ]
