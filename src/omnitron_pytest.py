@@ -1,7 +1,7 @@
-"""The pytest plugin of Omnitron: with `--omnitron-examples`, the examples of a module's flows are tests.
+"""The pytest plugin of Omnitron: with `--omnitron-examples`, the examples of a module's flows are tests; and fixtures.
 
 It stands beside the package, because pytest imports the plugins of all that is installed: it imports nothing of the library
-before a file is searched for examples, and registers nothing unless it is asked to.
+before a file is searched for examples or a test asks for a fixture, and registers nothing more unless it is asked to.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 
 if TYPE_CHECKING:
     from omnitron import Context
-    from omnitron.testing import Case
+    from omnitron.testing import Case, VirtualClock
 
 LEFT_OUT = ("conftest.py", "setup.py", "__main__.py")
 
@@ -45,6 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register what collects, if anybody asks for it."""
     if config.getoption("omnitron_examples") or config.getini("omnitron_examples"):
         config.pluginmanager.register(Collecting(), "omnitron-examples")
+
+
+@pytest.fixture
+def virtual_clock() -> VirtualClock:
+    """A clock of virtual time that stands at 0: `virtual_clock.run(main())` runs hours in milliseconds."""
+    from omnitron.testing import VirtualClock
+
+    return VirtualClock()
 
 
 class Collecting:

@@ -192,6 +192,19 @@ def test_every_import_mode_works(shop, mode):
     assert len(outcomes(shop, "--omnitron-examples", f"--import-mode={mode}")) == 7
 
 
+def test_a_test_can_ask_for_virtual_time(pytester):
+    """Each has a clock of its own."""
+    pytester.makepyfile(
+        test_time="import asyncio, pytest\n"
+        "@pytest.mark.parametrize('hours', [1, 2])\n"
+        "def test_it(virtual_clock, hours):\n"
+        "    virtual_clock.run(asyncio.sleep(3600 * hours))\n"
+        "    assert virtual_clock.monotonic() == 3600 * hours\n"
+    )
+
+    assert {*outcomes(pytester).values()} == {"passed"}
+
+
 # ------------------------------------------------------------------ unused
 
 

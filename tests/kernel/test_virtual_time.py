@@ -419,6 +419,18 @@ def test_a_deadlock_inside_a_flow_names_the_step():
         VirtualClock().run((flow(abs) | stuck)(1))
 
 
+def test_a_deadlock_inside_an_each_names_the_step():
+    """Though the library steps the items by hand."""
+
+    @flow
+    async def stuck(x):
+        await wait_for_ever(asyncio.Queue())
+
+    for items in ([1], [1, 2]):
+        with pytest.raises(Deadlock, match="wait_for_ever"):
+            VirtualClock().run(stuck.each()(items))
+
+
 def test_to_sleep_for_ever_is_a_deadlock():
     """No timer will end it."""
     with pytest.raises(Deadlock):

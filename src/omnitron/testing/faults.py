@@ -191,31 +191,32 @@ class Faulty(Node):
 
     Attributes:
         body: the flow.
-        fault: what goes wrong, and when.
+        faults: what goes wrong, and when; each counts every call.
     """
 
-    __slots__ = ("body", "fault")
+    __slots__ = ("body", "faults")
     body: Node
-    fault: Fault
+    faults: tuple[Fault, ...]
     kind = "fault"
     segment = False
     direct = "first"
 
     def check(self) -> None:
         """Refuse what only a task can do."""
-        if self.fault.kind in ENDLESS and not self.body.is_async:
-            what = "hang: nothing could end it" if self.fault.kind == "hang" else "be cancelled: it has no task"
-            raise DefinitionError(
-                f"{self.body.name!r} is sync, and cannot {what}. Inject `error=` or `delay=`, or inject it around an "
-                "async part."
-            )
+        for fault in self.faults:
+            if fault.kind in ENDLESS and not self.body.is_async:
+                what = "hang: nothing could end it" if fault.kind == "hang" else "be cancelled: it has no task"
+                raise DefinitionError(
+                    f"{self.body.name!r} is sync, and cannot {what}. Inject `error=` or `delay=`, or inject it around an "
+                    "async part."
+                )
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write the call of the body with the fault around its function, inside of its boundary."""
         body, index = self.body, w.cursor
         w.cursor = index + body.size
         fn, awaits = w.callable_of(body, index, args, awaits=w.awaits if w.seen else body.is_async)
-        name = w.attach(fn, partial(around, self.fault, is_async=body.is_async, awaits=awaits))
+        name = w.attach(fn, partial(around, self.faults, is_async=body.is_async, awaits=awaits))
         if w.seen and (body.segment or body.label is not None):
             see = "await o_see" if w.awaits else "o_see"
             site = w.bind(w.site(body, index, awaits=awaits), "s")
@@ -238,8 +239,8 @@ class Faulty(Node):
         return self.body.parameters()
 
     def detail(self) -> str:
-        """Give the fault."""
-        return self.fault.detail()
+        """Give the faults."""
+        return "; ".join(fault.detail() for fault in self.faults)
 
     def streams_after(self, before: str) -> str:
         """Give the body's."""
@@ -255,26 +256,35 @@ class Faulty(Node):
         return self.body.binds
 
 
-def around(fault: Fault, fn: Callable[..., Any], *, is_async: bool, awaits: bool) -> Callable[..., Any]:
+def around(faults: tuple[Fault, ...], fn: Callable[..., Any], *, is_async: bool, awaits: bool) -> Callable[..., Any]:
     """Give a function of the same colour as `fn` (`awaits`) that goes wrong as a flow of the body's colour (`is_async`)."""
-    after = fault.after
 
     def struck(*args: Any, **kwargs: Any) -> Any:
-        strikes = fault.strikes()
-        if strikes and not after:
-            fault.strike()
+        striking = [fault for fault in faults if fault.strikes()]
+        strike(striking, after=False)
         value = fn(*args, **kwargs)
-        if strikes and after:
-            fault.strike()
+        strike(striking, after=True)
         return value
 
     async def struck_async(*args: Any, **kwargs: Any) -> Any:
-        strikes = fault.strikes()
-        if strikes and not after:
-            await fault.strike_async() if is_async else fault.strike()
+        striking = [fault for fault in faults if fault.strikes()]
+        await strike_async(striking, after=False) if is_async else strike(striking, after=False)
         value = await fn(*args, **kwargs)
-        if strikes and after:
-            await fault.strike_async() if is_async else fault.strike()
+        await strike_async(striking, after=True) if is_async else strike(striking, after=True)
         return value
 
     return struck_async if awaits else struck
+
+
+def strike(faults: list[Fault], *, after: bool) -> None:
+    """Go wrong in sync code."""
+    for fault in faults:
+        if fault.after is after:
+            fault.strike()
+
+
+async def strike_async(faults: list[Fault], *, after: bool) -> None:
+    """Go wrong in a task."""
+    for fault in faults:
+        if fault.after is after:
+            await fault.strike_async()

@@ -121,6 +121,8 @@ def wrapped(flow: F, faults: Mapping[int, Fault]) -> F:
             after = tuple([made.pop() for _ in before])
             if any(a is not b for a, b in zip(before, after, strict=True)):
                 node = node.rebuild(after)
-        made.append(Faulty(node, faults[index]) if index in faults else node)
+            if isinstance(node, Faulty) and isinstance(node.body, Faulty):  # each counts all calls of the part
+                node = Faulty(node.body.body, (*node.faults, *node.body.faults))
+        made.append(Faulty(node, (faults[index],)) if index in faults else node)
     changed: F = from_node(made[0])
     return changed

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import linecache
 import os
-from types import FrameType
+from inspect import CORO_SUSPENDED, getcoroutinestate
+from types import CoroutineType, FrameType
 from typing import Any
 
 from omnitron.errors import Deadlock
 
 __all__ = ["deadlock"]
 
-NOT_USERS = tuple(
-    os.path.join(folder, "")
-    for folder in (os.path.dirname(asyncio.__file__), os.path.dirname(os.path.dirname(__file__)))
-)
+OWN = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+NOT_USERS = (os.path.join(os.path.dirname(asyncio.__file__), ""), OWN)
 
 
 def deadlock(loop: asyncio.AbstractEventLoop, threads: tuple[str, ...]) -> Deadlock:
@@ -45,14 +44,28 @@ def place_of(coroutine: Any) -> str:
             frames.append(frame)
         found = (getattr(coroutine, name, None) for name in ("cr_await", "gi_yieldfrom", "ag_await"))
         coroutine = next((one for one in found if one is not None), None)
+        if coroutine is None and frame is not None and frame.f_code.co_filename.startswith(OWN):
+            coroutine = stepped_by(frame, seen)
     mine = [frame for frame in frames if is_users(frame)] or frames
     return "code that cannot be seen into" if not mine else shown(mine[-1])
+
+
+def stepped_by(frame: FrameType, seen: set[int]) -> Any:
+    """Give the suspended coroutine that a function of the library steps by hand, or None."""
+    return next(
+        (
+            one
+            for one in frame.f_locals.values()
+            if isinstance(one, CoroutineType) and id(one) not in seen and getcoroutinestate(one) == CORO_SUSPENDED
+        ),
+        None,
+    )
 
 
 def is_users(frame: FrameType) -> bool:
     """Say whether a frame is neither asyncio's nor the library's, nor of generated code."""
     name = frame.f_code.co_filename
-    return not name.startswith(NOT_USERS) and os.path.exists(name)
+    return not name.startswith(NOT_USERS) and (name.startswith("<") or os.path.exists(name))
 
 
 def shown(frame: FrameType) -> str:
