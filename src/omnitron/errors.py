@@ -378,6 +378,8 @@ class InvariantBroken(OmnitronError, AssertionError):
 
     def __str__(self) -> str:
         """Say how many faults broke it, and of each where it was and what came of it."""
+        if not self.count:
+            return f"what must hold of {self.flow!r} does not hold without any fault. Mend the flow, or what must hold."
         head = f"{len(self.broken)} of {self.count} faults break what must hold of {self.flow!r}:"
         return "\n".join([head, *(f"  {line}" for one in self.broken for line in str(one).splitlines())])
 

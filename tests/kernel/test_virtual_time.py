@@ -77,6 +77,19 @@ def test_timers_that_were_cancelled_do_not_count():
     assert clock.monotonic() == 100.0
 
 
+def test_a_time_that_is_no_number_hides_no_other():
+    """It is past for asyncio."""
+    clock, called = VirtualClock(), []
+
+    async def main():
+        asyncio.get_running_loop().call_later(float("nan"), called.append, 1)
+        await asyncio.sleep(5)
+
+    clock.run(main())
+
+    assert (called, clock.monotonic()) == ([1], 5.0)
+
+
 def test_the_next_run_goes_on_where_the_last_one_ended():
     """On a fresh loop."""
     clock = VirtualClock(start=5, start_at=datetime(2026, 1, 1, tzinfo=UTC))

@@ -42,16 +42,14 @@ class Fault(Record):
         value: the exception, its class, or the seconds of a delay.
         at: the number of the call, from 1; None for every call.
         after: whether it happens when the call has done its work, whose result is lost.
-        on_call: told the number of each call.
         is_virtual: whether a delay by the machine's own clock is refused.
     """
 
-    __slots__ = ("kind", "value", "at", "after", "on_call", "is_virtual", "_next", "_refused")
+    __slots__ = ("kind", "value", "at", "after", "is_virtual", "_next", "_refused")
     kind: str
     value: Any
     at: int | None
     after: bool
-    on_call: Callable[[int], object] | None
     is_virtual: bool
     _next: Callable[[], int]
     _refused: list[DefinitionError]
@@ -63,20 +61,21 @@ class Fault(Record):
         at: int | None = None,
         *,
         after: bool = False,
-        on_call: Callable[[int], object] | None = None,
         is_virtual: bool = False,
     ) -> None:
         check_value(kind, value)
         check_at(at)
-        self._fill(kind=kind, value=value, at=at, after=after, on_call=on_call, is_virtual=is_virtual)
+        self._fill(kind=kind, value=value, at=at, after=after, is_virtual=is_virtual)
         self._fill(_next=count(1).__next__, _refused=[])
 
     def strikes(self) -> bool:
         """Count a call; say whether it is one that goes wrong."""
         number = self._next()
-        if self.on_call is not None:
-            self.on_call(number)
         return bool(self.kind) and self.at in (None, number)
+
+    def calls(self) -> int:
+        """Give how many calls were counted; it is asked once, at the end."""
+        return self._next() - 1
 
     def strike(self) -> None:
         """Go wrong in sync code."""

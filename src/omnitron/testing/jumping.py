@@ -55,7 +55,9 @@ class Alarms:
         self.many = FEW
 
     def add(self, timer: asyncio.TimerHandle) -> None:
-        """Take a timer; drop those that were cancelled when there may be many."""
+        """Take a timer, unless its time is not a number; drop those that were cancelled when there may be many."""
+        if math.isnan(timer.when()):  # asyncio calls it at once, and in a heap it would hide others
+            return
         if len(self.heap) >= self.many:
             self.heap = [one for one in self.heap if not one[2].cancelled()]
             heapq.heapify(self.heap)
