@@ -127,8 +127,8 @@ class Fault(Record):
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise Unpicklable(
-            "a fault counts calls, which cannot go to another process: inject it around `.on('process')`, at the place of "
-            "the part that is moved or above it, or take the `.on` away for this test."
+            "a fault counts calls, which cannot go to another process. Inject it into a part around `.on('process')`, or "
+            "take the `.on` away for this test."
         )
 
 
