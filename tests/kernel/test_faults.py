@@ -400,6 +400,16 @@ def test_an_invariant_may_raise():
     assert isinstance(caught.value.__cause__, AssertionError)
 
 
+def test_a_run_that_is_another_each_time_is_told():
+    """Its fault would never be reached."""
+    tree, values = flow(double).each().named("all"), iter([[1, 2], [1, 2], [1, 2], [1]])
+
+    with pytest.raises(InvariantBroken, match="not reached") as caught:
+        check_faults(tree, lambda faulty: faulty(next(values)), lambda outcome: True, faults="error")
+
+    assert [(one.path, one.at) for one in caught.value.broken] == [("all/double", 2)]
+
+
 def test_a_deadlock_is_never_right():
     """Whatever the invariant says."""
     with pytest.raises(InvariantBroken, match="a deadlock is never right"):

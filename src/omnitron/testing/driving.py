@@ -56,13 +56,12 @@ def check_faults(
     """Run a flow again and again, each time with one fault at one call, and check what must hold whatever fails.
 
     A first run without a fault tells which parts are called how often, and must succeed. Then each fault is injected at
-    each of these calls in turn. `run` begins anew each time: it makes what the flow writes to, and runs it, an async flow
-    by `VirtualClock().run(flow(...))`, so that every run is the same one but for its fault. A run that comes to a
-    `Deadlock` breaks what must hold, whatever the invariant says.
+    each of these calls in turn. A run that comes to a `Deadlock` breaks what must hold, whatever the invariant says.
 
     Args:
         flow: the flow.
-        run: takes the flow with the fault, runs it once, and gives or raises what comes of it.
+        run: takes the flow with the fault, begins anew with all that it writes to, runs it once, an async flow by
+            `VirtualClock().run(flow(...))`, and gives or raises what comes of it.
         invariant: takes `Ok(value)` or `Failure(error)`, and raises or gives False where what must hold does not. A
             cancelled run is a failure with a `CancelledError`.
         faults: which ones: "error", "delay", "hang", "cancel". Those that a sync part cannot have are left out there.
@@ -71,53 +70,52 @@ def check_faults(
         after: whether the fault comes when the part has done its work.
 
     Returns:
-        How many runs with a fault there were.
+        How many runs with a fault there were: one for each call of each part and each fault.
 
     Raises:
         InvariantBroken: says of each fault that breaks it where it was, as a line that injects it again.
         DefinitionError: it is no flow, or a fault that there is not.
         Exception: what the run without a fault raises, or the invariant after it.
 
-    Cost:
-        One run for each call of each part and each fault.
-
     Example:
         >>> from omnitron import flow
-        >>> account = {"a": 10, "b": 0}
-        >>> def take(x):
-        ...     account["a"] -= x
-        ...     return x
-        >>> def give(x):
-        ...     account["b"] += x
-        >>> def run(transfer):
-        ...     account.update(a=10, b=0)
-        ...     return transfer(5)
-        >>> transfer = flow(take) | flow(give)
-        >>> check_faults(transfer, run, lambda outcome: sum(account.values()) == 10, faults=["error"])
+        >>> left = []
+        >>> move = flow(lambda x: left.pop() * x, name="take") | flow(left.append, name="put")
+        >>> def run(move):
+        ...     left[:] = [7]
+        ...     return move(1)
+        >>> check_faults(move, run, lambda outcome: left == [7], faults=["error"])
         Traceback (most recent call last):
-        omnitron.errors.InvariantBroken: 1 of 3 faults break what must hold of 'take → give':
-          inject(flow, 'take → give/give', error=Injected, at=1)
+        omnitron.errors.InvariantBroken: 1 of 3 faults break what must hold of 'take → put':
+          inject(flow, 'take → put/put', error=Injected, at=1)
             the run raised Injected: a fault that a test injected
             but the invariant is False
     """
-    kinds = checked_kinds(faults)
-    places, calls = places_of(flow), counted(flow, run, invariant)
-    broken: list[Broken] = []
-    first: BaseException | None = None
-    count = 0
-    for place, kind, at in attempts(places, calls, kinds):
-        fault = Fault(kind, {"error": error, "delay": delay}.get(kind), at, after=after, is_virtual=True)
-        outcome = outcome_of(run, wrapped(flow, {place[0]: fault}))
-        fault.settle()
-        count += 1
-        wrong = verdict(invariant, outcome)
-        if wrong is not None:
-            why, cause = wrong
-            broken.append(Broken(place[1], at, fault.detail(), shown(outcome), why))
-            first = first or cause
+    kinds, values = checked_kinds(faults), {"error": error, "delay": delay}
+    plans = plan(flow, counted(flow, run, invariant), kinds, values, after=after)
+    tries = [tried(flow, run, invariant, place, fault) for place, fault in plans]
+    broken = tuple(one for one, _ in tries if one is not None)
     if broken:
-        raise InvariantBroken(flow.name, count, tuple(broken)) from first
-    return count
+        raise InvariantBroken(flow.name, len(tries), broken) from next(
+            (why for _, why in tries if why is not None), None
+        )
+    return len(tries)
+
+
+def tried(
+    flow: F, run: Callable[[F], Any], invariant: Callable[[Any], object], place: Place, fault: Fault
+) -> tuple[Broken | None, BaseException | None]:
+    """Run with one fault; give what it breaks, and the error that says so."""
+    outcome = outcome_of(run, wrapped(flow, {place[0]: fault}))
+    fault.settle()
+    wrong: tuple[str, BaseException | None] | None
+    if fault.calls() < (fault.at or 0):
+        wrong = "the fault was not reached: the run is not the same each time. Let `run` begin anew", None
+    else:
+        wrong = verdict(invariant, outcome)
+    if wrong is None:
+        return None, None
+    return Broken(place[1], fault.at or 0, fault.detail(), shown(outcome), wrong[0]), wrong[1]
 
 
 def checked_kinds(faults: Iterable[str]) -> list[str]:
@@ -138,14 +136,16 @@ def counted(flow: F, run: Callable[[F], Any], invariant: Callable[[Any], object]
     return {index: counter.calls() for index, counter in counters.items()}
 
 
-def attempts(places: list[Place], calls: dict[int, int], kinds: list[str]) -> Iterator[tuple[Place, str, int]]:
+def plan(
+    flow: AnyFlow[..., Any], calls: dict[int, int], kinds: list[str], values: dict[str, Any], *, after: bool
+) -> Iterator[tuple[Place, Fault]]:
     """Give each part with each fault that it can have at each of its calls."""
-    for place in places:
+    for place in places_of(flow):
         for kind in kinds:
             if kind in ENDLESS and not place[2].is_async:
                 continue
-            for at in range(1, calls.get(place[0], 0) + 1):
-                yield place, kind, at
+            for at in range(1, calls[place[0]] + 1):
+                yield place, Fault(kind, values.get(kind), at, after=after, is_virtual=True)
 
 
 def outcome_of(run: Callable[[F], Any], flow: F) -> Ok[Any] | Failure:
