@@ -240,7 +240,7 @@ def test_a_run_can_be_read_in_a_child_whoever_read_it_when_it_was_forked():
     with context() as app:
         run = app.start(double, 2)
         assert run.result() == 4
-        with Held(run._bell.changed):
+        with Held(run._bell.changed), Held(run._news.changed):
             assert child(lambda: [run.result(), len(run.events()), len(list(run.events())), run.status]) == [
                 *(4, 2, 2, "succeeded")
             ]

@@ -587,11 +587,11 @@ def test_waiters_that_gave_up_are_forgotten():
         waiters = [asyncio.create_task(anext(reader)) for reader in readers]
         waiters += [asyncio.create_task(run._ended()) for _ in range(10)]
         await asyncio.sleep(0)
-        waiting = len(run._bell.waiting)
+        waiting = len(run._bell.waiting) + len(run._news.waiting)
         for waiter in waiters:
             waiter.cancel()
         await asyncio.gather(*waiters, return_exceptions=True)
-        return waiting, len(run._bell.waiting)
+        return waiting, len(run._bell.waiting) + len(run._news.waiting)
 
     assert in_app(main) == (20, 0)
 

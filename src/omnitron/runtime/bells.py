@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
+from omnitron.runtime.scopes import running_loop
+
 __all__ = ["Bell"]
 
 
@@ -21,7 +23,11 @@ class Bell:
         """Wake all (the caller holds the lock)."""
         self.changed.notify_all()
         waiting, self.waiting = self.waiting, []
+        here = running_loop() if waiting else None
         for loop, future in waiting:
+            if loop is here:  # nothing has to wake it
+                wake(future)
+                continue
             try:
                 loop.call_soon_threadsafe(wake, future)
             except RuntimeError:  # that loop is closed: nobody waits there any more

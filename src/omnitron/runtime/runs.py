@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextvars import copy_context
 from functools import partial
 from time import monotonic
@@ -22,6 +21,7 @@ from omnitron.errors import DefinitionError, NoRun, RunCancelled
 from omnitron.model import Event
 from omnitron.runtime.bells import Bell
 from omnitron.runtime.contexts import Context, admitted_flow, run_async, run_sync, without_title
+from omnitron.runtime.following import LOOK_S, MAX_EVENTS, RunEvents
 from omnitron.runtime.forking import after_fork
 from omnitron.runtime.outside import outside
 from omnitron.runtime.reporting import log, shown
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Run", "RunEvents", "start_run"]
 
 R = TypeVar("R")
-MAX_EVENTS = 100_000
-LOOK_S = 0.5
-"""How often who waits looks whether the run can still end by itself, in seconds."""
 
 going_on: set[Run[Any]] = set()
 """The runs that go on: the event loop holds its tasks weakly. Each leaves when it ends."""
@@ -60,8 +57,8 @@ class Run(Generic[R]):
     """
 
     __slots__ = (
-        "__weakref__", "_asked", "_bell", "_dropped", "_error", "_events", "_loop", "_owner", "_state", "_stop",
-        "_taken", "_traceback", "_value", "flow", "id", "reason",
+        "__weakref__", "_asked", "_bell", "_dropped", "_error", "_events", "_loop", "_news", "_owner", "_state",
+        "_stop", "_taken", "_traceback", "_value", "flow", "id", "reason",
     )  # fmt: skip
 
     def __init__(self, id: str, flow: str, owner: Scope | None) -> None:
@@ -69,7 +66,8 @@ class Run(Generic[R]):
         self.flow = flow
         self.reason = ""
         self._owner = owner
-        self._bell = Bell()
+        self._bell = Bell()  # rings at the end
+        self._news = Bell()  # rings where somebody waits for the next event; see `omnitron.runtime.following`
         self._events: list[Event] = []
         self._dropped = 0
         self._state = "running"
@@ -198,13 +196,21 @@ class Run(Generic[R]):
     # What the run itself tells
 
     def observe(self, event: Event, /) -> None:
-        """Take an event of the run."""
-        with self._bell.changed:
-            self._events.append(event.without_values())
-            if len(self._events) > 2 * MAX_EVENTS:
+        """Take an event of the run, from whichever thread."""
+        events = self._events
+        events.append(event.without_values())
+        if len(events) > 2 * MAX_EVENTS:
+            self._drop()
+        if self._news.waiting:
+            with self._news.changed:
+                self._news.ring()
+
+    def _drop(self) -> None:
+        """Forget the oldest events."""
+        with self._news.changed:
+            if len(self._events) > 2 * MAX_EVENTS:  # else another thread has
                 del self._events[:MAX_EVENTS]
                 self._dropped += MAX_EVENTS
-            self._bell.ring()
 
     def settle(self, state: str, value: Any = None, error: BaseException | None = None) -> None:
         """Take the end of the run; the first one counts."""
@@ -216,6 +222,8 @@ class Run(Generic[R]):
             # last: who reads it takes no lock, and a fork in between leaves a run that has not ended
             self._state = state
             self._bell.ring()
+        with self._news.changed:
+            self._news.ring()
         going_on.discard(self)
         if self._owner is not None:
             self._owner.drop_run(self)
@@ -256,60 +264,6 @@ class Run(Generic[R]):
                 "error", "the run %s of %s failed and nobody asked for its result: %s", self.id, self.flow, said,
                 run_id=self.id, path=self.flow, attempt=1,
             )  # fmt: skip
-
-
-class RunEvents:
-    """The events of a run: a snapshot by `for`, all from the beginning until its end by `async for`."""
-
-    __slots__ = ("run",)
-
-    def __init__(self, run: Run[Any]) -> None:
-        self.run = run
-
-    def _since(self, place: int) -> tuple[int, list[Event]]:
-        """Give the next place and the kept events from `place` on (the caller holds the lock)."""
-        run = self.run
-        first = max(place - run._dropped, 0)
-        return run._dropped + len(run._events), run._events[first:]
-
-    def __iter__(self) -> Iterator[Event]:
-        with self.run._bell.changed:
-            return iter(self._since(0)[1][-MAX_EVENTS:])
-
-    def __len__(self) -> int:
-        return min(len(self.run._events), MAX_EVENTS)
-
-    def __aiter__(self) -> AsyncIterator[Event]:
-        return EventReader(self)
-
-
-class EventReader:
-    """Reads the events of a run one by one; a reader that is cancelled while it waits may go on afterwards."""
-
-    __slots__ = ("events", "found", "place")
-
-    def __init__(self, events: RunEvents) -> None:
-        self.events = events
-        self.place = 0
-        self.found: deque[Event] = deque()
-
-    def __aiter__(self) -> EventReader:
-        return self
-
-    async def __anext__(self) -> Event:
-        run = self.events.run
-        while not self.found:
-            with run._bell.changed:
-                self.place, found = self.events._since(self.place)
-                self.found.extend(found)
-                if not found and run.done:
-                    raise StopAsyncIteration
-                future = None if found else run._bell.wait_for()
-            if future is not None:
-                with outside(run._loop):
-                    await run._bell.rung(future, LOOK_S)
-                run._look()
-        return self.found.popleft()
 
 
 def start_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run[Any]:
@@ -485,7 +439,8 @@ def leave_runs_to_parent() -> None:
     going_on_at_exit.clear()
     going_on.clear()
     for run in list(started):
-        run._bell = Bell()  # another thread may have held the lock of the old one, and its waiters are not here
+        # another thread may have held the locks of the old ones, and their waiters are not here
+        run._bell, run._news = Bell(), Bell()
         run._taken = True  # a failure that nobody asks for is told of in the parent
         if not run.done:
             run._state, run._stop = "cancelled", None
