@@ -15,6 +15,11 @@ from omnitron.model.events import (
     ItemYielded,
     Replace,
     StreamEnd,
+    new_call,
+    new_failed,
+    new_finished,
+    new_started,
+    new_yielded,
 )
 from omnitron.model.facts import Capability, Effect, capability_names, covers
 from omnitron.model.meta import (
@@ -71,5 +76,10 @@ __all__ = [
     "covers",
     "holds_secret",
     "keyed_hash",
+    "new_call",
+    "new_failed",
+    "new_finished",
+    "new_started",
+    "new_yielded",
     "one_input",
 ]

@@ -7,8 +7,8 @@ context's monotonic clock. Who emits them: `omnitron.runtime`.
 from __future__ import annotations
 
 from operator import is_
-from types import AsyncGeneratorType, GeneratorType
-from typing import Any, NoReturn
+from types import AsyncGeneratorType, GeneratorType, NoneType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from omnitron.model.outcome import one_input
 from omnitron.model.record import Record
@@ -23,6 +23,11 @@ __all__ = [
     "ItemYielded",
     "Replace",
     "StreamEnd",
+    "new_call",
+    "new_failed",
+    "new_finished",
+    "new_started",
+    "new_yielded",
 ]
 
 
@@ -58,7 +63,13 @@ def kept(value: Any) -> Any:
 def is_lazy(value: Any) -> bool:
     """Say whether a value is an iterator of either kind."""
     kind = type(value)
-    return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
+    return kind not in NEVER_LAZY and (hasattr(kind, "__next__") or hasattr(kind, "__anext__"))
+
+
+NEVER_LAZY = frozenset({NoneType, bool, int, float, str, bytes, list, tuple, dict, set, frozenset})
+"""Common types that are no iterators: what is known of them is not asked again for every event."""
+KEPT_ARGS = (NOT_KEPT,)
+"""The arguments of a call for an item of a stream, as they are kept."""
 
 
 class Frozen:
@@ -73,7 +84,50 @@ class Frozen:
         raise AttributeError(f"a {type(self).__name__} is immutable: observers share it; {name!r} cannot be deleted")
 
 
-class Call(Frozen):
+# Note [Filled, then frozen]
+# A run that is watched makes a call and several events for each step. Setting the attributes of what refuses that, each by
+# `object.__setattr__`, costs four times as much as setting those of a class that does not. So what the library makes is
+# filled as one of a base that holds the same slots, and takes its class when it is filled, before anybody has it.
+
+
+class CallSlots:
+    """A call while it is filled. See Note [Filled, then frozen]."""
+
+    __slots__ = (
+        "_kept", "args", "attempt", "call_id", "flow", "in_item", "kwargs", "node", "parent", "path", "run_id",
+        "started_s",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        flow: str,
+        path: str,
+        run_id: str,
+        call_id: int,
+        parent: Call | None,
+        attempt: int,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        started_s: float,
+        node: Any,
+        in_item: bool,  # noqa: FBT001 - the last field of a record
+    ) -> None:
+        self.flow = flow
+        self.path = path
+        self.run_id = run_id
+        self.call_id = call_id
+        self.parent = parent
+        self.attempt = attempt
+        self.args = args
+        self.kwargs = kwargs
+        self.started_s = started_s
+        self.node = node
+        self.in_item = in_item
+        self._kept: Any = None
+        self.__class__ = Call  # noqa: PLE0237 - every class has it
+
+
+class Call(Frozen, CallSlots):
     """One call of one flow inside a run: who, where, with what.
 
     Attributes:
@@ -90,20 +144,7 @@ class Call(Frozen):
         in_item: whether it was made for an item of a stream.
     """
 
-    __slots__ = (
-        "args", "attempt", "call_id", "flow", "in_item", "kwargs", "node", "parent", "path", "run_id", "started_s",
-    )  # fmt: skip
-    flow: str
-    path: str
-    run_id: str
-    call_id: int
-    parent: Call | None
-    attempt: int
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    started_s: float
-    node: Any
-    in_item: bool
+    __slots__ = ()
 
     def __init__(
         self,
@@ -130,6 +171,7 @@ class Call(Frozen):
         fill(self, "started_s", started_s)
         fill(self, "node", node)
         fill(self, "in_item", in_item)
+        fill(self, "_kept", None)
 
     @property
     def input(self) -> Any:
@@ -152,29 +194,49 @@ class Call(Frozen):
         )  # fmt: skip
 
     def without_values(self) -> Call:
-        """Give this call as it is kept: without iterators, which would stay open, and what passed through streams."""
-        parent = None if self.parent is None else self.parent.without_values()
-        args: tuple[Any, ...] = (NOT_KEPT,)
-        kwargs: dict[str, Any] = {}
+        """Give this call as it is kept: without iterators, which would stay open, and what passed through streams.
+
+        It is made once: all kept events of the call share it.
+        """
+        found: Call | bool | None = self._kept
+        if found is None:
+            made = self._without_values()
+            fill(self, "_kept", made is self or made)  # a call that held itself would wait for a collection of garbage
+            return made
+        return self if found is True else found  # type: ignore[return-value]
+
+    def _without_values(self) -> Call:
+        parent = self.parent
+        if parent is not None:
+            parent = parent.without_values()
+        args, kwargs = KEPT_ARGS, {}
         if not self.in_item:
             args, kwargs = tuple(map(kept, self.args)), {name: kept(value) for name, value in self.kwargs.items()}
             same = all(map(is_, args, self.args)) and all(map(is_, kwargs.values(), self.kwargs.values()))
             if same and parent is self.parent:
                 return self
-        return Call(
+        made = new_call(
             self.flow, self.path, self.run_id, self.call_id, parent, self.attempt, args, kwargs, self.started_s,
-            self.node, in_item=self.in_item,
+            self.node, self.in_item,
         )  # fmt: skip
+        fill(made, "_kept", True)
+        return made
 
     def __repr__(self) -> str:
         return f"Call({self.path!r}, run_id={self.run_id!r}, call_id={self.call_id})"
 
 
-class Event(Frozen):
-    """Something that happened to a call; the call's own attributes can be read on the event too."""
+class EventSlots:
+    """An event while it is filled. See Note [Filled, then frozen]."""
 
     __slots__ = ("call",)
     call: Call
+
+
+class Event(Frozen, EventSlots):
+    """Something that happened to a call; the call's own attributes can be read on the event too."""
+
+    __slots__ = ()
 
     def __init__(self, call: Call) -> None:
         fill(self, "call", call)
@@ -226,12 +288,32 @@ class CallStarted(Event):
     __slots__ = ()
 
 
-class CallFinished(Event):
-    """A flow gave `output` after `duration_s` seconds; a stream that was read, or closed, has a `StreamEnd` there."""
+class StartedSlots(EventSlots):
+    """A `CallStarted` while it is filled."""
+
+    __slots__ = ()
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.__class__ = CallStarted
+
+
+class FinishedSlots(EventSlots):
+    """A `CallFinished` while it is filled."""
 
     __slots__ = ("duration_s", "output")
-    output: Any
-    duration_s: float
+
+    def __init__(self, call: Call, output: Any, duration_s: float) -> None:
+        self.call = call
+        self.output = output
+        self.duration_s = duration_s
+        self.__class__ = CallFinished
+
+
+class CallFinished(Event, FinishedSlots):
+    """A flow gave `output` after `duration_s` seconds; a stream that was read, or closed, has a `StreamEnd` there."""
+
+    __slots__ = ()
 
     def __init__(self, call: Call, output: Any, duration_s: float) -> None:
         fill(self, "call", call)
@@ -249,18 +331,28 @@ class CallFinished(Event):
             output = NOT_KEPT if call.in_item else kept(output)
         if call is self.call and output is self.output:
             return self
-        return CallFinished(call, output, self.duration_s)
+        return new_finished(call, output, self.duration_s)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CallFinished, (self.call, self.output, self.duration_s)
 
 
-class CallFailed(Event):
-    """A flow left with `error` (cancellation too) after `duration_s` seconds."""
+class FailedSlots(EventSlots):
+    """A `CallFailed` while it is filled."""
 
     __slots__ = ("duration_s", "error")
-    error: BaseException
-    duration_s: float
+
+    def __init__(self, call: Call, error: BaseException, duration_s: float) -> None:
+        self.call = call
+        self.error = error
+        self.duration_s = duration_s
+        self.__class__ = CallFailed
+
+
+class CallFailed(Event, FailedSlots):
+    """A flow left with `error` (cancellation too) after `duration_s` seconds."""
+
+    __slots__ = ()
 
     def __init__(self, call: Call, error: BaseException, duration_s: float) -> None:
         fill(self, "call", call)
@@ -275,12 +367,22 @@ class CallFailed(Event):
         return CallFailed, (self.call, self.error, self.duration_s)
 
 
-class ItemYielded(Event):
-    """A stream gave its item number `index`, from 0. Who watches sees the `item`; events that are kept do not hold it."""
+class YieldedSlots(EventSlots):
+    """An `ItemYielded` while it is filled."""
 
     __slots__ = ("index", "item")
-    index: int
-    item: Any
+
+    def __init__(self, call: Call, index: int, item: Any) -> None:
+        self.call = call
+        self.index = index
+        self.item = item
+        self.__class__ = ItemYielded
+
+
+class ItemYielded(Event, YieldedSlots):
+    """A stream gave its item number `index`, from 0. Who watches sees the `item`; events that are kept do not hold it."""
+
+    __slots__ = ()
 
     def __init__(self, call: Call, index: int, item: Any) -> None:
         fill(self, "call", call)
@@ -293,10 +395,19 @@ class ItemYielded(Event):
 
     def without_values(self) -> Event:
         """Give this event as it is kept."""
-        return ItemYielded(self.call.without_values(), self.index, NOT_KEPT)
+        return new_yielded(self.call.without_values(), self.index, NOT_KEPT)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ItemYielded, (self.call, self.index, self.item)
+
+
+if TYPE_CHECKING:
+    new_call, new_started, new_finished = Call, CallStarted, CallFinished
+    new_failed, new_yielded = CallFailed, ItemYielded
+else:
+    new_call, new_started, new_finished, new_failed, new_yielded = (
+        CallSlots, StartedSlots, FinishedSlots, FailedSlots, YieldedSlots,
+    )  # fmt: skip
 
 
 class StreamEnd(Record):

@@ -9,13 +9,12 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from contextvars import ContextVar, Token
 from itertools import count
 from typing import Any, NoReturn
 
 from omnitron.errors import DeadlineExceeded, RunCancelled
-from omnitron.model import Call, Clock, Event, Guard, Observer, Replace
+from omnitron.model import Call, Clock, Event, Guard, Observer, Replace, new_call
 from omnitron.runtime.callsites import call_ordinal, is_own
 from omnitron.runtime.reporting import log
 from omnitron.runtime.stopping import DeadlinePassed, Halt, RunStopped, is_leaving
@@ -78,7 +77,7 @@ class Watched:
 
         What is called while the end of the run's time is on its way out is clean-up in a body, and urgent too.
         """
-        if not urgent:
+        if not urgent and (self.halt is not None or self.deadline is not None):
             self.go_on(call, call.started_s, starts=True)
         for guard in self.guards:
             answer = guard.check(call)
@@ -118,10 +117,37 @@ class Watched:
             except Exception as error:
                 report(observer, event, error)
 
-    async def notify_async(self, event: Event) -> None:
-        """Tell every observer in order, awaiting those that are asynchronous; all are told before a cancellation leaves."""
-        interrupted = await self.settle_later()
-        for observer in self.observers:
+    def tell(self, event: Event) -> Awaitable[None] | None:
+        """Tell every observer in order; give what has to be awaited at once, where one is asynchronous.
+
+        All are told before a cancellation leaves. Mostly nothing is to be awaited, and no coroutine is made for it.
+        """
+        if self.later:
+            return self.notify_async(event)
+        for place, observer in enumerate(self.observers):
+            try:
+                later = observer.observe(event)
+            except Exception as error:
+                report(observer, event, error)
+            except BaseException as error:
+                return self.tell_rest(event, place + 1, error)
+            else:
+                if later is not None:
+                    return self.tell_rest(event, place + 1, None, later)
+        return None
+
+    async def tell_rest(
+        self, event: Event, start: int, interrupted: BaseException | None, later: Awaitable[None] | None = None
+    ) -> None:
+        """Await what the observer before place `start` answered, then tell the others; raise what interrupted that."""
+        if later is not None:
+            try:
+                await later
+            except Exception as error:
+                report(self.observers[start - 1], event, error)
+            except BaseException as error:
+                interrupted = error
+        for observer in self.observers[start:]:
             try:
                 later = observer.observe(event)
                 if later is not None:
@@ -132,6 +158,11 @@ class Watched:
                 interrupted = error
         if interrupted is not None:
             raise interrupted
+
+    async def notify_async(self, event: Event) -> None:
+        """Await what could not be awaited before; then tell every observer, and await those that are asynchronous."""
+        interrupted = await self.settle_later()
+        await self.tell_rest(event, 0, interrupted)
 
     async def settle_later(self) -> BaseException | None:
         """Await what observers answered where nothing could await it; give what interrupted that."""
@@ -271,7 +302,7 @@ def beneath(frame: Frame, segment: str) -> str:
 def child_frame(parent: Frame, path: str, site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame:
     """Make the frame of a call that starts now."""
     run, around = parent.run, parent.call
-    call = Call(
+    call = new_call(
         site.flow, path, run.id, run.next_call(), around, 1, args, kwargs, run.clock.monotonic(), site.node,
         parent.streams or (around is not None and around.in_item),
     )  # fmt: skip
@@ -289,8 +320,10 @@ def item_frame(index: int) -> Any:
 
 def leave_frame(token: Token[Frame | None]) -> None:
     """Leave a frame inside a coroutine; one that is closed in another context than it ran in leaves nothing behind."""
-    with suppress(ValueError):
+    try:  # noqa: SIM105 - this ends each step of an async run, and `suppress` costs more than the rest of it
         reset_watch(token)
+    except ValueError:
+        pass
 
 
 def static_path(path: str) -> str:

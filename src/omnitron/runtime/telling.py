@@ -10,7 +10,7 @@ from types import GeneratorType, coroutine
 from typing import Any
 
 from omnitron.errors import DefinitionError
-from omnitron.model import Call, CallFailed, CallFinished, Event, ItemYielded, StreamEnd
+from omnitron.model import Call, CallFailed, CallFinished, Event, StreamEnd, new_yielded
 from omnitron.runtime.frames import Frame, leave_frame, reset_watch, set_watch
 from omnitron.runtime.mapping import again, again_async
 from omnitron.runtime.stopping import leaves_as
@@ -85,7 +85,8 @@ def telling(frame: Frame, stream: Generator[Any], started: float, *, begins: boo
         if begins:
             yield
         while True:
-            run.go_on(call)
+            if run.halt is not None or run.deadline is not None:
+                run.go_on(call)
             token = set_watch(frame)
             try:
                 item = advance()
@@ -94,7 +95,7 @@ def telling(frame: Frame, stream: Generator[Any], started: float, *, begins: boo
             finally:
                 reset_watch(token)
             if observed:
-                run.notify(ItemYielded(call, index, item))
+                run.notify(new_yielded(call, index, item))
             index += 1
             yield item
     except BaseException as error:
@@ -124,7 +125,8 @@ async def telling_async(
         while True:
             if run.is_late is not None and run.is_late():
                 await one_turn()  # the cancellation arrives
-            run.go_on(call)
+            if run.halt is not None or run.deadline is not None:
+                run.go_on(call)
             token = set_watch(frame)
             try:
                 item = await advance()
@@ -132,8 +134,8 @@ async def telling_async(
                 break
             finally:
                 leave_frame(token)
-            if observed:
-                await run.notify_async(ItemYielded(call, index, item))
+            if observed and (later := run.tell(new_yielded(call, index, item))) is not None:
+                await later
             index += 1
             yield item
     except BaseException as error:

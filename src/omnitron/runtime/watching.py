@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from omnitron.errors import DefinitionError
-from omnitron.model import Call, CallFailed, CallFinished, CallStarted, Replace
+from omnitron.model import Call, Replace, new_failed, new_finished, new_started
 from omnitron.runtime.frames import (
     Frame,
     Site,
@@ -150,7 +150,7 @@ def run_seen(
     started = call.started_s
     try:
         if run.observers:
-            run.notify(CallStarted(call))
+            run.notify(new_started(call))
             started = run.clock.monotonic()
         if stand_in is None:
             token = set_watch(frame)
@@ -165,22 +165,20 @@ def run_seen(
             output = standing(call, stand_in.value)
     except BaseException as error:
         if run.observers:
-            run.notify(CallFailed(call, leaves_as(error), run.clock.monotonic() - started))
+            run.notify(new_failed(call, leaves_as(error), run.clock.monotonic() - started))
         raise
     if type(output) in STREAMS and call.node.streams:
         return told(frame, output, started)
     if run.observers:
-        run.notify(CallFinished(call, output, run.clock.monotonic() - started))
+        run.notify(new_finished(call, output, run.clock.monotonic() - started))
     return output
 
 
-async def announce(run: Watched, call: Call, *, urgent: bool) -> BaseException | None:
-    """Tell observers that a call starts; give what interrupted that, where the call is urgent and runs all the same."""
+async def announce(run: Watched, call: Call) -> BaseException | None:
+    """Tell observers that an urgent call starts; give what interrupted that: the call runs all the same."""
     try:
-        await run.notify_async(CallStarted(call))
+        await run.notify_async(new_started(call))
     except BaseException as error:
-        if not urgent:
-            raise
         return error
     return None
 
@@ -205,7 +203,10 @@ async def run_seen_async(
     interrupted: BaseException | None = None
     try:
         if run.observers:
-            interrupted = await announce(run, call, urgent=urgent)
+            if urgent:
+                interrupted = await announce(run, call)
+            elif (telling := run.tell(new_started(call))) is not None:
+                await telling
             started = run.clock.monotonic()
         if stand_in is None:
             token = set_watch(frame)
@@ -224,11 +225,11 @@ async def run_seen_async(
         if interrupted is not None:
             raise interrupted
     except GeneratorExit as error:  # the coroutine is thrown away: nothing can be awaited any more
-        run.notify(CallFailed(call, error, run.clock.monotonic() - started))
+        run.notify(new_failed(call, error, run.clock.monotonic() - started))
         raise
     except BaseException as error:
         if run.observers:
-            await run.notify_async(CallFailed(call, leaves_as(error), run.clock.monotonic() - started))
+            await run.notify_async(new_failed(call, leaves_as(error), run.clock.monotonic() - started))
         if interrupted is not None and error is not interrupted and isinstance(error, Exception):
             raise interrupted from error  # the cancellation that came first must not get lost
         if isinstance(error, StopIteration) and not call.node.is_async:
@@ -237,5 +238,7 @@ async def run_seen_async(
     if type(output) in STREAMS and call.node.streams:
         return told(frame, output, started)
     if run.observers:
-        await run.notify_async(CallFinished(call, output, run.clock.monotonic() - started))
+        telling = run.tell(new_finished(call, output, run.clock.monotonic() - started))
+        if telling is not None:
+            await telling
     return output
