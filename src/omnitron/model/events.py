@@ -287,6 +287,11 @@ class CallStarted(Event):
 
     __slots__ = ()
 
+    def without_values(self) -> Event:
+        """Give this event as it is kept."""
+        call = self.call.without_values()
+        return self if call is self.call else new_started(call)
+
 
 class StartedSlots(EventSlots):
     """A `CallStarted` while it is filled."""
@@ -295,7 +300,7 @@ class StartedSlots(EventSlots):
 
     def __init__(self, call: Call) -> None:
         self.call = call
-        self.__class__ = CallStarted
+        self.__class__ = CallStarted  # type: ignore[assignment]
 
 
 class FinishedSlots(EventSlots):

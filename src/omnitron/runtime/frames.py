@@ -208,6 +208,7 @@ class Frame:
         body: bool,
         named: bool = False,
         part: tuple[Any, Mapping[str, int]] | None = None,
+        streams: bool = False,
     ) -> None:
         self.run = run
         self.path = path
@@ -216,7 +217,7 @@ class Frame:
         self.named = named
         self.part = part
         self.sites: dict[Any, int] | None = None
-        self.streams = False
+        self.streams = streams
 
 
 class Site:
@@ -313,9 +314,7 @@ def item_frame(index: int) -> Any:
     """Enter item `index` of a loop: give the token that `reset_watch` takes."""
     frame = read_watch()
     assert frame is not None
-    item = Frame(frame.run, f"{frame.path}[{index}]", frame.call, body=False)
-    item.streams = frame.streams
-    return set_watch(item)
+    return set_watch(Frame(frame.run, f"{frame.path}[{index}]", frame.call, body=False, streams=frame.streams))
 
 
 def leave_frame(token: Token[Frame | None]) -> None:

@@ -225,12 +225,29 @@ class EventLog:
     """
 
     def __init__(self, limit: int | None = None) -> None:
-        self.events: list[Event] = []
+        self._events: list[Event] = []
         self.limit = limit
+
+    @property
+    def events(self) -> list[Event]:
+        """The events, the oldest first."""
+        if self.limit is not None:
+            del self._events[: -self.limit or len(self._events)]
+        return self._events
+
+    @events.setter
+    def events(self, events: list[Event]) -> None:
+        self._events = events
 
     def observe(self, event: Event, /) -> None:
         """Append the event."""
-        events = self.events  # each step is whole without a lock, which a forked child might find held for ever
+        events = self._events  # each step is whole without a lock, which a forked child might find held for ever
         events.append(event.without_values())
-        if self.limit is not None:
-            del events[: -self.limit or len(events)]
+        limit = self.limit
+        # the oldest go some at a time: each time, all others are moved
+        if limit is not None and len(events) > limit + (limit >> SLACK):
+            del events[: -limit or len(events)]
+
+
+SLACK = 4
+"""How many more events than its limit an `EventLog` may hold until it is read: a sixteenth, in binary places."""
