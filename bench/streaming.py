@@ -16,7 +16,7 @@ from bench.measure import timed, timed_async
 from bench.promises import Proof, require
 from bench.rows import Row, Settings, Subjects, compared
 from bench.work import STEPS, STEPS_SOON, Fuse
-from omnitron import Hooks, context, flow
+from omnitron import CallStarted, EventLog, Hooks, ItemYielded, context, flow
 
 ITEMS = range(1_000)
 ROWS = [range(100)] * 10
@@ -55,6 +55,20 @@ def total(items: Iterable[int]) -> int:
 
 
 within = total.stream()
+
+
+@flow
+def counted(items: Iterable[object]) -> int:
+    return sum(1 for _ in items)
+
+
+@flow
+async def counted_soon(items: AsyncIterable[object]) -> int:
+    return len([1 async for _ in items])
+
+
+one = first.pipe(counted)
+one_soon = first_soon.pipe(counted_soon)
 
 
 def drain(items: Iterable[object]) -> None:
@@ -113,13 +127,52 @@ def streaming(settings: Settings, subjects: Subjects, proof: Proof) -> list[Row]
                 baselines.five_generators,
             ),
         ),
+        *of_started(settings),
     ]
     proof.show("five sync streams: items seen by hooks, an error tells its item, closing closes", shows_sync)
     proof.show("five async streams: items seen by hooks, an error tells its item, closing closes", shows_async)
     proof.show(
         f"{MANY:,} streams of each kind read half way and dropped: none open, no task, memory flat", shows_dropped
     )
+    proof.show("a started stream: every event in order, none holds a value that passed", shows_started)
     return table
+
+
+def by_run(row: object, items: object) -> object:
+    """Run a flow that nothing watches.
+
+    Lacks: a handle, events, the places of steps.
+    """
+    return context().run(row, items)  # type: ignore[arg-type]
+
+
+def of_started(settings: Settings) -> list[Row]:
+    """A row that is read to its end as a started run, and in a context that keeps its events, beside the bare run."""
+    begin, same = context().start, ("ctx.run of the same", timed("run(row, items)", run=by_run, row=one, items=ITEMS))
+    soon = timed_async(settings.runner, "await run(row, items)", run=by_run, row=one_soon, items=ITEMS)
+    return [
+        compared(
+            settings,
+            "a started sync stream, 1,000 items",
+            None,
+            timed("begin(row, items).result()", begin=begin, row=one, items=ITEMS),
+            (*same, by_run),
+        ),
+        compared(
+            settings,
+            "a sync stream in a context with an EventLog, 1,000 items",
+            None,
+            timed("context(observers=log()).run(row, items)", context=context, log=EventLog, row=one, items=ITEMS),
+            (*same, by_run),
+        ),
+        compared(
+            settings,
+            "a started async stream, 1,000 items",
+            None,
+            timed_async(settings.runner, "await begin(row, items)", begin=begin, row=one_soon, items=ITEMS),
+            ("ctx.run of the same", soon, by_run),
+        ),
+    ]
 
 
 # ---------------------------------------------------------------- what is shown
@@ -198,3 +251,15 @@ def shows_dropped(proof: Proof) -> None:
     tracemalloc.stop()
     require(open_now == [0], f"{open_now[0]} streams are open")
     require(grown < 100_000, f"{grown:,} bytes are left")
+
+
+def shows_started(proof: Proof) -> None:
+    """The handle has all events of the stream, without its values."""
+    run = context().start(one, range(3))
+    require(run.result() == 3, "the run gave another result")
+    events = list(run.events())
+    given = [event.index for event in events if isinstance(event, ItemYielded)]
+    require(given == [0, 1, 2], f"the events tell of the items {given}")
+    inner = [event.call for event in events if isinstance(event, CallStarted) and event.call.in_item]
+    require([call.path.partition("[")[2][:1] for call in inner] == ["0", "1", "2"], f"the calls are {inner}")
+    require(all(repr(call.args) == "(<not kept>,)" for call in inner), "an event holds a value that passed")
