@@ -221,7 +221,8 @@ class EventLog:
     """Keep the events of the runs that it watches, in order; those of items of a stream without the values there.
 
     Args:
-        limit: how many to keep; the oldest go first. None keeps all.
+        limit: how many to keep; the oldest go first. None keeps all. Between two readings of `events` it may hold a
+            sixteenth more.
     """
 
     def __init__(self, limit: int | None = None) -> None:
@@ -230,7 +231,7 @@ class EventLog:
 
     @property
     def events(self) -> list[Event]:
-        """The events, the oldest first."""
+        """The events, the oldest first. What is beyond the limit goes when this is read."""
         if self.limit is not None:
             del self._events[: -self.limit or len(self._events)]
         return self._events
