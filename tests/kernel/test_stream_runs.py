@@ -986,7 +986,7 @@ def test_an_async_stream_cannot_stand_in_for_a_sync_one():
 )
 def test_a_stream_is_not_started(whole):
     """It would go on only as somebody reads it; the text tells what to do."""
-    with pytest.raises(DefinitionError, match=r"flow \| list"):
+    with pytest.raises(DefinitionError, match="start a flow whose last step reads it"):
         context().start(whole, 3)
 
 

@@ -387,7 +387,10 @@ def test_threads_over_what_turns_out_to_be_async_are_refused():
         (lambda: yielding() | taking(list[int]), "'rows' gives a generator, but"),
         (lambda: yielding() | taking(list[int]), "Put `list` between them"),
         (lambda: yielding_later() | taking(list[int]), "'rows' gives an async generator, but"),
-        (lambda: yielding_later() | taking(list[int]), "It is read by `async for`: let the next step"),
+        (
+            lambda: yielding_later() | taking(list[int]),
+            "It is read by `async for`: put an async step such as `async def collect(items)",
+        ),
         (lambda: yielding_later() | text.each(), "takes Iterable[int]. It is read by `async for`"),
         (lambda: yielding(Iterator[int]) | taking(str), "takes str. Put a step between them"),
         (lambda: giving(list[int]) | taking(AsyncIterable[int]), "It is read by `for`, not by `async for`"),

@@ -199,6 +199,7 @@ class Parallel(Node):
     quorum: int | None
     kind = "parallel"
     direct = "all"
+    shares = "all"
     tunable: ClassVar = {"threads": int}
 
     def check(self) -> None:
@@ -278,6 +279,7 @@ class Gather(Node):
     threads: int | None
     kind = "gather"
     direct = "all"
+    shares = "all"
     tunable: ClassVar = {"threads": int}
 
     def check(self) -> None:
@@ -339,6 +341,7 @@ class When(Node):
     otherwise: Node | None
     kind = "when"
     direct = "all"
+    looks = "test"
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
         """Write an `if`."""
@@ -393,6 +396,7 @@ class TryWith(Node):
     on: Any
     kind = "try_with"
     direct = "first"
+    looks = "final"
 
     def check(self) -> None:
         """Refuse what would catch cancellation, and a try without a purpose."""

@@ -34,6 +34,7 @@ class Keep(Node):
     body: Node
     kind = "keep"
     direct = "first"
+    shares = "input"
     segment = False
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
@@ -67,6 +68,7 @@ class Tap(Node):
     body: Node
     kind = "tap"
     direct = "first"
+    looks = "body"
     segment = False
 
     def emit(self, w: Writer, args: Args, target: str) -> None:
@@ -111,6 +113,7 @@ class Choose(Node):
     otherwise: Node | None
     kind = "choose"
     direct = "all"
+    looks = "key"
 
     def check(self) -> None:
         """Refuse no arms, and keys that are no constants."""

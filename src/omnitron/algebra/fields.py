@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from omnitron.algebra.looking import Look
-from omnitron.algebra.neighbours import last_part
 from omnitron.algebra.node import Node
+from omnitron.algebra.steps import last_part
 from omnitron.code import clash, describe_annotation
 from omnitron.errors import DefinitionError
 

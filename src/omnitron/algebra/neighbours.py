@@ -7,28 +7,13 @@ from typing import Any
 
 from omnitron.algebra.looking import Look
 from omnitron.algebra.node import STREAMS, Node
-from omnitron.algebra.steps import Sequence, Step
+from omnitron.algebra.readers import check_reader
+from omnitron.algebra.steps import Sequence, Step, first_part, last_part
 from omnitron.algebra.walking import refuse_clash
 from omnitron.code import UNKNOWN, parameter_annotation, tuple_members
 from omnitron.errors import DefinitionError
 
-__all__ = ["check_neighbours", "check_star", "first_part", "last_part"]
-
-
-def last_part(node: Node) -> Node:
-    """Give the node whose result leaves the tree."""
-    while isinstance(node, Sequence):
-        right = node._right
-        node = right if right is not None else node.parts[-1]
-    return node
-
-
-def first_part(node: Node) -> Node:
-    """Give the node that takes the value that enters the tree."""
-    while isinstance(node, Sequence):
-        left = node._left
-        node = left if left is not None else node.parts[0]
-    return node
+__all__ = ["check_neighbours", "check_star"]
 
 
 def last_function(node: Node) -> Any:
@@ -87,10 +72,13 @@ def check_composed(left: Node, right: Node) -> None:
         if known is not None and not known.take(1):
             raise DefinitionError(arity_text(head.name, known.declared))
     look = Look()
-    wanted = look.takes(head)
-    if wanted is UNKNOWN:
+    wanted, streams = look.takes(head), STREAMS in left.needs
+    if wanted is UNKNOWN and not streams:
         return
-    refuse_clash(last_part(left), head, look.gives(left), wanted)
+    given = look.gives(left)
+    if streams:
+        check_reader(left, head, given)
+    refuse_clash(last_part(left), head, given, wanted)
 
 
 def check_star(left: Node, body: Node) -> None:

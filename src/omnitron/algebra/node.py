@@ -76,6 +76,8 @@ class Node:
         segment: whether it stands in paths even without a label.
         direct: which children are called with the very arguments of the node: "none", the "first", or "all".
         binds: whether a flow of it, made in a class body, binds like a method.
+        shares: who uses the value that comes in: "one" flow, "all" children, or a child and then the result ("input").
+        looks: the field of a child that is given the value beside whoever uses it, or "".
         tunable: the fields that a configuration may set, each with `int`, `float`, `str`, `bool`, or a function that makes
             the field's value of a text or a TOML value (raising ValueError); `check` has the last word.
         label: the name that a user gave by `.named`, or None.
@@ -104,6 +106,8 @@ class Node:
     kind: ClassVar[str] = "node"
     segment: ClassVar[bool] = True
     direct: ClassVar[str] = "none"
+    shares: ClassVar[str] = "one"
+    looks: ClassVar[str] = ""
     tunable: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
     binds = False
 

@@ -11,6 +11,7 @@ from omnitron.algebra.choosing import Keep, Tap
 from omnitron.algebra.fanout import flow_node
 from omnitron.algebra.flows import as_step, from_node
 from omnitron.algebra.neighbours import check_neighbours
+from omnitron.algebra.readers import check_test
 from omnitron.algebra.repeating import Loop
 
 if TYPE_CHECKING:
@@ -131,4 +132,5 @@ def loop(body: Any, /, *, until: Any = None, at_most: int | None = None) -> Any:
     test = None if until is None else as_step(until)
     if test is not None:
         check_neighbours(node, test)
+        check_test(node, test)
     return from_node(Loop(node, test, at_most))

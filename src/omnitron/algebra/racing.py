@@ -53,6 +53,7 @@ class Race(Node):
     idempotent: bool
     kind = "race"
     direct = "all"
+    shares = "all"
 
     def check(self) -> None:
         """Refuse no branches, only sync ones, and branches that write."""

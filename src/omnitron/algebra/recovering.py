@@ -38,6 +38,7 @@ class Fallback(Node):
     on: Any
     kind = "fallback"
     direct = "all"
+    shares = "all"
 
     def check(self) -> None:
         """Refuse no flows, and what would catch cancellation."""

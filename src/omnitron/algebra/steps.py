@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from omnitron.algebra.writer import Writer
     from omnitron.model import FlowMeta
 
-__all__ = ["Identity", "Sequence", "Step"]
+__all__ = ["Identity", "Sequence", "Step", "first_part", "last_part"]
 
 fill = object.__setattr__
 new = object.__new__
@@ -273,6 +273,22 @@ class Sequence(Node):
         """Give the parts whose names are shown."""
         parts = self.parts
         return parts if len(parts) <= 4 else (*parts[:2], parts[-1])
+
+
+def last_part(node: Node) -> Node:
+    """Give the node whose result leaves the tree."""
+    while isinstance(node, Sequence):
+        right = node._right
+        node = right if right is not None else node.parts[-1]
+    return node
+
+
+def first_part(node: Node) -> Node:
+    """Give the node that takes the value that enters the tree."""
+    while isinstance(node, Sequence):
+        left = node._left
+        node = left if left is not None else node.parts[0]
+    return node
 
 
 def parts_give(look: Look, parts: tuple[Node, ...], count: int, before: Before) -> Any:

@@ -17,6 +17,7 @@ from omnitron.algebra.undoing import Whole
 from omnitron.algebra.writer import Args
 from omnitron.code import Yields, iterations
 from omnitron.errors import DefinitionError
+from omnitron.model import COLLECT
 
 if TYPE_CHECKING:
     from omnitron.algebra.looking import Before, Look
@@ -142,9 +143,10 @@ def emit_row(node: Sequence, w: Writer, args: Args, target: str) -> None:
     kinds = ["stream" if part.kind == "stream" else part.streams for part in parts]
     last = kinds[-1]
     if last and UNDOES in node.needs:
+        way = COLLECT if node.streams == "async" else "`| list`"
         raise DefinitionError(
             f"{node.name!r} ends in a stream, and has an `.undo` before it: once the stream is given away, nothing could "
-            "say whether the flow has succeeded. End it with a step that reads the stream (`| list`), or undo in an item."
+            f"say whether the flow has succeeded. End it with a step that reads the stream, {way}; or undo in an item."
         )
     kept = w.temp()
     w.line(f"{kept} = []")

@@ -9,9 +9,9 @@ from typing import Any
 from omnitron.algebra.looking import Look
 from omnitron.algebra.node import STREAMS, Node, walk_nodes
 from omnitron.algebra.steps import Sequence, Step
-from omnitron.code import UNKNOWN, AllOf, Every, Yields, clash, describe_annotation, iterations, untaken
+from omnitron.code import UNKNOWN, AllOf, Every, clash, describe_annotation, iterations, streams_in, untaken
 from omnitron.errors import DefinitionError, MissingCapability
-from omnitron.model import Effect, FlowMeta
+from omnitron.model import COLLECT, Effect, FlowMeta
 from omnitron.runtime import Context
 
 __all__ = ["check_names", "check_replaced", "derived_meta", "missing_capabilities", "refuse_clash"]
@@ -159,23 +159,35 @@ def refuse_clash(giver: Node, taker: Node, given: Any, wanted: Any) -> None:
     says = f"{giver.name!r} gives {describe_annotation(given)}, but the next step {taker.name!r} "
     if isinstance(wanted, Every):
         missing = describe_annotation(untaken(given, wanted.members))
-        raise DefinitionError(
-            f"{says}has no arm for {missing}. Add a flow that takes {missing}, or one whose parameter is annotated "
-            "`object` for the rest."
-        )
-    raise DefinitionError(f"{says}takes {describe_annotation(wanted)}. {way_out(given, wanted)}")
+        single = items_way(taker, given, wanted)
+        way = single or f"Add a flow that takes {missing}, or one whose parameter is annotated `object` for the rest."
+        raise DefinitionError(f"{says}has no arm for {missing}. {way}")
+    raise DefinitionError(f"{says}takes {describe_annotation(wanted)}. {way_out(taker, given, wanted)}")
 
 
-def way_out(given: Any, wanted: Any) -> str:
+def way_out(taker: Node, given: Any, wanted: Any) -> str:
     """Say what to do about two neighbours that clash; streams are read in one of two ways."""
     comes, taken = iterations(given), iterations(wanted)
-    if comes == {"async"} and taken == {"sync"}:
-        return (
-            "It is read by `async for`: let the next step be async and take an AsyncIterable, or map each item by "
-            "`.stream()`; or mend an annotation."
-        )
     if comes == {"sync"} and taken == {"async"}:
         return "It is read by `for`, not by `async for`: let the next step take an Iterable, or mend an annotation."
-    if isinstance(given, Yields) and not clash(GenericAlias(list, (given.item,)), wanted):
+    streams = streams_in(given)
+    listed = any(not clash(GenericAlias(list, (stream.item,)), wanted) for stream in streams)
+    if comes == {"async"} and (taken == {"sync"} or listed):
+        return (
+            f"It is read by `async for`: put {COLLECT} between them, let the next step be async and take an "
+            "AsyncIterable, or map each item by `.stream()`; or mend an annotation."
+        )
+    if listed:
         return "Put `list` between them, which reads it to its end; or mend an annotation."
-    return "Put a step between them that turns one into the other, or mend an annotation."
+    single = items_way(taker, given, wanted)
+    return single or "Put a step between them that turns one into the other, or mend an annotation."
+
+
+def items_way(taker: Node, given: Any, wanted: Any) -> str:
+    """Say how to run a flow for each item of a stream, where it takes one; else give ""."""
+    if not any(not clash(stream.item, wanted) for stream in streams_in(given)):
+        return ""
+    named = taker.label is not None or not taker.children
+    flow = taker.name if named and taker.name.isidentifier() else f"{taker.kind}(...)"
+    each = f" (or `{flow}.each()` for a list)" if taker.is_async or iterations(given) != {"async"} else ""
+    return f"It seems to take one item: `{flow}.stream()` maps each{each}; or mend an annotation."

@@ -26,10 +26,12 @@ __all__ = [
     "exact_classes",
     "input_annotation",
     "named_annotation",
+    "is_read",
     "item_annotation",
     "iterations",
     "output_annotation",
     "parameter_annotation",
+    "streams_in",
     "tuple_members",
     "untaken",
 ]
@@ -358,6 +360,29 @@ def iterations(annotation: Any) -> frozenset[str]:
     known = forms(annotation) if annotation is not UNKNOWN else None
     found = {iterates(kind) for kind, _ in known or () if kind is not type(None)}
     return frozenset(found) if found and "" not in found else frozenset(("sync", "async"))
+
+
+def is_read(annotation: Any) -> bool:
+    """Say whether whatever is annotated so can be read by `for` or by `async for`.
+
+    Example:
+        >>> (
+        ...     is_read(Iterable[int]),
+        ...     is_read(Iterable[int] | AsyncIterable[int]),
+        ...     is_read(Iterable[int] | int),
+        ... )
+        (True, True, False)
+    """
+    known = forms(annotation) if annotation is not UNKNOWN else None
+    return bool(known) and all(iterates(kind) for kind, _ in known or ())
+
+
+def streams_in(annotation: Any) -> tuple[Yields, ...]:
+    """Give the generators that are among what an annotation allows."""
+    if isinstance(annotation, Yields):
+        return (annotation,)
+    members = annotation.members if type(annotation) is OneOf else ()
+    return tuple(stream for member in members for stream in streams_in(member))
 
 
 def is_final(kind: type) -> bool:

@@ -5,6 +5,7 @@ Nothing here runs anything. Read next: `omnitron.runtime` (what a run carries) a
 
 from omnitron.model.encoding import canonical, keyed_hash
 from omnitron.model.events import (
+    COLLECT,
     NOT_KEPT,
     STREAMS,
     Call,
@@ -39,6 +40,7 @@ from omnitron.model.secrecy import MASK, Secret, annotations_inside, holds_secre
 
 __all__ = [
     "NOT_KEPT",
+    "COLLECT",
     "STREAMS",
     "Call",
     "CallFailed",

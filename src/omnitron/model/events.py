@@ -14,6 +14,7 @@ from omnitron.model.outcome import one_input
 from omnitron.model.record import Record
 
 __all__ = [
+    "COLLECT",
     "NOT_KEPT",
     "Call",
     "CallFailed",
@@ -47,6 +48,8 @@ class NotKept:
 
 
 NOT_KEPT = NotKept()
+COLLECT = "an async step such as `async def collect(items): return [item async for item in items]`"
+"""What reads an async stream to its end, in the words of an error."""
 STREAMS = frozenset({GeneratorType, AsyncGeneratorType})
 """The types of streams."""
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 from omnitron.errors import DefinitionError, NoRun, RunCancelled
-from omnitron.model import Event
+from omnitron.model import COLLECT, Event
 from omnitron.runtime.bells import Bell
 from omnitron.runtime.contexts import Context, admitted_flow, run_async, run_sync, without_title
 from omnitron.runtime.following import LOOK_S, MAX_EVENTS, RunEvents
@@ -28,7 +28,7 @@ from omnitron.runtime.reporting import log, shown
 from omnitron.runtime.scopes import AppScope, Scope, running_loop, scope_here
 from omnitron.runtime.starting import watched_frame
 from omnitron.runtime.stopping import Halt
-from omnitron.runtime.streams import STREAMS, end, end_async
+from omnitron.runtime.streams import STREAMS, end, end_async, is_async_stream
 
 if TYPE_CHECKING:
     from omnitron.runtime.frames import Watched
@@ -270,7 +270,7 @@ def start_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, 
     """Begin a run in a task or a thread; give its handle."""
     flow, is_async, _, streams = admitted_flow(ctx, flow, kwargs)
     if streams:
-        raise DefinitionError(stream_text(flow.name))
+        raise DefinitionError(stream_text(flow.name, streams))
     loop = running_loop()
     if is_async and loop is None:
         raise NoRun(
@@ -302,11 +302,12 @@ def start_run(ctx: Context, flow: Any, args: tuple[Any, ...], kwargs: dict[str, 
     return run
 
 
-def stream_text(name: str) -> str:
+def stream_text(name: str, colour: str) -> str:
     """Say why a stream is not started."""
+    reading = COLLECT if colour == "async" else "`flow | list`"
     return (
         f"a started run goes on by itself, and {name!r} gives a stream, which goes on only as somebody reads it. Read it "
-        "by `ctx.run(...)`, or start a flow whose last step reads it: `flow | list`."
+        f"by `ctx.run(...)`, or start a flow whose last step reads it: {reading}."
     )
 
 
@@ -314,7 +315,7 @@ def no_stream(flow: str, value: Any) -> Any:
     """Refuse the stream that a started run gave; another result is given back."""
     if type(value) in STREAMS:
         end(value)
-        raise DefinitionError(stream_text(flow))
+        raise DefinitionError(stream_text(flow, "async" if is_async_stream(value) else "sync"))
     return value
 
 
@@ -322,7 +323,7 @@ async def no_stream_async(flow: str, value: Any) -> Any:
     """The async twin of `no_stream`."""
     if type(value) in STREAMS:
         await end_async(value)
-        raise DefinitionError(stream_text(flow))
+        raise DefinitionError(stream_text(flow, "async" if is_async_stream(value) else "sync"))
     return value
 
 
