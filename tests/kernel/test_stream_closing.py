@@ -360,7 +360,8 @@ def test_the_first_of_several_leaves_and_notes_the_others(book):
     error = raised(stream.close)
 
     assert repr(error) == "KeyError('three')"
-    assert error.__notes__ == ["closing failed too: KeyError: 'two'", "closing failed too: KeyError: 'one'"]
+    closing = ["closing failed too: KeyError: 'two'", "closing failed too: KeyError: 'one'"]
+    assert error.__notes__ == [*closing, "raised in flow '1 → 2 → 3', at 1 → 2 → 3/3, item 0"]
     assert book == ["open 1", "close 3", "close 2", "close 1"]
 
 

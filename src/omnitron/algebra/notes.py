@@ -143,7 +143,7 @@ class Trail:
 
     def follow(self, error: BaseException) -> str:
         """Give the static path of the place that raised, "" if no function of a flow was reached."""
-        for found, line, number in own_frames(error.__traceback__):
+        for found, line, number in frames_of(error):
             if isinstance(found, str):
                 return "/".join([*self.parts, *([self.best] if self.best else []), found])
             if isinstance(found, tuple):
@@ -194,7 +194,7 @@ class Trail:
             if self.given:
                 self.items.pop()
             self.items.append(number)
-            self.given = row
+            self.given = not inside
         return True
 
     def pass_generator(self, code: CodeType) -> None:
@@ -220,6 +220,16 @@ def branch_place(program: Program | None, place: int | None, name: str, branch: 
     if (node.kind in ("each", "stream")) is not (name == ITEM) or not node.children:
         return None
     return place + 1 + sum(child.size for child in node.children[:branch])
+
+
+def frames_of(
+    error: BaseException,
+) -> Iterator[tuple[Loader | Spot | CodeType | str | tuple[str, int], int, int | None]]:
+    """Give the frames of an error; behind those of the `RuntimeError` that a stop became (PEP 479), those of the stop."""
+    yield from own_frames(error.__traceback__)
+    cause = error.__cause__
+    if type(error) is RuntimeError and isinstance(cause, (StopIteration, StopAsyncIteration)):
+        yield from own_frames(cause.__traceback__)
 
 
 def own_frames(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from omnitron.model import Failure, Ok
 from omnitron.runtime.joining import END, Source, cancel_all
 from omnitron.runtime.leaving import Leaving
-from omnitron.runtime.mapping import Mapped, Spot
+from omnitron.runtime.mapping import STOPS, Mapped, Spot, stopped
 from omnitron.runtime.streams import end_async, fail
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Raised:
         """Give the error, and hold it no more: in the frames that it passes it would keep itself alive."""
         error, self.error = self.error, None
         assert error is not None
-        return error
+        return stopped(error, "async generator", 0) if isinstance(error, STOPS) else error
 
 
 class Ahead:
@@ -231,12 +231,21 @@ async def ahead_async(
     except BaseException as error:
         if isinstance(error, Exception):
             o_spot.note(error)
-        left = Leaving(error)
-        await ahead.close(left)
-        with left:
-            await end_async(items)
-        left.leave()
+        try:
+            await end_ahead(ahead, items, error)
+        except Exception as broken:
+            o_spot.note(broken)
+            raise
         raise
+
+
+async def end_ahead(ahead: Ahead, items: Any, error: BaseException) -> None:
+    """End the workers and close what they read, because of an error."""
+    left = Leaving(error)
+    await ahead.close(left)
+    with left:
+        await end_async(items)
+    left.leave()
 
 
 def ahead_threads(
@@ -269,8 +278,10 @@ def ahead_threads(
                     number = running.pop(future)
                     try:
                         value = future.result()
-                    except Exception:
+                    except Exception as raised:
                         o_number = number
+                        if isinstance(raised, StopIteration):
+                            raise stopped(raised, "generator") from raised
                         raise
                     yield value
             except BaseException:
@@ -281,7 +292,11 @@ def ahead_threads(
         running.clear()  # an error there would keep itself alive
         if isinstance(error, Exception):
             o_spot.note(error)
-        fail(items, error)
+        try:
+            fail(items, error)
+        except Exception as broken:
+            o_spot.note(broken)
+            raise
         raise
 
 

@@ -179,11 +179,31 @@ def framed_async(call: Callable[[Any], Any], spot: Spot, how: Mapped) -> Callabl
 # error from a call below must not stay there: it would keep itself alive.
 
 
+def stopped(error: Exception, kind: str, skip: int = 1) -> RuntimeError:
+    """Give what Python makes of a stop that leaves a generator (PEP 479); made inside of it, it can be noted.
+
+    Args:
+        error: the stop.
+        kind: the kind of generator.
+        skip: how many frames of the stop's traceback the error has, too.
+    """
+    made = RuntimeError(f"{kind} raised {type(error).__name__}")
+    traceback = error.__traceback__
+    for _ in range(skip):
+        traceback = None if traceback is None else traceback.tb_next
+    made.__cause__ = error.with_traceback(traceback)
+    return made
+
+
+STOPS = (StopIteration, StopAsyncIteration)
+"""What cannot leave an async generator."""
+
+
 def counting(
     call: Callable[[Any], Any], items: Iterable[Any], o_spot: Spot, o_held: object, *, begins: bool
 ) -> Generator[Any]:
     """Map sync items by a sync function."""
-    o_number = None
+    o_number = o_given = None
     o_index = -1
     try:
         if begins:
@@ -191,14 +211,21 @@ def counting(
         for o_index, item in enumerate(items):
             try:
                 value = call(item)
-            except Exception:
+            except Exception as raised:
                 o_number = o_index
+                if isinstance(raised, StopIteration):
+                    raise stopped(raised, "generator") from raised
                 raise
             yield value
     except BaseException as error:
         if isinstance(error, Exception):
             o_spot.note(error)
-        fail(items, error)
+        try:
+            fail(items, error)
+        except Exception as broken:
+            o_given = o_index if o_index >= 0 else None
+            o_spot.note(broken)
+            raise
         raise
     finally:
         value = None  # see Note [Outcomes]
@@ -208,7 +235,7 @@ async def over_sync(
     call: Callable[[Any], Awaitable[Any]], items: Iterable[Any], o_spot: Spot, o_held: object, *, begins: bool
 ) -> AsyncGenerator[Any]:
     """Map sync items by an async function."""
-    o_number = None
+    o_number = o_given = None
     o_index = -1
     try:
         if begins:
@@ -216,14 +243,21 @@ async def over_sync(
         for o_index, item in enumerate(items):
             try:
                 value = await call(item)
-            except Exception:
+            except Exception as raised:
                 o_number = o_index
+                if isinstance(raised, STOPS):
+                    raise stopped(raised, "async generator") from raised
                 raise
             yield value
     except BaseException as error:
         if isinstance(error, Exception):
             o_spot.note(error)
-        fail(items, error)
+        try:
+            fail(items, error)
+        except Exception as broken:
+            o_given = o_index if o_index >= 0 else None
+            o_spot.note(broken)
+            raise
         raise
     finally:
         value = None  # see Note [Outcomes]
@@ -233,7 +267,7 @@ async def over_async(
     call: Callable[[Any], Any], items: AsyncIterable[Any], o_spot: Spot, o_held: object, *, awaits: bool, begins: bool
 ) -> AsyncGenerator[Any]:
     """Map async items by a function of either colour."""
-    o_number = None
+    o_number = o_given = None
     o_index = -1
     try:
         if begins:
@@ -242,14 +276,21 @@ async def over_async(
             o_index += 1
             try:
                 value = await call(item) if awaits else call(item)
-            except Exception:
+            except Exception as raised:
                 o_number = o_index
+                if isinstance(raised, STOPS):
+                    raise stopped(raised, "async generator") from raised
                 raise
             yield value
     except BaseException as error:
         if isinstance(error, Exception):
             o_spot.note(error)
-        await fail_async(items, error)
+        try:
+            await fail_async(items, error)
+        except Exception as broken:
+            o_given = o_index if o_index >= 0 else None
+            o_spot.note(broken)
+            raise
         raise
     finally:
         value = None  # see Note [Outcomes]
@@ -281,7 +322,12 @@ def row(last: Generator[Any], before: list[Any], o_spot: Spot, o_held: object, *
         if isinstance(error, Exception):
             o_given = o_index + 1
             o_spot.note(error)
-        end_all((*before, last), error)
+        try:
+            end_all((*before, last), error)
+        except Exception as broken:
+            o_given = o_index if o_index >= 0 else None
+            o_spot.note(broken)
+            raise
         raise
     end_all(before, None)
 
@@ -302,6 +348,11 @@ async def row_async(
         if isinstance(error, Exception):
             o_given = o_index + 1
             o_spot.note(error)
-        await end_all_async((*before, last), error)
+        try:
+            await end_all_async((*before, last), error)
+        except Exception as broken:
+            o_given = o_index if o_index >= 0 else None
+            o_spot.note(broken)
+            raise
         raise
     await end_all_async(before, None)
