@@ -226,10 +226,10 @@ class AnyFlow(Standing, Generic[P, R]):  # noqa: D101 - `OwnDoc`
 
         Args:
             concurrency: for an async flow, how many items are computed at once, ahead of the reader, in order. Never more
-                are on the way: taken from the iterable, and not yet read.
+                are on the way: taken from the iterable, and not yet read. Without it one is, when it is asked for.
             unordered: give results as they are ready.
             mode: "raise": an error ends the stream, with a note that tells the item's index. "collect": a stream of
-                `Ok(value)` and `Failure(error, input, path)`.
+                `Ok(value)` and `Failure(error, input, path)`; an error of the iterable itself ends it all the same.
             threads: the same as `concurrency` for a sync flow, over a sync iterable only.
         """
         return from_node(Stream(self.node, concurrency, unordered, mode, threads))
