@@ -1046,3 +1046,28 @@ def test_a_bound_argument_and_a_partial(book):
 
     for made in (flow(partial(numbers, 2)), flow(numbers).bind(start=2)):
         assert read(lambda made=made: made(count=2)) == [2, 3]
+
+
+@pytest.mark.parametrize(("whole", "most"), [("stream", 1), ("each", 3)])
+def test_a_stream_computes_one_item_at_a_time_where_each_runs_many(whole, most):
+    """Unless `concurrency` says otherwise."""
+    here, seen = 0, []
+
+    @flow
+    async def counted(x):
+        nonlocal here
+        here += 1
+        seen.append(here)
+        await asyncio.sleep(0)
+        here -= 1
+
+    async def main():
+        if whole == "each":
+            await counted.each()(range(3))
+        else:
+            async for _ in counted.stream()(range(3)):
+                pass
+
+    asyncio.run(main())
+
+    assert max(seen) == most

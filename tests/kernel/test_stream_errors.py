@@ -10,6 +10,7 @@ import pytest
 from omnitron import (
     AsyncFlow,
     Flow,
+    Ok,
     flow,
     when,
 )
@@ -258,3 +259,18 @@ def test_an_async_stream_is_called_without_await():
     assert type(late_up.stream()) is Flow
     assert not isinstance(late_up.stream(), AsyncFlow)
     assert hasattr(late_up.stream()([1]), "__anext__")
+
+
+def test_collect_spares_no_error_of_the_source(book):
+    """Outcomes are those of the flow of an item; what it reads from is no item."""
+    stream = (source(book, "s", fails_at=1) | up.stream(mode="collect")).named("x")(3)
+
+    assert next(stream) == Ok(1)
+    assert note_of(lambda: next(stream)).startswith("raised in flow 'x', at x/s")
+
+
+def test_the_place_of_an_outcome_is_the_index_of_its_item():
+    """A failure itself has its input, and no index."""
+    failed = [index for index, one in enumerate(picky.stream(mode="collect")([1, -2, 3, -4])) if not one.ok]
+
+    assert failed == [1, 3]
