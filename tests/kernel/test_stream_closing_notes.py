@@ -41,6 +41,11 @@ def up(x):
 
 
 @flow
+def same(x):
+    return x
+
+
+@flow
 async def late_up(x):
     return x + 1
 
@@ -77,6 +82,7 @@ def notes(error):
         numbers | broken | up.stream(),
         numbers | up.stream() | broken | up.stream() | up.stream(),
         up.stream() | broken | up.stream(mode="collect"),
+        broken | up.stream(mode="collect") | same.stream(mode="collect"),
     ],
 )
 def test_what_closing_raises_tells_the_stage_and_the_item(row, count):

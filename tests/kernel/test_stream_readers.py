@@ -129,10 +129,11 @@ def test_the_test_of_a_loop_does_not_read_the_stream_that_goes_on():
     assert list(loop(stage, until=lambda _: True, at_most=3)([1, 2])) == [1, 2]
 
 
-def test_a_choice_that_may_give_a_stream_counts_as_one():
+@pytest.mark.parametrize("other", [unread, up, flow(list)])
+def test_a_choice_that_may_give_a_stream_counts_as_one(other):
     """Where it does, the items would be lost."""
     with pytest.raises(DefinitionError, match="is read once"):
-        when(bool, numbers, flow(list)) | two
+        when(bool, numbers, other) | two
 
 
 def test_the_ways_out_work():
