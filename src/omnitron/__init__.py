@@ -34,6 +34,7 @@ from omnitron.algebra import (
     when,
 )
 from omnitron.errors import (
+    BatchError,
     DeadlineExceeded,
     DefinitionError,
     InvalidValue,
@@ -48,6 +49,7 @@ from omnitron.errors import (
     OmnitronError,
     RemoteError,
     RunCancelled,
+    TimedOut,
     Unpicklable,
     WorkerLost,
     WorkerStartFailed,
@@ -77,6 +79,7 @@ from omnitron.model import (
     Secret,
     StreamEnd,
 )
+from omnitron.policy import Retry, RetryBudget, Schedule, Timeout
 from omnitron.runtime import Context, Key, Resource, context, current_context, current_step, needs, resource
 
 if TYPE_CHECKING:
@@ -96,6 +99,7 @@ __all__ = [
     "Clock",
     "Config",
     "Context",
+    "BatchError",
     "DeadlineExceeded",
     "DefinitionError",
     "Effect",
@@ -129,12 +133,17 @@ __all__ = [
     "RemoteError",
     "Replace",
     "Resource",
+    "Retry",
+    "RetryBudget",
     "Run",
     "RunCancelled",
     "RunFilter",
+    "Schedule",
     "Secret",
     "Span",
     "StreamEnd",
+    "TimedOut",
+    "Timeout",
     "Tracing",
     "Unpicklable",
     "WorkerLost",

@@ -12,6 +12,7 @@ What a user's own function raises leaves a flow unchanged; only what the library
     ├── NoRun                something that only a run has was asked for outside of any (also a RuntimeError)
     ├── RunCancelled         the result of a run that was cancelled was asked for
     ├── NoMatch              a value for which `choose` or `by_type` has no arm (also a LookupError)
+    ├── BatchError           a batch that has no answer for each of its items, or whose run was ended
     ├── LimitReached         a `loop` took all its turns and its test never said to stop
     ├── NotEnough            a quorum of more items than there were (also a ValueError)
     ├── MissingExtra         an optional dependency is not installed (also an ImportError)
@@ -32,6 +33,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 __all__ = [
+    "BatchError",
     "DeadlineExceeded",
     "Deadlock",
     "DefinitionError",
@@ -49,6 +51,7 @@ __all__ = [
     "OmnitronError",
     "RemoteError",
     "RunCancelled",
+    "TimedOut",
     "Unpicklable",
     "WorkerLost",
     "WorkerStartFailed",
@@ -145,6 +148,10 @@ class DeadlineExceeded(OmnitronError, TimeoutError):
     """The deadline of the context has passed."""
 
 
+class TimedOut(OmnitronError, TimeoutError):
+    """A flow did not end within the time that a `.timeout` gives it, or a stream did not give its next item."""
+
+
 class NoRun(OmnitronError, RuntimeError):
     """Something that only a run has was asked for where no run is."""
 
@@ -191,6 +198,10 @@ class NoMatch(OmnitronError, LookupError):
             f"{self.flow!r} has no arm for {what}; its arms are for {', '.join(self.arms)}. Add an arm for it, or one for "
             "the rest: a `default` of `choose`, or a flow of `by_type` whose parameter is annotated `object`."
         )
+
+
+class BatchError(OmnitronError):
+    """A batch has no answer for each of its items, or what ran it was ended; all who wait for it share the error."""
 
 
 class LimitReached(OmnitronError):

@@ -6,8 +6,10 @@ A new combinator is a subclass of `Node` with slots and `emit`; `from_node` make
 
 from typing import TYPE_CHECKING, Any
 
+from omnitron.algebra.batching import Batched, Windows
 from omnitron.algebra.branching import Gather, Parallel, TryWith, When
 from omnitron.algebra.choosing import ByType, Choose, Keep, Tap
+from omnitron.algebra.chunking import Chunked
 from omnitron.algebra.combinators import gather, identity, rewrite, sequence, try_with, walk, when
 from omnitron.algebra.factory import flow
 from omnitron.algebra.fanout import parallel
@@ -23,9 +25,11 @@ from omnitron.algebra.rebuilding import rebuild
 from omnitron.algebra.recovering import Fallback
 from omnitron.algebra.refining import Bound, Receiver, Star
 from omnitron.algebra.repeating import Loop
+from omnitron.algebra.retrying import Retrying
 from omnitron.algebra.selecting import by_type, choose, fallback
 from omnitron.algebra.steps import Identity, Sequence, Step
 from omnitron.algebra.streams import Stream
+from omnitron.algebra.timing import Timed
 from omnitron.algebra.undoing import Undo
 from omnitron.algebra.within import Within
 from omnitron.algebra.writer import Args, Writer
@@ -56,10 +60,12 @@ __all__ = [
     "AnyFlow",
     "Args",
     "AsyncFlow",
+    "Batched",
     "Bound",
     "ByType",
     "Change",
     "Choose",
+    "Chunked",
     "Each",
     "Fallback",
     "Flow",
@@ -73,6 +79,7 @@ __all__ = [
     "Parallel",
     "Race",
     "Receiver",
+    "Retrying",
     "Sequence",
     "Star",
     "Step",
@@ -80,8 +87,10 @@ __all__ = [
     "Tap",
     "TryWith",
     "Tuning",
+    "Timed",
     "Undo",
     "When",
+    "Windows",
     "Within",
     "Writer",
     "by_type",

@@ -20,13 +20,16 @@ from omnitron.algebra.choosing import ByType, Choose, Keep, Tap
 from omnitron.algebra.loops import Each
 from omnitron.algebra.node import Node
 from omnitron.algebra.places import On
+from omnitron.algebra.policing import Policy
 from omnitron.algebra.racing import Race
 from omnitron.algebra.recovering import Fallback
 from omnitron.algebra.refining import Bound, Receiver, Star
 from omnitron.algebra.repeating import Loop
+from omnitron.algebra.retrying import Retrying
 from omnitron.algebra.signature import signature_of
 from omnitron.algebra.steps import Identity, Sequence, Step
 from omnitron.algebra.streams import Stream
+from omnitron.algebra.timing import Timed
 from omnitron.algebra.undoing import Undo
 from omnitron.algebra.walking import derived_meta
 from omnitron.algebra.within import Within
@@ -299,7 +302,7 @@ def kept_result(node: Keep, came: Came) -> Any:
 
 def refined_result(node: Any, came: Came) -> Any:
     """Give what the body gives."""
-    return given(node.body, came if isinstance(node, (On, Undo, Within)) else nobody)
+    return given(node.body, came if isinstance(node, (On, Policy, Undo, Within)) else nobody)
 
 
 def nobody() -> Any:
@@ -322,7 +325,7 @@ def anything_for(annotation: Any) -> Any:
     return Any if annotation is EMPTY else annotation
 
 
-REFINEMENTS = (Bound, On, Receiver, Star, Undo, Within)
+REFINEMENTS = (Bound, On, Receiver, Retrying, Star, Timed, Undo, Within)
 RESULTS: dict[type[Node], Callable[[Any, Came], Any]] = {
     Step: step_result,
     Sequence: sequence_result,

@@ -19,6 +19,7 @@ from omnitron.algebra.node import Node, checked_name, walk_nodes
 from omnitron.algebra.notes import path_of
 from omnitron.algebra.pickling import is_fixed, reduce_flow
 from omnitron.algebra.places import On
+from omnitron.algebra.policed import Policed
 from omnitron.algebra.printing import render
 from omnitron.algebra.recovering import or_else
 from omnitron.algebra.refining import Bound, Receiver, Star
@@ -47,7 +48,7 @@ P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 
-class AnyFlow(Standing, Generic[P, R]):  # noqa: D101 - `OwnDoc`
+class AnyFlow(Standing, Policed, Generic[P, R]):  # noqa: D101 - `OwnDoc`
     __slots__ = ("__qualname__", "__weakref__", "_node", "_run", "_tunings")
     __qualname__: str
     _node: Node | None
@@ -397,7 +398,7 @@ class Flow(SyncView[P, R]):  # noqa: D101 - `OwnDoc`
             return called(self._run, args, kwargs)
         # its place is where it was called, not where it is awaited
         parent, path = frame_here(1, self.node.name)
-        frame = Frame(parent.run, path, parent.call, body=False, named=True)
+        frame = Frame(parent.run, path, parent.call, body=False, named=True, attempt=parent.attempt)
         return run_inside_async(frame, called, (self._run, args, kwargs), {})
 
     if not TYPE_CHECKING:

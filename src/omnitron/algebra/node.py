@@ -28,11 +28,13 @@ __all__ = [
     "NOTHING",
     "STREAMS",
     "UNDOES",
+    "WAITS",
     "Node",
     "alike",
     "checked_name",
     "lends_name",
     "likeness",
+    "refines",
     "remake",
     "too_large",
     "walk_nodes",
@@ -60,6 +62,8 @@ STREAMS = Mark("STREAMS")
 """Something in the tree gives a stream."""
 UNDOES = Mark("UNDOES")
 """Something in the tree can be undone."""
+WAITS = Mark("WAITS")
+"""Something in the tree may have to wait: in a function that awaits it does not block the thread for that."""
 
 fill = object.__setattr__
 N = TypeVar("N", bound="Node")

@@ -15,16 +15,27 @@ from weakref import WeakKeyDictionary, ref
 if TYPE_CHECKING:
     from omnitron.algebra.program import Program
 
-__all__ = ["Loader", "Spot", "add_path", "know_lone", "lone_name", "path_of"]
+__all__ = ["Loader", "Spot", "add_path", "forget_attempts", "know_lone", "lone_name", "note_attempts", "path_of"]
 
 PREFIX = "raised in flow "
 
 REMOTE, BRANCH, ITEM, LONE = "o_remote_path", "o_branch", "o_item", "o_loader"
 PROGRAM = "omnitron.algebra.program"
-MACHINES = ("omnitron.runtime.joining", "omnitron.runtime.racing", "omnitron.runtime.mapping", "omnitron.runtime.ahead")
+MACHINES = (
+    "omnitron.runtime.joining",
+    "omnitron.runtime.racing",
+    "omnitron.runtime.mapping",
+    "omnitron.runtime.ahead",
+    "omnitron.algebra.attempts",
+    "omnitron.algebra.chunks",
+    "omnitron.runtime.deadlines",
+)
+SHARED, BATCHES = "o_shared", ("omnitron.algebra.batches", "omnitron.algebra.crowds")
 SPOT, NUMBER, GIVEN = "o_spot", "o_number", "o_given"
 STREAM = 0x20 | 0x200
 """The flags of generators."""
+AWAITING = 0x80 | 0x100 | 0x200
+"""The flags of what can await."""
 
 
 lone_names: WeakKeyDictionary[CodeType, str] = WeakKeyDictionary()
@@ -125,9 +136,22 @@ class Trail:
         program: the program whose code the last frame belongs to.
         place: the number of the node of that program whose code it is.
         items: the numbers of the items that streams were at, outermost first.
+        shared: whether it came from a call that others wait for too, who get the same exception.
     """
 
-    __slots__ = ("before", "best", "given", "items", "parts", "place", "program", "roots", "started", "streams")
+    __slots__ = (
+        "before",
+        "best",
+        "given",
+        "items",
+        "parts",
+        "place",
+        "program",
+        "roots",
+        "shared",
+        "started",
+        "streams",
+    )
 
     def __init__(self, program: Program | None = None, place: int | None = None) -> None:
         self.program = program
@@ -138,13 +162,16 @@ class Trail:
         self.roots: set[tuple[int, bool]] = set()
         self.streams: set[tuple[int, int]] = set()
         self.items: list[int] = []
-        self.given = False
+        self.given = self.shared = False
         self.before: int | None = None
 
     def follow(self, error: BaseException) -> str:
         """Give the static path of the place that raised, "" if no function of a flow was reached."""
         for found, line, number in frames_of(error):
             if isinstance(found, str):
+                if found is SHARED:
+                    self.shared = True
+                    continue
                 return "/".join([*self.parts, *([self.best] if self.best else []), found])
             if isinstance(found, tuple):
                 self.best = branch_path(self.program, self.place, *found) or self.best
@@ -189,7 +216,7 @@ class Trail:
         row = node.kind == "sequence"
         self.place = place
         self.best = program.known_paths()[place + inside][0]
-        self.before = place + node.size if row else place
+        self.before = place + node.size if row or node.kind in ("retry", "timeout") else place
         if number is not None:
             if self.given:
                 self.items.pop()
@@ -217,7 +244,7 @@ def branch_place(program: Program | None, place: int | None, name: str, branch: 
     if program is None or place is None:
         return None
     node = program.known_paths()[place][1]
-    if (node.kind in ("each", "stream")) is not (name == ITEM) or not node.children:
+    if (node.kind in ("each", "stream", "chunk")) is not (name == ITEM) or not node.children:
         return None
     return place + 1 + sum(child.size for child in node.children[:branch])
 
@@ -241,6 +268,29 @@ def own_frames(
     item; of any other generator the code is given. A frame that brings an error back from another process has the path that
     it had there in a local, one that runs a branch of a parallel the number of the branch, one that awaits a lone step that
     is watched its loader.
+    """
+    head = None if traceback is None else traceback.tb_frame
+    for frame, line, again in present_frames(traceback):
+        loader = frame.f_globals.get("__loader__")
+        if type(loader) is Loader:
+            yield loader, line, None
+        elif SHARED in frame.f_code.co_varnames and frame.f_globals.get("__name__") in BATCHES:
+            if frame is not head:
+                yield SHARED, 0, None
+        elif LONE in frame.f_code.co_varnames and frame.f_globals.get("__name__") == PROGRAM:
+            yield local_of(frame, LONE), 0, None
+        elif REMOTE in frame.f_code.co_varnames and (remote := local_of(frame, REMOTE)):
+            yield remote, 0, None
+        elif frame.f_globals.get("__name__") in MACHINES:
+            if not again:
+                yield from machine_frame(frame)
+        elif frame.f_code.co_flags & STREAM:
+            yield frame.f_code, 0, None
+
+
+def present_frames(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int, bool]]:
+    """Give the frames of the present raise, outermost first, each with its line and whether it stands there once more.
+
     An exception object that was raised before has the frames of that raise at the end: see Note [Raised again].
     """
     if traceback is None:
@@ -251,19 +301,8 @@ def own_frames(
         frame = traceback.tb_frame
         if frame is not last and (frame is head or is_older(frame, around, inside)):
             return
-        again, last = frame is last, frame
-        loader = frame.f_globals.get("__loader__")
-        if type(loader) is Loader:
-            yield loader, traceback.tb_lineno, None
-        elif LONE in frame.f_code.co_varnames and frame.f_globals.get("__name__") == PROGRAM:
-            yield local_of(frame, LONE), 0, None
-        elif REMOTE in frame.f_code.co_varnames and (remote := local_of(frame, REMOTE)):
-            yield remote, 0, None
-        elif frame.f_globals.get("__name__") in MACHINES:
-            if not again or frame is head:
-                yield from machine_frame(frame)
-        elif frame.f_code.co_flags & STREAM:
-            yield frame.f_code, 0, None
+        yield frame, traceback.tb_lineno, frame is last and frame is not head
+        last = frame
         traceback = traceback.tb_next
 
 
@@ -278,11 +317,20 @@ def is_older(frame: FrameType, around: set[FrameType], inside: set[FrameType]) -
     """Say whether a frame belongs to an earlier raise. See Note [Raised again]."""
     outer: FrameType | None = frame
     while outer is not None and outer not in inside and outer not in around:
-        outer = outer.f_back
+        outer = None if begins_task(outer) else outer.f_back
     if outer is not None and outer not in inside:
         return True
     inside.add(frame)
     return False
+
+
+def begins_task(frame: FrameType) -> bool:
+    """Say whether an event loop calls a frame, which stands around all of its tasks: it tells nothing of a raise.
+
+    From 3.12 on a coroutine that has ended still shows who called it last.
+    """
+    back = frame.f_back
+    return bool(frame.f_code.co_flags & AWAITING) and not (back is not None and back.f_code.co_flags & AWAITING)
 
 
 def machine_frame(frame: FrameType) -> Iterator[tuple[Spot | tuple[str, int], int, int | None]]:
@@ -327,22 +375,103 @@ def add_path(error: BaseException) -> None:
     try:
         trail = Trail()
         path = trail.follow(error)
-        if path:  # else no function of a flow was reached
+        if path and not trail.shared:  # else no function of a flow was reached, or its own flow has noted it
             put_note(error, path, trail.items)
     except Exception:
         return
+
+
+def is_shared(error: BaseException) -> bool:
+    """Say whether others who waited for the same call get this very exception."""
+    return any(found is SHARED for found, _, _ in own_frames(error.__traceback__))
 
 
 def put_note(error: BaseException, path: str, items: Sequence[int] = ()) -> None:
     """Put the one note on an exception, or bring the one that is there up to date; some exceptions refuse notes."""
     try:
         note = f"{PREFIX}{path.partition('/')[0]!r}, at {path}{''.join(f', item {number}' for number in items)}"
-        notes = getattr(error, "__notes__", None)
-        if notes:
-            for place, known in enumerate(notes):
-                if isinstance(known, str) and known.startswith(PREFIX):
-                    notes[place] = note
-                    return
-        error.add_note(note)
+        place, known = own_note(error)
+        if place is None:
+            error.add_note(note)
+        else:
+            error.__notes__[place] = told(note, known, tries_in(error, known))
     except Exception:
         return
+
+
+def own_note(error: BaseException) -> tuple[int | None, str]:
+    """Give the one note of ours on an exception and its number among the notes; None and "" where there is none."""
+    for place, known in enumerate(getattr(error, "__notes__", None) or ()):
+        if isinstance(known, str) and known.startswith(PREFIX):
+            return place, known
+    return None, ""
+
+
+# ------------------------------------------------------------------ attempts
+
+# Note [What was tried]
+# Where an error left a retry, its note tells at the end how many attempts there were. An exception object may be raised
+# more than once: by each attempt, or by several calls that share it. So what it tells of attempts holds only as long as the
+# frame that made them is one that the present raise has passed, and a retry that goes on takes it away.
+
+AFTER = ", after "
+
+
+class Tried(str):
+    """A note that tells of attempts.
+
+    Attributes:
+        frame: the identity of the frame that made them.
+    """
+
+    __slots__ = ("frame",)
+    frame: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return str, (str(self),)
+
+
+def told(note: str, known: str, tries: str) -> str:
+    """Give a note with what the one before it told of attempts."""
+    if not tries:
+        return note
+    made = Tried(note + tries)
+    made.frame = getattr(known, "frame", 0)
+    return made
+
+
+def tries_in(error: BaseException, note: str) -> str:
+    """Give the end of a note that tells of attempts, if these belong to the present raise, or ""."""
+    _, sign, rest = note.rpartition(AFTER)
+    if not sign or not rest[:1].isdigit():
+        return ""
+    frame = getattr(note, "frame", 0)  # one that came from another process has none
+    passed = not frame or any(id(one) == frame for one, _, _ in present_frames(error.__traceback__))
+    return sign + rest if passed else ""
+
+
+def note_attempts(error: BaseException, made: int, stopped: str) -> None:
+    """Note on an exception that leaves a retry how often it was tried, and why not once more, if that needs saying.
+
+    Of retries one inside the other each tells how often it tried what the inner one did. See Note [What was tried].
+    """
+    try:
+        add_path(error)
+        place, known = own_note(error)
+        if place is None or is_shared(error):
+            return
+        inner = tries_in(error, known)
+        tries = f"{made} attempt{'s' if made > 1 else ''}{f' ({stopped})' if stopped else ''}"
+        within = f"{inner.removeprefix(AFTER)} in each of " if inner else ""
+        noted = error.__notes__[place] = Tried(f"{known.removesuffix(inner)}{AFTER}{within}{tries}")
+        assert error.__traceback__ is not None
+        noted.frame = id(error.__traceback__.tb_frame)
+    except Exception:
+        return
+
+
+def forget_attempts(error: BaseException) -> None:
+    """Take away what an exception tells of attempts, because a retry around them goes on."""
+    place, known = own_note(error)
+    if place is not None and type(known) is Tried:
+        error.__notes__[place] = known.rpartition(AFTER)[0]

@@ -170,7 +170,7 @@ class Program:
                     raise
                 return raise_later(error)  # calling an async flow never raises, awaiting it does
         if lends_name(node):
-            frame = runtime.Frame(parent.run, path, parent.call, body=False, named=True)
+            frame = runtime.Frame(parent.run, path, parent.call, body=False, named=True, attempt=parent.attempt)
             inside = runtime.run_inside_async if node.is_async else runtime.run_inside
             return (noting_async if node.is_async else noting)(inside, frame, seen_run, args, kwargs)
         frame = runtime.child_frame(parent, path, self.site, args, kwargs)
@@ -185,7 +185,9 @@ class Program:
         """Run the flow as a part of another, handed over by what made its boundary; an async flow gives the coroutine."""
         node, parent = self.node, runtime.read_watch()
         assert parent is not None
-        frame = runtime.Frame(parent.run, parent.path, parent.call, body=not node.children, named=parent.named)
+        frame = runtime.Frame(
+            parent.run, parent.path, parent.call, body=not node.children, named=parent.named, attempt=parent.attempt
+        )
         run = runtime.run_inside_async if node.is_async else runtime.run_inside
         if not node.children:
             return run(frame, seen_run, args, kwargs)

@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from omnitron.algebra.node import Node
+from omnitron.algebra.policing import Policy
 from omnitron.algebra.refining import Bound, Receiver, Star
 from omnitron.algebra.steps import Sequence, Step
 from omnitron.code import Parameters
@@ -30,7 +31,7 @@ def signature_of(node: Node) -> inspect.Signature:
         return bound_signature(node)
     if isinstance(node, Star):
         return of_parameters(node.parameters(), signature_of(node.body).return_annotation)
-    if node.kind in ("on", "undo", "within"):
+    if isinstance(node, Policy) or node.kind in ("on", "undo", "within"):
         return signature_of(node.children[0])
     known = node.parameters()
     if known is not None and node.direct != "none":

@@ -6,8 +6,8 @@ stands in `omnitron.algebra.flows`. See Note [Later first] in `omnitron.algebra.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
-from typing import Any, Concatenate, Literal, Self, overload
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from typing import Any, Concatenate, Literal, Self, TypeVar, overload
 
 from omnitron.algebra.callables import (
     A,
@@ -35,8 +35,11 @@ from omnitron.algebra.callables import (
 )
 from omnitron.algebra.flows import AnyFlow, AsyncFlow, Flow, P, R
 from omnitron.model import Outcome
+from omnitron.policy import Retry, Seconds, Timeout
 
 __all__ = ["AsyncView", "StreamFlow", "SyncView"]
+
+Late = TypeVar("Late", bound=SyncView[..., AsyncIterator[Any]])
 
 class SyncView(AnyFlow[P, R]):
     """A sync flow."""
@@ -57,6 +60,14 @@ class SyncView(AnyFlow[P, R]):
     def fn(self) -> Callable[P, R]:
         """The function behind a single step."""
 
+    @overload
+    def timeout(self: Late, seconds: Timeout, /) -> Late: ...
+    @overload
+    def timeout(self: Late, seconds: Seconds | None = None, *, idle: Seconds | None = None) -> Late: ...
+    @overload
+    def apply(self, policy: Retry) -> Self: ...
+    @overload
+    def apply(self: Late, policy: Timeout) -> Late: ...
     def bind(self, /, **fixed: Any) -> Flow[..., R]:
         """Give this flow with some parameters fixed by name; those after them are passed by keyword."""
 
@@ -153,9 +164,45 @@ class SyncView(AnyFlow[P, R]):
     def stream(
         self: Callable[[A], T], *, threads: int, unordered: bool = False, mode: Collect
     ) -> Flow[[Iterable[A]], Yielded[Outcome[T]]]: ...
+    def batch(  # type: ignore[misc] # the one value is a list
+        self: Callable[[list[A]], Sequence[T]],
+        size: int = 100,
+        max_wait: float = 0.01,
+        *,
+        by: Callable[[A], object] | None = None,
+        key: Callable[[A], object] | None = None,
+    ) -> Flow[[A], T]:
+        """Give the flow of one item that this flow of a list makes: callers at the same time share one call."""
+
+    @overload
+    def chunk(  # type: ignore[misc] # the one value is a list
+        self: Callable[[list[A]], Sequence[T]],
+        size: int = 100,
+        *,
+        weigh: Callable[[A], float] | None = None,
+        max_weight: float | None = None,
+        mode: Raise = "raise",
+        threads: int | None = None,
+    ) -> Flow[[Iterable[A]], list[T]]: ...
+    @overload
+    def chunk(  # type: ignore[misc] # the one value is a list
+        self: Callable[[list[A]], Sequence[T]],
+        size: int = 100,
+        *,
+        weigh: Callable[[A], float] | None = None,
+        max_weight: float | None = None,
+        mode: Collect,
+        threads: int | None = None,
+    ) -> Flow[[Iterable[A]], list[Outcome[T]]]: ...
 
 class AsyncView(AnyFlow[P, R]):
     """An async flow."""
+
+    def timeout(self, seconds: Seconds | Timeout) -> Self:
+        """Give this flow with a bound on its time: what takes longer is cancelled, and its clean-up awaited."""
+
+    def apply(self, policy: Retry | Timeout) -> Self:
+        """Give this flow under a policy."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Later[R]:
         """Give the coroutine that runs it."""
@@ -270,6 +317,36 @@ class AsyncView(AnyFlow[P, R]):
     def stream(
         self: Callable[[A], Later[T]], *, concurrency: int, unordered: bool, mode: Collect
     ) -> Flow[[Items[A]], YieldedLater[Outcome[T]]]: ...
+    def batch(  # type: ignore[misc] # the one value is a list
+        self: Callable[[list[A]], Later[Sequence[T]]],
+        size: int = 100,
+        max_wait: float = 0.01,
+        *,
+        by: Callable[[A], object] | None = None,
+        key: Callable[[A], object] | None = None,
+    ) -> AsyncFlow[[A], T]:
+        """Give the flow of one item that this flow of a list makes: callers at the same time share one call."""
+
+    @overload
+    def chunk(  # type: ignore[misc] # the one value is a list
+        self: Callable[[list[A]], Later[Sequence[T]]],
+        size: int = 100,
+        concurrency: int | None = None,
+        *,
+        weigh: Callable[[A], float] | None = None,
+        max_weight: float | None = None,
+        mode: Raise = "raise",
+    ) -> AsyncFlow[[Items[A]], list[T]]: ...
+    @overload
+    def chunk(  # type: ignore[misc] # the one value is a list
+        self: Callable[[list[A]], Later[Sequence[T]]],
+        size: int = 100,
+        concurrency: int | None = None,
+        *,
+        weigh: Callable[[A], float] | None = None,
+        max_weight: float | None = None,
+        mode: Collect,
+    ) -> AsyncFlow[[Items[A]], list[Outcome[T]]]: ...
 
 class StreamFlow(Flow[[Iterable[A_contra]], Yielded[R_co]]):
     """What `.stream()` of a sync flow gives: over an async iterable, its stream is async.

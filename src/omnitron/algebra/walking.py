@@ -59,7 +59,7 @@ def derived_meta(root: Node) -> FlowMeta:
     )
 
 
-REFINING = ("bind", "method", "on", "undo", "within")
+REFINING = ("bind", "method", "on", "retry", "timeout", "undo", "within")
 
 
 def missing_capabilities(root: Node, ctx: Context, here: str | None = None) -> None:

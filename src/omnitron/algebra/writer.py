@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
-from omnitron.algebra.node import UNDOES
+from omnitron.algebra.node import UNDOES, WAITS
 from omnitron.algebra.notes import Spot
 from omnitron.algebra.pieces import Piece
 from omnitron.errors import DefinitionError
@@ -242,7 +242,7 @@ class Writer:
             fn, awaits = self.callable_of(child, index, args, awaits=self.awaits)
             return self.boundary(self.site(child, index, awaits=awaits), fn, args, target, keep, index)
         if self.nesting >= MAX_NESTING or (len(self.lines) > MAX_LINES and child.children):
-            fn, awaits = self.callable_of(child, index, args, awaits=self.awaits if self.seen else child.is_async)
+            fn, awaits = self.callable_of(child, index, args, awaits=self.late(child))
             self.line(f"{target} = {'await ' if awaits else ''}{self.attach(fn)}({args.call})")
             self.go_on_stopping(target, index, stops=awaits and not child.is_async)
         else:
@@ -303,7 +303,7 @@ class Writer:
         index = self.cursor
         self.cursor = index + sum(part.size for part in parts)
         is_async = any(part.is_async for part in parts)
-        awaits = self.awaits if self.seen else is_async
+        awaits = self.awaits if self.seen else any(map(self.late, parts))
         stops = awaits and not is_async
 
         def write(w: Writer, inner: Args, into: str) -> None:
@@ -356,6 +356,12 @@ class Writer:
 
     # How it works
 
+    def late(self, child: Node) -> bool:
+        """Say whether a function that runs a child from here awaits: where it can, also one that may have to wait."""
+        if self.seen:
+            return self.awaits
+        return child.is_async or (self.awaits and WAITS in child.needs)
+
     def site(self, child: Node, index: int, *, awaits: bool) -> runtime.Site:
         """Give the boundary of a child."""
         path: str = self.build.paths[index][0]
@@ -383,7 +389,7 @@ class Writer:
         fn = child.function()
         if fn is not None:
             return fn, child.is_async
-        awaits = awaits if self.seen else child.is_async
+        awaits = awaits if self.seen or WAITS in child.needs else child.is_async
         given, declared = taking(args)
         stops = awaits and not child.is_async
         return Piece(

@@ -7,8 +7,8 @@ Nothing here knows the tree of a flow. The names that need asyncio or threads lo
 from typing import TYPE_CHECKING, Any
 
 from omnitron.runtime.callsites import passes_on
-from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM, wait_on
-from omnitron.runtime.contexts import Context, context, current_context
+from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
+from omnitron.runtime.contexts import Context, context, current_context, read_context
 from omnitron.runtime.filling import holds_needs, missing_needs, needs, take, take_async, wanted_keys
 from omnitron.runtime.forking import Mutex, after_fork
 from omnitron.runtime.frames import (
@@ -16,15 +16,18 @@ from omnitron.runtime.frames import (
     Site,
     Stopped,
     Watched,
+    attempt_frame,
     child_frame,
     frame_here,
     item_frame,
     leave_frame,
     read_watch,
     reset_watch,
+    set_watch,
+    wait_on,
 )
 from omnitron.runtime.keys import Key
-from omnitron.runtime.options import OPTIONS, Runtime, adopt_factory
+from omnitron.runtime.options import OPTIONS, PLAIN, Runtime, adopt_factory
 from omnitron.runtime.resources import Need, Resource, needs_of, resource
 from omnitron.runtime.steps import CurrentStep, current_step
 from omnitron.runtime.watching import (
@@ -39,9 +42,19 @@ from omnitron.runtime.watching import (
 from omnitron.runtime.whereabouts import adopt_reader
 
 if TYPE_CHECKING:
+    from omnitron.runtime.apart import context_apart, earlier, outlook, run_apart, run_apart_async
     from omnitron.runtime.configuring import Config, Setting, Variable, spelled, variable_name
+    from omnitron.runtime.crews import Crew, crew_here, gate, looks_s, refuse_to_wait
+    from omnitron.runtime.deadlines import in_time, stream_in_time
     from omnitron.runtime.deriving import Derivation, check_changes, run_derived, run_derived_async
-    from omnitron.runtime.joining import each_async, each_threads, parallel_async, parallel_threads
+    from omnitron.runtime.joining import (
+        all_ended,
+        caller_here,
+        each_async,
+        each_threads,
+        parallel_async,
+        parallel_threads,
+    )
     from omnitron.runtime.mapping import Mapped, a_row, mapped
     from omnitron.runtime.marking import RunFilter
     from omnitron.runtime.observers import EventLog, Hooks, Span, Tracing
@@ -49,17 +62,30 @@ if TYPE_CHECKING:
     from omnitron.runtime.quorums import each_quorum, each_quorum_threads, quorum, quorum_threads
     from omnitron.runtime.racing import each_quorum_async, quorum_async, race_async
     from omnitron.runtime.runs import Run, RunEvents
-    from omnitron.runtime.streams import end_all, end_all_async, fail
+    from omnitron.runtime.streams import end_all, end_all_async, fail, fail_async
     from omnitron.runtime.undoing import Promise, Saga, keep_both
     from omnitron.runtime.workers import run_in_process
 
 LAZY = {
+    "Crew": "crews",
+    "crew_here": "crews",
+    "gate": "crews",
+    "looks_s": "crews",
+    "refuse_to_wait": "crews",
+    "all_ended": "joining",
+    "caller_here": "joining",
+    "context_apart": "apart",
+    "earlier": "apart",
+    "outlook": "apart",
+    "run_apart": "apart",
+    "run_apart_async": "apart",
     "Config": "configuring",
     "Derivation": "deriving",
     "Mapped": "mapping",
     "a_row": "mapping",
     "end_all": "streams",
     "fail": "streams",
+    "fail_async": "streams",
     "end_all_async": "streams",
     "mapped": "mapping",
     "EventLog": "observers",
@@ -79,6 +105,7 @@ LAZY = {
     "each_quorum_async": "racing",
     "each_quorum_threads": "quorums",
     "each_threads": "joining",
+    "in_time": "deadlines",
     "keep_both": "undoing",
     "parallel_async": "joining",
     "parallel_threads": "joining",
@@ -93,15 +120,18 @@ LAZY = {
     "run_in_thread": "places",
     "run_in_thread_loop": "places",
     "spelled": "configuring",
+    "stream_in_time": "deadlines",
     "variable_name": "configuring",
 }
 
 __all__ = [
     "OPTIONS",
+    "PLAIN",
     "SYSTEM_CLOCK",
     "SYSTEM_RANDOM",
     "Config",
     "Context",
+    "Crew",
     "CurrentStep",
     "Derivation",
     "EventLog",
@@ -127,11 +157,16 @@ __all__ = [
     "Watched",
     "a_row",
     "adopt_factory",
+    "all_ended",
+    "attempt_frame",
     "after_fork",
     "adopt_reader",
+    "caller_here",
     "check_changes",
     "child_frame",
     "context",
+    "context_apart",
+    "crew_here",
     "current_context",
     "current_step",
     "each_async",
@@ -139,18 +174,24 @@ __all__ = [
     "each_quorum_async",
     "each_quorum_threads",
     "each_threads",
+    "earlier",
     "end_all",
     "end_all_async",
     "fail",
+    "fail_async",
     "frame_here",
+    "gate",
     "holds_needs",
+    "in_time",
     "item_frame",
     "keep_both",
     "leave_frame",
+    "looks_s",
     "mapped",
     "missing_needs",
     "needs",
     "needs_of",
+    "outlook",
     "parallel_async",
     "parallel_threads",
     "passes_on",
@@ -158,9 +199,13 @@ __all__ = [
     "quorum_async",
     "quorum_threads",
     "race_async",
+    "read_context",
     "read_watch",
+    "refuse_to_wait",
     "reset_watch",
     "resource",
+    "run_apart",
+    "run_apart_async",
     "run_derived",
     "run_derived_async",
     "run_in_executor",
@@ -174,7 +219,9 @@ __all__ = [
     "see",
     "see_async",
     "see_keeping",
+    "set_watch",
     "spelled",
+    "stream_in_time",
     "take",
     "take_async",
     "variable_name",

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Iterator
-from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from omnitron.model import Failure, Ok
+from omnitron.runtime.crews import Crew
 from omnitron.runtime.joining import END, Source, cancel_all
 from omnitron.runtime.leaving import Leaving
 from omnitron.runtime.mapping import STOPS, Mapped, Spot, stopped
@@ -266,14 +266,14 @@ def ahead_threads(
 
     o_number = None
     running: dict[Future[Any], int] = {}
-    one = partial(outcome, call, o_spot, how)
+    one, crew = partial(outcome, call, o_spot, how), Crew(workers)
     numbered = enumerate(items)
     try:
         if begins:
             yield
         with ThreadPoolExecutor(workers) as pool:
             try:
-                while fill(running, numbered, pool, one, how):
+                while fill(running, numbered, pool, crew, one, how):
                     future = next_done(running) if how.unordered else next(iter(running))
                     number = running.pop(future)
                     try:
@@ -304,13 +304,16 @@ def fill(
     running: dict[Future[Any], int],
     numbered: Iterator[tuple[int, Any]],
     pool: Executor,
+    crew: Crew,
     one: Callable[[int, Any], Any],
     how: Mapped,
 ) -> bool:
     """Start items while there is room; say whether any run."""
     assert how.ahead is not None
+    crew.feeding = True
     while len(running) < how.ahead and (found := next(numbered, None)) is not None:
-        running[pool.submit(copy_context().run, one, *found)] = found[0]
+        running[crew.submit(pool, one, *found)] = found[0]
+    crew.rest()
     return bool(running)
 
 

@@ -1,18 +1,14 @@
-"""The machine's own clock and random source, the defaults of every context; and waiting on any clock."""
+"""The machine's own clock and random source, the defaults of every context."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from omnitron.errors import DefinitionError
-
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from omnitron.model import Clock
-
-__all__ = ["SYSTEM_CLOCK", "SYSTEM_RANDOM", "SystemClock", "SystemRandom", "wait_on"]
+__all__ = ["SYSTEM_CLOCK", "SYSTEM_RANDOM", "SystemClock", "SystemRandom"]
 
 
 class SystemClock:
@@ -73,18 +69,3 @@ class SystemRandom:
 
 
 SYSTEM_RANDOM = SystemRandom()
-
-
-def wait_on(clock: Clock, seconds: float) -> None:
-    """Block the thread for `seconds` of a clock.
-
-    Raises:
-        DefinitionError: the clock has no `wait`, which contexts do not ask of it before somebody needs it.
-    """
-    wait = getattr(clock, "wait", None)
-    if wait is None:
-        raise DefinitionError(
-            f"a sync flow has to wait {seconds:g} s, and the context's clock {clock!r} has no method `wait`. Give it "
-            "`def wait(self, seconds: float) -> None`, which blocks the thread for so many of its seconds."
-        )
-    wait(seconds)

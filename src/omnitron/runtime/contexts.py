@@ -39,6 +39,7 @@ __all__ = [
     "current",
     "current_context",
     "make",
+    "read_context",
 ]
 
 P = ParamSpec("P")
@@ -87,7 +88,7 @@ class Context:
             DefinitionError: the value is not of the key's type (it was given under the plain name).
         """
         found = self._values.get(key_name(key), MISSING)
-        if type(found) is LeftBehind:
+        if isinstance(found, LeftBehind):
             found.refuse()
         if found is not MISSING:
             if isinstance(key, Key):
@@ -297,6 +298,9 @@ def make(
 
 EMPTY = make({}, PLAIN)
 current: ContextVar[Context] = ContextVar("omnitron_context", default=EMPTY)
+
+
+read_context = current.get
 
 
 def current_context() -> Context:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from math import inf
 from typing import Any
 
-from omnitron.errors import DeadlineExceeded
+from omnitron.errors import DeadlineExceeded, TimedOut
 from omnitron.model import Clock
 from omnitron.runtime.clock import SYSTEM_CLOCK
+from omnitron.runtime.contexts import current_context
 from omnitron.runtime.frames import Watched, read_watch
+from omnitron.runtime.streams import begun, fail_async
 
-__all__ = ["before_deadline"]
+__all__ = ["before_deadline", "in_time", "stream_in_time"]
 
 
 async def before_deadline(
@@ -33,7 +36,7 @@ async def before_deadline(
     left = deadline - clock.monotonic()
     if left <= 0:
         raise DeadlineExceeded(f"the deadline of the context passed {-left:.3f} s before {began}.")
-    if left == float("inf"):
+    if left == inf:
         return await fn(*args, **kwargs)
     task = asyncio.current_task()
     assert task is not None
@@ -41,8 +44,12 @@ async def before_deadline(
     text = f"the deadline of the context passed: {left:.3f} s were left when {began}."
     alarm = Alarm(deadline, clock, task)
     alarm.set(left)
+    alarm.watch_boundaries()
     try:
         result = await fn(*args, **kwargs)
+    except GeneratorExit:  # the coroutine is thrown away: nothing can be awaited any more
+        alarm.stop()
+        raise
     except asyncio.CancelledError as error:
         if alarm.rang and task.uncancel() <= asked:
             raise DeadlineExceeded(text) from error
@@ -58,6 +65,98 @@ async def before_deadline(
     if clock.monotonic() > deadline:
         raise DeadlineExceeded(text)
     return result
+
+
+async def in_time(seconds: float, late: Callable[[], str], fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Await `fn(*args, **kwargs)`; after `seconds` on the clock of the run, cancel it, let it clean up, and raise.
+
+    Args:
+        seconds: how long it may take.
+        late: gives the text of the error.
+        fn: what is called.
+        *args: with what.
+        **kwargs: with what by name.
+
+    Raises:
+        TimedOut: it took longer. What it raises itself while it is cancelled leaves in the place of that, and what it gives
+            all the same is given; a cancellation from outside stays one.
+    """
+    clock = current_context().runtime.clock
+    task = asyncio.current_task()
+    assert task is not None
+    asked = task.cancelling()
+    alarm = Alarm(clock.monotonic() + seconds, clock, task)
+    alarm.set(seconds)
+    try:
+        result = await fn(*args, **kwargs)
+    except GeneratorExit:  # the coroutine is thrown away: nothing can be awaited any more
+        alarm.stop()
+        raise
+    except asyncio.CancelledError as error:
+        if alarm.rang and task.uncancel() <= asked:
+            raise TimedOut(late()) from error
+        raise
+    except BaseException:
+        if alarm.rang:
+            task.uncancel()
+        raise
+    finally:
+        await alarm.end()
+    if alarm.rang:
+        task.uncancel()  # the cancellation arrived, because only the loop rings, and was swallowed
+    return result
+
+
+def stream_in_time(
+    stream: AsyncGenerator[Any], seconds: float | None, idle: float | None, name: str, spot: Any
+) -> AsyncGenerator[Any]:
+    """Give the items of a stream, each within `idle` seconds, its end within `seconds` from when the first is asked for.
+
+    Raises:
+        TimedOut: (when it is read) an item, or the end, did not come in time. The stream is closed.
+    """
+    made: AsyncGenerator[Any] = begun(timing, stream, seconds, idle, name, spot, spot.held())
+    return made
+
+
+async def timing(
+    stream: AsyncGenerator[Any],
+    seconds: float | None,
+    idle: float | None,
+    name: str,
+    o_spot: Any,
+    o_held: object,
+    *,
+    begins: bool,
+) -> AsyncGenerator[Any]:
+    """Read a stream."""
+    o_number, index, left = None, 0, inf
+
+    def ended() -> str:
+        return f"the stream of {name!r} did not end within {seconds:g} s, and was closed after {index} items."
+
+    def silent() -> str:
+        return f"the stream of {name!r} gave no item within {idle:g} s of being asked for item {index}, and was closed."
+
+    try:
+        if begins:
+            yield
+        clock = current_context().runtime.clock
+        over = inf if seconds is None else clock.monotonic() + seconds
+        while True:
+            if seconds is not None and (left := over - clock.monotonic()) <= 0:
+                raise TimedOut(ended())
+            most, late = (left, ended) if idle is None or left < idle else (idle, silent)
+            item = await in_time(most, late, anext, stream, stream)
+            if item is stream:
+                return
+            yield item
+            index += 1
+    except BaseException as error:
+        if isinstance(error, Exception):
+            o_spot.note(error)
+        await fail_async(stream, error)
+        raise
 
 
 class Alarm:
@@ -80,11 +179,14 @@ class Alarm:
         self.watcher: asyncio.TimerHandle | asyncio.Task[None] | None = None
 
     def set(self, left: float) -> None:
-        """Begin to watch; boundaries of a run that is watched look too."""
+        """Begin to watch."""
         if self.clock is SYSTEM_CLOCK:
             self.watcher = self.loop.call_later(left, self.ring)
         else:
             self.watcher = self.loop.create_task(self.wait())
+
+    def watch_boundaries(self) -> None:
+        """Have the boundaries of a run that is watched look too: there ends what never suspends."""
         frame = read_watch()
         if frame is not None:
             self.run = frame.run
@@ -112,13 +214,19 @@ class Alarm:
         self.ring()
         return True
 
-    async def end(self) -> None:
+    def stop(self) -> None:
         """Watch no more."""
         self.is_over = True
         if self.run is not None and self.run.is_late == self.is_late:
             self.run.is_late = self.outer  # a stream has an alarm for each item
         if self.watcher is not None:
             self.watcher.cancel()
+
+    async def end(self) -> None:
+        """Watch no more, and wait for what watched; once it was stopped there is nothing to wait for."""
+        if self.is_over:
+            return
+        self.stop()
         if isinstance(self.watcher, asyncio.Task):
             await asyncio.wait({self.watcher})
 

@@ -101,7 +101,7 @@ class Derivation:
         if self.ends and not self.is_async:
             run.deadline = new.deadline
         run.replaced = new.replaced
-        return Frame(run, parent.path, parent.call, body=False, named=parent.named)
+        return Frame(run, parent.path, parent.call, body=False, named=parent.named, attempt=parent.attempt)
 
     def stream(self, stream: Any, ctx: Context, parent: Frame | None) -> Any:
         """Give a stream of the part, whose items are taken in the derived context."""

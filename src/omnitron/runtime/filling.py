@@ -95,7 +95,7 @@ def take_resource(target: Resource[Any], ctx: Context, run: Scope | None) -> Any
     """Give a sync resource, opened if it is not."""
     found = ctx._values.get(target, MISSING)
     if found is not MISSING:
-        return found if type(found) is not LeftBehind else found.refuse()
+        return found if not isinstance(found, LeftBehind) else found.refuse()
     scope, where = home(target, ctx, run)
     entry = place(target, scope, where, None)
     if entry.value is UNOPENED:
@@ -114,7 +114,7 @@ async def take_resource_async(target: Resource[Any], ctx: Context, run: Scope | 
         return take_resource(target, ctx, run)
     found = ctx._values.get(target, MISSING)
     if found is not MISSING:
-        return found if type(found) is not LeftBehind else found.refuse()
+        return found if not isinstance(found, LeftBehind) else found.refuse()
     scope, where = home(target, ctx, run)
     entry = place(target, scope, where, running_loop())
     if entry.value is UNOPENED:

@@ -13,9 +13,10 @@ from contextvars import ContextVar, Token
 from itertools import count
 from typing import Any, NoReturn
 
-from omnitron.errors import DeadlineExceeded, RunCancelled
+from omnitron.errors import DeadlineExceeded, DefinitionError, RunCancelled
 from omnitron.model import Call, Clock, Event, Guard, Observer, Replace, new_call
 from omnitron.runtime.callsites import call_ordinal, is_own
+from omnitron.runtime.clock import SYSTEM_CLOCK
 from omnitron.runtime.reporting import log
 from omnitron.runtime.stopping import DeadlinePassed, Halt, RunStopped, is_leaving
 
@@ -24,6 +25,7 @@ __all__ = [
     "Site",
     "Stopped",
     "Watched",
+    "attempt_frame",
     "beneath",
     "child_frame",
     "frame_here",
@@ -33,6 +35,7 @@ __all__ = [
     "reset_watch",
     "set_watch",
     "static_path",
+    "wait_on",
     "watch",
 ]
 
@@ -194,10 +197,11 @@ class Frame:
     the tree. `named` says that the path is already that of the boundary which comes next: a refinement as the root of a
     flow has the name of what it refines, and adds no segment. `part` is for a flow that is handed to another place: its
     node, and how many siblings of each name stand before its parts. The boundary of such a flow is made already.
-    `streams` says that what is called now is called for an item of a stream.
+    `streams` says that what is called now is called for an item of a stream. `attempt` is the ordinal of the try that the
+    innermost retry around it makes.
     """
 
-    __slots__ = ("body", "call", "named", "part", "path", "run", "sites", "streams")
+    __slots__ = ("attempt", "body", "call", "named", "part", "path", "run", "sites", "streams")
 
     def __init__(
         self,
@@ -209,6 +213,7 @@ class Frame:
         named: bool = False,
         part: tuple[Any, Mapping[str, int]] | None = None,
         streams: bool = False,
+        attempt: int | None = None,
     ) -> None:
         self.run = run
         self.path = path
@@ -218,6 +223,9 @@ class Frame:
         self.part = part
         self.sites: dict[Any, int] | None = None
         self.streams = streams
+        if attempt is None:
+            attempt = 1 if call is None else call.attempt
+        self.attempt = attempt
 
 
 class Site:
@@ -271,6 +279,26 @@ def refuse_awaitable(observer: object, later: Awaitable[None]) -> NoReturn:
     )
 
 
+def wait_on(clock: Clock, seconds: float) -> None:
+    """Block the thread for `seconds` of a clock; a started run that is cancelled meanwhile waits no longer.
+
+    Raises:
+        DefinitionError: the clock has no `wait`, which contexts do not ask of it before somebody needs it.
+    """
+    wait = getattr(clock, "wait", None)
+    if wait is None:
+        raise DefinitionError(
+            f"a sync flow has to wait {seconds:g} s, and the context's clock {clock!r} has no method `wait`. Give it "
+            "`def wait(self, seconds: float) -> None`, which blocks the thread for so many of its seconds."
+        )
+    frame = read_watch()
+    halt = None if frame is None else frame.run.halt
+    if halt is None or clock is not SYSTEM_CLOCK:
+        wait(seconds)
+    else:
+        halt.rung.wait(max(seconds, 0.0))
+
+
 def frame_here(depth: int, name: str) -> tuple[Frame, str]:
     """Give the parent frame and the path of a flow that is called now, `depth` Python frames above this one."""
     frame = read_watch()
@@ -304,7 +332,7 @@ def child_frame(parent: Frame, path: str, site: Site, args: tuple[Any, ...], kwa
     """Make the frame of a call that starts now."""
     run, around = parent.run, parent.call
     call = new_call(
-        site.flow, path, run.id, run.next_call(), around, 1, args, kwargs, run.clock.monotonic(), site.node,
+        site.flow, path, run.id, run.next_call(), around, parent.attempt, args, kwargs, run.clock.monotonic(), site.node,
         parent.streams or (around is not None and around.in_item),
     )  # fmt: skip
     return Frame(run, path, call, body=site.body)
@@ -314,7 +342,19 @@ def item_frame(index: int) -> Any:
     """Enter item `index` of a loop: give the token that `reset_watch` takes."""
     frame = read_watch()
     assert frame is not None
-    return set_watch(Frame(frame.run, f"{frame.path}[{index}]", frame.call, body=False, streams=frame.streams))
+    item = Frame(
+        frame.run, f"{frame.path}[{index}]", frame.call, body=False, streams=frame.streams, attempt=frame.attempt
+    )
+    return set_watch(item)
+
+
+def attempt_frame(number: int) -> Any:
+    """Enter the attempt `number` (from 1) of what is called next: give the token that `reset_watch` takes."""
+    frame = read_watch()
+    assert frame is not None
+    again = Frame(frame.run, frame.path, frame.call, body=False, named=frame.named, attempt=number)
+    again.streams = frame.streams
+    return set_watch(again)
 
 
 def leave_frame(token: Token[Frame | None]) -> None:

@@ -6,13 +6,14 @@ These machines know no flow: branches and items are functions. No task or thread
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable
 from contextvars import copy_context
 from types import coroutine
 from typing import Any
 from weakref import ref
 
 from omnitron.model import Failure, Ok
+from omnitron.runtime.crews import Crew
 from omnitron.runtime.reporting import shown
 from omnitron.runtime.streams import end_async, fail, fail_async
 from omnitron.runtime.whereabouts import thread_here
@@ -130,12 +131,13 @@ def parallel_threads(
     from concurrent.futures import ThreadPoolExecutor
 
     failed: list[bool] = []
-    caller = thread_here()
-    with ThreadPoolExecutor(min(threads, len(branches))) as pool:
+    caller, crew = thread_here(), Crew(min(threads, len(branches)))
+    with ThreadPoolExecutor(crew.threads) as pool:
         futures = [
-            pool.submit(copy_context().run, run_branch, branch, number, failed, args, kwargs, caller)
+            crew.submit(pool, run_branch, branch, number, failed, args, kwargs, caller)
             for number, branch in enumerate(branches)
         ]
+        crew.rest()
         errors: list[BaseException] = []
         results: list[Any] = []
         for future in futures:
@@ -451,7 +453,7 @@ def each_threads(
 
     folded = Folded(fold, start)
     accept = folded.acceptor()
-    put = Ordered(accept).put if not unordered else lambda _index, value: accept(value)
+    put = Ordered(accept).put if not unordered else lambda _, value: accept(value)
 
     def one(index: int, item: Any, o_item: int = 0, o_caller: tuple[int, int] = thread_here()) -> Any:
         token = enter(index) if enter is not None else None
@@ -467,22 +469,21 @@ def each_threads(
                 leave(token)
 
     running: dict[Future[Any], int] = {}
-    numbered: Iterator[tuple[int, Any]] = iter(enumerate(items))
+    numbered, crew = iter(enumerate(items)), Crew(threads)
     with ThreadPoolExecutor(threads) as pool:
         try:
             more = True
             while more or running:
                 while more and len(running) < 2 * threads:
-                    found = next(numbered, None)
-                    if found is None:
+                    if (found := next(numbered, None)) is None:
                         more = False
-                        break
-                    running[pool.submit(copy_context().run, one, *found)] = found[0]
-                if not running:
-                    break
-                waiting = running if unordered else [min(running, key=running.__getitem__)]
+                    else:
+                        running[crew.submit(pool, one, *found)] = found[0]
+                crew.rest()
+                waiting = running if unordered else [*running][:1]  # they were started in order
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     put(running.pop(future), future.result())
+                crew.feeding = more
         except BaseException as error:
             for future in running:
                 future.cancel()

@@ -107,5 +107,7 @@ async def run_in_executor(
     if parent is None:
         return await executor.execute(place, flow, args, kwargs)
     part = (flow.node, used)  # type: ignore[attr-defined] # a flow
-    frame = Frame(parent.run, parent.path, parent.call, body=False, named=parent.named, part=part)
+    frame = Frame(
+        parent.run, parent.path, parent.call, body=False, named=parent.named, part=part, attempt=parent.attempt
+    )
     return await run_inside_async(frame, executor.execute, (place, flow, args, kwargs), {})

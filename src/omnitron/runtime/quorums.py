@@ -7,10 +7,10 @@ The calls give outcomes. Those of async calls stand in `omnitron.runtime.racing`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextvars import copy_context
 from functools import partial
 from typing import Any
 
+from omnitron.runtime.crews import Crew
 from omnitron.runtime.streams import ending
 from omnitron.runtime.tally import Items, Marks, Tally
 from omnitron.runtime.whereabouts import thread_here
@@ -43,11 +43,13 @@ def quorum_threads(
     from concurrent.futures import ThreadPoolExecutor
 
     tally, caller = Tally(needed, len(branches)), thread_here()
-    with ThreadPoolExecutor(min(threads, len(branches))) as pool, Halting(tally):
+    crew = Crew(min(threads, len(branches)))
+    with ThreadPoolExecutor(crew.threads) as pool, Halting(tally):
         jobs = [
-            pool.submit(copy_context().run, unless_decided, tally, place, partial(branch, *args, **kwargs), caller)
+            crew.submit(pool, unless_decided, tally, place, partial(branch, *args, **kwargs), caller)
             for place, branch in enumerate(branches)
         ]
+        crew.rest()
         for job in jobs:
             job.result()
     return tally.by_place(spot)
@@ -142,7 +144,7 @@ def each_quorum_threads(
 
     tally, one, caller = Tally(needed, size_of(items)), Items(call, enter, leave), thread_here()
     running: set[Future[None]] = set()
-    numbered = enumerate(items)
+    numbered, crew = enumerate(items), Crew(threads)
     more, taken = not tally.decided, 0
     with ending(items), ThreadPoolExecutor(threads) as pool, Halting(tally):
         while more or running:
@@ -154,10 +156,12 @@ def each_quorum_threads(
                     break
                 taken += 1
                 call_one = partial(one.now, *found)
-                running.add(pool.submit(copy_context().run, unless_decided, tally, found[0], call_one, caller))
+                running.add(crew.submit(pool, unless_decided, tally, found[0], call_one, caller))
             more = more and not tally.decided
             if running:
+                crew.rest()
                 ended, running = wait(running, return_when=FIRST_COMPLETED)
                 for job in ended:
                     job.result()
+                crew.feeding = more
     return tally.listed(spot, **result)

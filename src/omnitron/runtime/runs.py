@@ -390,7 +390,7 @@ def start_thread(run: Run[Any], watched: Watched, call: Callable[[], Any], *, en
     halt = watched.halt = Halt()
 
     def stop(reason: str) -> None:
-        halt.reason = reason
+        halt.ring(reason)
 
     def work() -> None:
         try:

@@ -6,6 +6,7 @@ When it happens stands in `omnitron.runtime.watching`. An async run is cancelled
 from __future__ import annotations
 
 import sys
+from threading import Event
 
 __all__ = ["DeadlinePassed", "Halt", "RunStopped", "Stop", "is_leaving", "leaves_as"]
 
@@ -13,10 +14,16 @@ __all__ = ["DeadlinePassed", "Halt", "RunStopped", "Stop", "is_leaving", "leaves
 class Halt:
     """Says to a sync run, from another thread, that nothing more may start in it, and why."""
 
-    __slots__ = ("reason",)
+    __slots__ = ("reason", "rung")
 
     def __init__(self) -> None:
         self.reason: str | None = None
+        self.rung = Event()
+
+    def ring(self, reason: str) -> None:
+        """Say so, also to what waits."""
+        self.reason = reason
+        self.rung.set()
 
 
 class Stop(BaseException):

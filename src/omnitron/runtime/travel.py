@@ -65,9 +65,8 @@ def pack(flow: Any, used: Mapping[str, int], args: tuple[Any, ...], kwargs: dict
         run_id, path, _ = place_here()
         home = (run_id, path, dict(used))
     else:
-        call = frame.call if is_made(frame, flow.node) else None
-        attempt = None if call is None else call.attempt
-        place = (frame.run.id, frame.path, frame.named, bool(frame.run.observers), attempt, dict(used))
+        made = is_made(frame, flow.node)
+        place = (frame.run.id, frame.path, frame.named, bool(frame.run.observers), frame.attempt, made, dict(used))
     return dumps((packed, fixed, arguments, environment(current_context(), flow), place, home), "the job")
 
 
@@ -99,7 +98,7 @@ def environment(ctx: Context, flow: Any) -> tuple[Any, ...]:
     values: dict[Any, bytes | None] = {}
     for key in ctx:
         if packed_or_none(key) is not None:  # a key that cannot travel cannot be asked for there either
-            values[key] = packed_or_none(ctx.get(key))
+            values[key] = packed_or_none(ctx._values[key])
     runtime = ctx.runtime
     left = None if runtime.deadline is None else runtime.deadline - runtime.clock.monotonic()
     fakes = {
@@ -222,13 +221,13 @@ def run_job(
     )
     frame = None
     if place is not None:
-        run_id, path, named, observed, attempt, used = place
+        run_id, path, named, observed, attempt, made, used = place
         run = Watched(run_id, SYSTEM_CLOCK, (Collector(events),) if observed else (), (), deadline, replaced)
         call = None
-        if attempt is not None:  # the parent has told of it; its number is that of no call here
+        if made:  # the parent has told of it; its number is that of no call here
             started = SYSTEM_CLOCK.monotonic()
             call = Call(flow.name, path, run_id, 0, None, attempt, args, kwargs, started, flow.node)
-        frame = Frame(run, path, call, body=False, named=named, part=(flow.node, used))
+        frame = Frame(run, path, call, body=False, named=named, part=(flow.node, used), attempt=attempt)
     begin = flow if home is None else partial(go_on, home, flow)
     if flow.node.is_async:
         return asyncio.run(run_async(ctx, frame, begin, args, kwargs))

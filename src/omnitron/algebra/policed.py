@@ -1,0 +1,187 @@
+"""`Policed`: the methods of every flow that put a policy over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from omnitron.algebra.batching import Batched, Windows
+from omnitron.algebra.chunking import Chunked
+from omnitron.algebra.retrying import Retrying
+from omnitron.algebra.timing import Timed
+from omnitron.errors import DefinitionError
+from omnitron.policy import MAX_DELAY_S, MAX_WAIT_S, SIZE, Retry, Timeout
+
+if TYPE_CHECKING:
+    from omnitron.algebra.node import Node
+    from omnitron.policy import Backoff, Jitter, RetryBudget, Schedule, Seconds
+
+__all__ = ["Policed"]
+
+
+class Policed:
+    """What refines how often, how long and how anew a flow runs. A policy adds no segment to a path."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def node(self) -> Node:
+            """The tree."""
+
+    def retry(
+        self,
+        attempts: int | Retry | None = None,
+        delay: Seconds | None = None,
+        backoff: Backoff | Schedule = "exponential",
+        on: type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool] = Exception,
+        *,
+        jitter: Jitter | None = None,
+        max_delay: Seconds = MAX_DELAY_S,
+        deadline: Seconds | None = None,
+        budget: RetryBudget | None = None,
+        idempotent: bool = False,
+    ) -> Self:
+        """Give this flow tried again when it fails. The last attempt's exception leaves, with a note that counts them.
+
+        Cancellation, `KeyboardInterrupt` and other ends of a program are never caught. An error that asks to wait
+        (`retry_after`, or a header Retry-After; see docs/retry.md) is waited for. Nothing is tried again whose next attempt
+        would begin after the context's deadline, nor whose input is an iterator, which the first attempt has read.
+
+        Args:
+            attempts: how many at most, the first included: 3; or a `Retry`, alone.
+            delay: seconds before the second attempt: 0.1.
+            backoff: "exponential" (each delay twice the one before), "linear", "fibonacci", "fixed", or a `Schedule`.
+            on: after which errors: an exception type, a tuple of them, or a predicate of the exception.
+            jitter: "full" (each delay is drawn from 0 to it), "equal" (from half of it), or "none".
+            max_delay: no wait is longer, in seconds.
+            deadline: seconds from the start of the first attempt after which none starts.
+            budget: a `RetryBudget`, shared by callers.
+            idempotent: says that doing it twice does no harm; asked for where the flow declares `Effect.WRITE`.
+
+        Raises:
+            DefinitionError, InvalidValue: a wrong option, a flow that declares a write, or a stream that reads as it goes.
+        """
+        options = {
+            "delay": delay, "backoff": backoff, "on": on, "jitter": jitter, "max_delay": max_delay,
+            "deadline": deadline, "budget": budget, "idempotent": idempotent,
+        }  # fmt: skip
+        if not isinstance(attempts, Retry):
+            return refined(self, Retrying.of(self.node, Retry(attempts, **options)))  # type: ignore[arg-type]
+        default = Retry()
+        for name, value in options.items():
+            if value is not getattr(default, name) and value != getattr(default, name):
+                raise DefinitionError(
+                    f"retry takes a `Retry` alone, got {name!r} beside it: use `.replace({name}=...)` on that."
+                )
+        return refined(self, Retrying.of(self.node, attempts))
+
+    if not TYPE_CHECKING:  # the checkers see those of each colour, in `omnitron.algebra.views`
+
+        def timeout(self, seconds: Seconds | Timeout | None = None, *, idle: Seconds | None = None) -> Self:
+            """Give this async flow with a bound on its time: what takes longer is cancelled, and its clean-up awaited.
+
+            A sync flow is refused: put it elsewhere first, by `.on("process")`, which ends the work, or `.on("thread")`,
+            which abandons it. The context's deadline holds beside it, whichever is over first.
+
+            Args:
+                seconds: for a whole call; of an async stream from when its first item is asked for to its end. Or a
+                    `Timeout`, alone.
+                idle: for each item of an async stream, from when it is asked for.
+
+            Raises:
+                DefinitionError, InvalidValue: the flow is sync, or a bound is no positive number of seconds.
+                TimedOut: (when it runs) its time is over. It is a `TimeoutError`.
+            """
+            if not isinstance(seconds, Timeout):
+                return self.apply(Timeout(seconds, idle=idle))
+            if idle is not None:
+                raise DefinitionError("timeout takes a `Timeout` alone, got `idle` beside it.")
+            return self.apply(seconds)
+
+        def batch(
+            self,
+            size: int = SIZE,
+            max_wait: float = MAX_WAIT_S,
+            *,
+            by: Callable[[Any], Any] | None = None,
+            key: Callable[[Any], Any] | None = None,
+        ) -> Any:
+            """Give the flow of one item that this flow of a list makes: callers at the same time share one call.
+
+            The list has the items in the order in which they came, the same item once; the result has one member for each,
+            in that order. An exception instance among them is raised for that item alone; a result of another length fails
+            all who wait, as does an exception of the call, which they share. A caller who is cancelled leaves, and a call
+            for which nobody waits is not made, or cancelled and awaited. Callers whose contexts differ in what the flow
+            could see never share a call. See docs/batching.md.
+
+            Args:
+                size: a call is made once so many items wait.
+                max_wait: or once the first of them has waited so many seconds; or, of an async flow, after two turns of the
+                    loop in which nobody joined, of a sync one when all threads of the library around it wait.
+                by: what it gives of an item tells calls apart: only items for which it gives the same share one.
+                key: of two items for which it gives the same only one is asked for; without it, of two equal items of one
+                    type, and those without a hash are never the same.
+
+            Raises:
+                DefinitionError, InvalidValue: a wrong option, a flow that is not of one list, or one that needs what is of
+                    one run alone and neither `by` nor `key` is given.
+                BatchError: (when it runs) the result is no list of the right length, or what ran the call was ended.
+            """
+            return flow_of(Batched(self.node, size, max_wait, by, key, Windows()))
+
+        def chunk(
+            self,
+            size: int = SIZE,
+            concurrency: int | None = None,
+            *,
+            weigh: Callable[[Any], float] | None = None,
+            max_weight: float | None = None,
+            mode: str = "raise",
+            threads: int | None = None,
+        ) -> Any:
+            """Give the flow that runs this flow of a list over any iterable, so many items at a time: `each`, in chunks.
+
+            It gives the list of all results in the order of the items. A sync flow runs one chunk after the other, or on
+            `threads` threads; an async one at most `concurrency` at once, and takes async iterables too. Items are read
+            only as chunks are due. An exception instance in the place of an item is an error of that item, and its note
+            tells the index; an error of the call fails its chunk.
+
+            Args:
+                size: how many items a chunk has at most.
+                concurrency: how many calls of an async flow are on the way at most; 64.
+                weigh: gives the weight of an item; goes with `max_weight`.
+                max_weight: what the items of a chunk weigh at most. An item that weighs more is alone in its chunk.
+                mode: "raise": the first error ends it. "collect": a list of `Ok(value)` and `Failure(error, input, path)`.
+                threads: the number of threads for a sync flow.
+
+            Raises:
+                DefinitionError, InvalidValue: a wrong option, or a flow that is not of one list.
+                BatchError: (when it runs) a result is no list of the right length.
+            """
+            return flow_of(Chunked(self.node, size, concurrency, weigh, max_weight, mode, threads))
+
+        def apply(self, policy: Retry | Timeout) -> Self:
+            """Give this flow under a policy: `f.apply(Retry(...))` is `f.retry(Retry(...))`."""
+            if isinstance(policy, Retry):
+                return refined(self, Retrying.of(self.node, policy))
+            if isinstance(policy, Timeout):
+                return refined(self, Timed(self.node, policy.seconds, policy.idle))
+            raise DefinitionError(f"apply takes a policy (Retry, Timeout), got {policy!r} ({type(policy).__name__}).")
+
+
+F = TypeVar("F")
+
+
+def refined(flow: F, node: Node) -> F:
+    """Give the flow of a node, which is one of the same colour."""
+    made: F = flow_of(node)
+    return made
+
+
+def flow_of(node: Node) -> Any:
+    """Give the flow of a node."""
+    from omnitron.algebra.flows import from_node
+
+    return from_node(node)
