@@ -1,6 +1,7 @@
 """`--config FILE` and the environment: what a command makes of them, and how it shows where each value comes from."""
 
 import json
+import re
 
 import pytest
 
@@ -199,3 +200,19 @@ def test_another_process_has_the_same(config):
     done = elsewhere("run", f"{TARGET}:intake", "line=1,2", "--config", file)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+
+
+def test_show_draws_policies_and_what_tunes_them(config):
+    """A retry and a timeout, with the options that are not the default."""
+    file = config(table("price", "attempts = 2", "seconds = 3"))
+
+    plain, tuned = call("show", f"{TARGET}:patient"), call("show", f"{TARGET}:patient", "--config", file)
+
+    assert drawn(plain) == ["price: timeout(5 s)", "└── retry(attempts=4, on=OSError)", "    └── price"]
+    assert drawn(tuned) == ["price: timeout(3 s)", "└── retry(attempts=2, on=OSError)", "    └── price"]
+    assert len(shown(tuned)) == 2
+
+
+def drawn(done):
+    """Give the lines of a tree of three places, without what stands beside."""
+    return [re.split(r"  +(?=tree|body)", line)[0] for line in done.stdout.splitlines()[:3]]

@@ -44,3 +44,6 @@ def at_least_ten(numbers: list[int]) -> int:
 
 intake = (parse | price.each() | total.on("process")).named("intake")
 odd = parse.named("ü x")
+
+
+patient = price.retry(4, on=OSError).timeout(5)

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from omnitron import context, flow, needs, resource
+from omnitron import TimedOut, context, flow, needs, resource
 from omnitron.testing import VirtualClock
 from tests.kernel.forked import child, in_program
 from tests.kernel.scenes import (
@@ -175,3 +175,33 @@ def test_virtual_time_has_a_loop_of_its_own():
     clocks = [hour(), uvloop.run(beside()), hour()]
 
     assert [clock.monotonic() for clock in clocks] == [3600.0] * 3
+
+
+def test_what_takes_too_long_is_cancelled():
+    """And what ends in time is not; retries wait on the loop's own timers."""
+    calls = []
+
+    @flow
+    async def work(seconds):
+        calls.append(seconds)
+        await asyncio.sleep(seconds)
+        return seconds
+
+    async def main():
+        with pytest.raises(TimedOut):
+            await work.timeout(0.01).retry(3, 0.001)(60)
+        return await work.timeout(60).each(concurrency=1_000)([0] * 1_000), len(asyncio.all_tasks())
+
+    assert uvloop.run(main()) == ([0] * 1_000, 1)
+    assert calls == [60] * 3 + [0] * 1_000
+
+
+def test_a_bound_may_be_longer_than_a_timer_takes():
+    """It is one of a hundred years."""
+
+    @flow
+    async def work(x):
+        await asyncio.sleep(0)
+        return x
+
+    assert uvloop.run(work.timeout(1e300)(3)) == 3

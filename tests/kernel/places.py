@@ -135,3 +135,12 @@ class Hoarder:
 def several(x):
     """Count up, as a generator."""
     yield from range(x)
+
+
+def sleep_and_note(file):
+    """Write this process's number into a file, and sleep on."""
+    import time
+    from pathlib import Path
+
+    Path(file).write_text(str(os.getpid()))
+    time.sleep(60)

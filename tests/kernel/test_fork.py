@@ -15,6 +15,7 @@ import pytest
 from omnitron import (
     Context,
     EventLog,
+    RetryBudget,
     RunCancelled,
     WorkerLost,
     WorkerStartFailed,
@@ -794,3 +795,14 @@ def serve():
         codes = [ended(pid) for pid in children]
         assert codes == [0, 0]
         assert handle(app)
+
+
+@in_program
+def test_a_retry_budget_is_free_in_a_child():
+    """Also when another thread was taking out of it when the child was forked off."""
+    budget = RetryBudget(ratio=0, burst=3)
+    assert budget.take()
+
+    with budget._held.lock:
+        assert child(lambda: [budget.take() for _ in range(3)]) == [True, True, False]
+    assert budget.take()

@@ -270,3 +270,22 @@ def test_an_input_that_is_not_iterable_has_a_place():
         flow(int).each()(5)
 
     assert caught.value.__notes__ == ["raised in flow 'each', at each"]
+
+
+def test_a_branch_that_the_loop_wakes_is_named():
+    """Whichever task it was that raised, and whoever called that last."""
+
+    @flow
+    async def woken(x):
+        gate = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0, gate.set_result, None)
+        await gate
+        raise LookupError(x)
+
+    @flow
+    async def waiting(x):
+        await asyncio.Event().wait()
+
+    assert notes_of(lambda: asyncio.run(parallel(woken, waiting)(1))) == [
+        "raised in flow 'parallel', at parallel/woken"
+    ]

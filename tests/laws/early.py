@@ -1,4 +1,4 @@
-"""Recipes of what ends early, undoes, or changes the context; and the steps that only they need."""
+"""Recipes of what ends early, undoes, tries again, or changes the context; and the steps that only they need."""
 
 from hypothesis import strategies as st
 
@@ -22,10 +22,11 @@ def recipes(parts, *, late):
         st.tuples(st.just("undo"), parts, st.sampled_from(undoing)),
         st.tuples(st.just("reserve"), st.booleans() if late else st.just(False)),
         st.tuples(st.just("reserve first"), st.booleans() if late else st.just(False), parts),
+        st.tuples(st.just("retry"), parts, st.integers(1, 3), st.sampled_from((Exception, ValueError)), st.just(late)),
         st.tuples(st.just("within"), parts, st.sampled_from(("acme", "other"))),
         st.just(("tenant",)),
     ]  # fmt: skip
-    return [*found, st.tuples(st.just("race"), few)] if late else found
+    return [*found, st.tuples(st.just("race"), few), st.tuples(st.just("timeout"), parts)] if late else found
 
 
 def build(recipe, inside):
@@ -51,6 +52,10 @@ def build(recipe, inside):
             return reserving(late=late)
         case ("reserve first", late, after):
             return reserving(late=late) | inside(after)
+        case ("retry", body, attempts, on, late):
+            return waiting(inside(body), late=late).retry(attempts, 0, on=on)
+        case ("timeout", body):
+            return waiting(inside(body), late=True).timeout(1_000)
         case ("within", body, tenant):
             return inside(body).within(tenant=tenant)
         case ("tenant",):
@@ -66,6 +71,11 @@ def apart(flows):
     if not any(part.node.is_async for part in flows):
         return flows
     return [try_with(flow(steps.enter) | part, finally_=flow(steps.finish_later)) for part in flows]
+
+
+def waiting(body, *, late):
+    """Make a flow async where the whole is: only then does it suspend between two attempts."""
+    return body | flow(steps.slow) if late and not body.node.is_async else body
 
 
 def reserving(*, late):

@@ -6,7 +6,7 @@ from functools import reduce
 from itertools import count
 
 from omnitron import Failure, Ok, current_context, flow
-from omnitron.algebra import Each, On, Parallel, Race, Undo, Within
+from omnitron.algebra import Each, On, Parallel, Race, Retrying, Timed, Undo, Within
 from omnitron.errors import NotEnough
 
 from . import reference, reference_choosing
@@ -33,6 +33,10 @@ async def meaning(node, args, kwargs):
             value = await reference.meaning(node.body, args, kwargs)
             done.get().append((next(ordinal), node.with_, value))
             return value
+        case Timed():
+            return await reference.meaning(node.body, args, kwargs)
+        case Retrying():
+            return await meaning_of_retry(node, args, kwargs)
         case Within():
             inside = current_context().with_(dict(node.values), **dict(node.options))
             return await inside.run(flow(reference.meaning, colour="async"), node.body, args, kwargs)
@@ -72,6 +76,20 @@ async def undo(steps):
             interrupted = error
     if interrupted is not None:
         raise interrupted
+
+
+async def meaning_of_retry(node, args, kwargs):
+    """Try as often as is allowed; each attempt is a part, and between two of them others have a turn."""
+    for left in range(node.attempts - 1, -1, -1):
+        try:
+            return await part(node.body, args, kwargs)
+        except node.on as error:
+            if not left or any(hasattr(value, "__next__") or hasattr(value, "__anext__") for value in args):
+                raise
+            del error
+        if node.is_async:
+            await asyncio.sleep(0)
+    raise AssertionError("it was tried as often as it may be")
 
 
 async def meaning_of_race(node, args, kwargs):

@@ -130,7 +130,18 @@ async def cancelled_at(tree, turn, how):
 
 def test_every_new_recipe_is_drawn():
     """The strategies reach each of them."""
-    wanted = {"race", "quorum", "quorum of items", "undo", "reserve", "reserve first", "within", "tenant"}
+    wanted = {
+        "race",
+        "quorum",
+        "quorum of items",
+        "undo",
+        "reserve",
+        "reserve first",
+        "within",
+        "tenant",
+        "retry",
+        "timeout",
+    }
     found = set()
 
     @settings(deadline=None, max_examples=300, database=None, derandomize=True)

@@ -94,6 +94,12 @@ async def moves_elsewhere(here, task):
     return False
 
 
+def open_gate(gate):
+    """Let who waits there go on."""
+    if not gate.done():
+        gate.set_result(None)
+
+
 async def driven(here, running, seed=0):
     """Await what runs, opening the gates of its world one at a time."""
     chance = Random(seed)
@@ -102,8 +108,11 @@ async def driven(here, running, seed=0):
         await rest()
         if here.gates:
             gate = chance.choice(here.gates)
-            if not gate.done():
-                gate.set_result(None)
+            if gate.get_loop() is asyncio.get_running_loop():
+                open_gate(gate)
+            else:  # of a part that runs in a thread, whose loop would not wake
+                gate.get_loop().call_soon_threadsafe(open_gate, gate)
+                await asyncio.wait({task}, timeout=0.001)
         elif not task.done() and not await moves_elsewhere(here, task):
             task.cancel()
             raise AssertionError(f"nothing moves any more after {here.log}")

@@ -17,9 +17,11 @@ from collections.abc import (
     Generator,
     Iterable,
     Iterator,
+    Sequence,
 )
 from contextlib import aclosing, closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict, TypeVar, assert_type
 
@@ -38,8 +40,13 @@ from omnitron import (
     Objective,
     Ok,
     Resource,
+    Retry,
+    RetryBudget,
     Run,
+    Schedule,
     Secret,
+    TimedOut,
+    Timeout,
     by_type,
     choose,
     context,
@@ -1230,6 +1237,54 @@ async def configured(order: Order) -> None:
     assert_type(context(config={"price": {"replace": "fakes:price"}}).run(price, order), float)
 
 
+def is_down(error: Exception) -> bool:
+    """Choose errors."""
+    return isinstance(error, ConnectionError)
+
+
+async def retries(order: Order, orders: list[Order], feed: AsyncIterable[Order]) -> None:
+    """A retried flow keeps its type and colour."""
+    assert_type(price.retry()(order), float)
+    assert_type(await stock.retry(4, 0.5, "linear", ConnectionError, jitter="equal")(order), int)
+    assert_type(price.retry(delay=timedelta(seconds=1), max_delay=3, deadline=60.0)(order), float)
+    assert_type(price.retry(on=is_down)(order), float)
+    assert_type(price.retry(on=(OSError, ValueError), idempotent=True)(order), float)
+    assert_type(price.retry(budget=RetryBudget(ratio=0.2, burst=5))(order), float)
+    assert_type(price.retry(Retry(attempts=3))(order), float)
+    assert_type(price.apply(Retry())(order), float)
+    assert_type(await stock.apply(Retry())(order), int)
+    assert_type((parse.retry() | price.retry())("a"), float)
+    assert_type((parse | price).retry()("a"), float)
+    assert_type(price.retry().stream()(orders), Floats)
+    assert_type(price.retry().stream()(feed), AsyncFloats)
+    assert_type(read.retry()(3, sku="b"), Iterator[Order])
+    assert_type(listen.retry()(3, sku="b"), AsyncIterator[Order])
+    assert_type(identity.retry()(3), int)
+    schedule = Schedule.exponential(0.1, max_delay=5).jittered().up_to(attempts=5, elapsed=timedelta(minutes=1))
+    assert_type((schedule & Schedule.fixed(1)) | Schedule.linear(1, 2).then(schedule).while_(bool), Schedule)
+    assert_type(list(schedule.delays()), list[float])
+    assert_type(price.retry(backoff=schedule)(order), float)
+    assert_type(Retry().replace(attempts=4).schedule, Schedule)
+    assert_type(RetryBudget().fresh().left, float)
+
+
+async def timeouts(order: Order, orders: list[Order]) -> None:
+    """A bound on time is for what is async: a call, or a stream."""
+    assert_type(await stock.timeout(5)(order), int)
+    assert_type(await stock.timeout(timedelta(seconds=5))(order), int)
+    assert_type(await stock.timeout(Timeout(5))(order), int)
+    assert_type(await stock.apply(Timeout(5))(order), int)
+    assert_type(await stock.timeout(1).retry().timeout(5)(order), int)
+    assert_type(await price.on("process").timeout(5)(order), float)
+    assert_type(listen.timeout(5, idle=1)(3, sku="b"), AsyncIterator[Order])
+    assert_type(listen.timeout(idle=1)(3), AsyncIterator[Order])
+    assert_type(hear.timeout(idle=timedelta(seconds=1))(3), AsyncGenerator[str, None])
+    assert_type(listen.apply(Timeout(idle=1))(3), AsyncIterator[Order])
+    assert_type(stock.stream().timeout(idle=1)(orders), AsyncInts)
+    late: TimeoutError = TimedOut("")
+    del late
+
+
 # ---- generic code ----------------------------------------------------------------------------------------------
 
 
@@ -1243,3 +1298,30 @@ async def generic() -> None:
     assert_type(await either(flow(plain), Order("a", 1)), str)
     assert_type(await either(price, Order("a", 1)), float)
     assert_type(await either(stock, Order("a", 1)), int)
+
+
+# ---- batches ---------------------------------------------------------------------------------------------------
+
+
+@flow
+def loaded(names: list[str]) -> list[Order]:
+    """Load many at once."""
+    return [Order(name, 1) for name in names]
+
+
+@flow
+async def fetched(names: Sequence[str]) -> tuple[Order, ...]:
+    """Load many at once, later."""
+    return tuple(Order(name, 1) for name in names)
+
+
+async def batches(names: list[str], feed: AsyncIterable[str]) -> None:
+    """A batch takes a member of the list and gives a member of the result; chunks take all and give all."""
+    assert_type(loaded.batch(50, 0.1), Flow[[str], Order])
+    assert_type(loaded.batch(by=str.lower, key=len)("a"), Order)
+    assert_type(await fetched.batch(max_wait=0.5)("a"), Order)
+    assert_type(await fetched.batch(8).retry(3).each(concurrency=8)(feed), list[Order])
+    assert_type(loaded.chunk(50, threads=2)(names), list[Order])
+    assert_type(loaded.chunk(weigh=len, max_weight=100.0, mode="collect")(names), list[Ok[Order] | Failure])
+    assert_type(await fetched.chunk(50, 4)(names), list[Order])
+    assert_type(await fetched.chunk(mode="collect")(feed), list[Ok[Order] | Failure])

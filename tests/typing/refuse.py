@@ -16,7 +16,10 @@ from omnitron import (
     Flow,
     Key,
     Ok,
+    Retry,
+    Schedule,
     Secret,
+    Timeout,
     by_type,
     choose,
     fallback,
@@ -535,6 +538,37 @@ def configured(order: Order) -> None:
     config.flows = frozenset()  # refused: frozen
 
 
+async def retried(order: Order) -> None:
+    """A policy's arguments are typed, and the flow stays what it is."""
+    price.retry("3")  # refused: not a number
+    price.retry(backoff="exponentiel")  # refused: no such growth
+    price.retry(jitter="some")  # refused: no such jitter
+    price.retry(on=ConnectionError())  # refused: an instance
+    price.retry(on=is_large)  # refused: takes an order
+    price.retry(on=KeyboardInterrupt)  # refused: never caught
+    price.retry()("a")  # refused: not an order
+    price.retry()(order).upper()  # refused: a number
+    price.retry(budget=3)  # refused: not a budget
+    price.retry(Timeout(3))  # refused: not a Retry
+    price.apply(3)  # refused: not a policy
+    Schedule.fixed(1) & 3  # refused: not a schedule
+    Retry().attempts = 3  # refused: frozen
+
+
+async def timed(order: Order, feed: AsyncIterable[Order]) -> None:
+    """Nothing ends a sync flow."""
+    price.timeout(5)  # refused: sync
+    price.apply(Timeout(5))  # refused: sync
+    price.each().timeout(5)  # refused: sync
+    read.timeout(5)  # refused: a sync stream
+    price.stream().timeout(idle=5)  # refused: perhaps a sync stream
+    stock.timeout()  # refused: no bound
+    stock.timeout(idle=5)  # refused: no stream
+    stock.timeout("5")  # refused: no number
+    (await stock.timeout(5)(order)).upper()  # refused: a number
+    Timeout("5")  # refused: no number
+
+
 def declarations() -> None:
     """A flow is not a flow of other types, nor of the other colour."""
     narrow: Flow[[str], str] = parse  # refused: gives an order
@@ -561,3 +595,29 @@ def secrets(secret: Secret[str]) -> None:
 
 class Mine(Secret[str]):  # refused: final
     """A secret of one's own."""
+
+
+@flow
+def loaded(names: list[str]) -> list[Order]:
+    """Load many at once."""
+    return [Order(name, 1) for name in names]
+
+
+@flow
+async def fetched(names: list[str]) -> list[Order]:
+    """Load many at once, later."""
+    return [Order(name, 1) for name in names]
+
+
+def batches(names: list[str]) -> None:
+    """A batch is of a flow of one list, and takes one item."""
+    loaded.batch()(3)  # refused: not a text
+    loaded.batch()(names)  # refused: many
+    parse.batch()  # refused: gives no list
+    area.batch()  # refused: two values
+    loaded.batch(by=abs)  # refused: not of a text
+    loaded.chunk()(3)  # refused: not many
+    loaded.chunk(8, 2)  # refused: a sync flow has threads
+    fetched.chunk(threads=2)  # refused: an async flow has a bound
+    loaded.chunk(weigh=abs, max_weight=3)  # refused: not of a text
+    loaded.chunk(mode="quorum")  # refused: no such mode
