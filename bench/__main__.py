@@ -19,7 +19,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench import peers, promises, rows, running, streaming, whole
+from bench import batching, peers, promises, retrying, rows, running, streaming, whole
 from bench.measure import Spread
 from bench.promises import Proof, Shown
 from bench.rows import Row, Settings, Subjects
@@ -54,6 +54,8 @@ SECTIONS: dict[str, Section] = {
     "observed": lambda settings, subjects, proof: rows.observed(settings, subjects),
     "running": running.running,
     "streaming": streaming.streaming,
+    "retrying": retrying.retrying,
+    "batching": batching.batching,
     "first": lambda settings, subjects, proof: whole.first_calls(settings),
     "import": lambda settings, subjects, proof: whole.imports(settings),
     "scale": _scale,

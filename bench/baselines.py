@@ -12,7 +12,7 @@ from itertools import count
 from time import perf_counter
 from typing import Any
 
-from bench.work import LOADERS, STEPS, STEPS_LATER, STEPS_SOON, add
+from bench.work import LOADERS, STEPS, STEPS_LATER, STEPS_SOON, add, add_soon, flaky
 
 Step = Callable[[int], int]
 SoonStep = Callable[[int], Coroutine[Any, Any, int]]
@@ -543,3 +543,58 @@ def within_generators(rows: Iterable[Iterable[int]]) -> Iterator[int]:
     """A generator whose items are sums over five generators."""
     for items in rows:
         yield sum(five_generators(items))
+
+
+# ---------------------------------------------------------------- again, and in time
+
+
+def again(value: int) -> int:
+    """A loop around the step.
+
+    Lacks: waits for nothing and draws no jitter, knows no deadline and no Retry-After, tries again after every error,
+    repeats a write, gives an iterator twice, says nothing of attempts, is invisible to hooks, cannot be tuned from outside.
+    """
+    for attempt in range(3):
+        try:
+            return add(value)
+        except Exception:
+            if attempt == 2:
+                raise
+    raise AssertionError
+
+
+async def again_soon(value: int) -> int:
+    """The same around an async step.
+
+    Lacks: what the sync loop lacks, and a turn for others between two attempts.
+    """
+    for attempt in range(3):
+        try:
+            return await add_soon(value)
+        except Exception:
+            if attempt == 2:
+                raise
+    raise AssertionError
+
+
+def again_flaky(value: int) -> int:
+    """A loop around a step that fails twice.
+
+    Lacks: what the loop around one that does not fail lacks.
+    """
+    for attempt in range(3):
+        try:
+            return flaky(value)
+        except Exception:
+            if attempt == 2:
+                raise
+    raise AssertionError
+
+
+async def in_time(value: int) -> int:
+    """The timeout of the standard library.
+
+    Lacks: does not say what took too long, runs on no other clock than the loop's, cannot be tuned from outside.
+    """
+    async with asyncio.timeout(60):
+        return await add_soon(value)

@@ -18,12 +18,17 @@ Peers = Mapping[str, Sample | None]
 
 HAS_TOOLZ = find_spec("toolz") is not None
 HAS_LANGCHAIN = find_spec("langchain_core") is not None
+HAS_TENACITY = find_spec("tenacity") is not None
+HAS_STAMINA = find_spec("stamina") is not None
+HAS_BACKOFF = find_spec("backoff") is not None
 
 
 def versions() -> dict[str, str | None]:
     """The version of each peer, or `None` for one that is not installed."""
     found: dict[str, str | None] = {}
-    for name in ("toolz", "langchain-core"):
+    for name in (
+        "toolz", "langchain-core", "tenacity", "stamina", "backoff", "aiodataloader", "strawberry-graphql"
+    ):  # fmt: skip
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -98,3 +103,25 @@ def of_parallel(runner: asyncio.Runner) -> Peers:
 
     fan = RunnableParallel({load.__name__: _runnable(load) for load in LOADERS})
     return {"langchain": timed_async(runner, "await fan.ainvoke(1)", fan=fan)}
+
+
+def of_retry(function: Callable[..., Any]) -> Peers:
+    """Three attempts, no waiting."""
+    peers: dict[str, Sample | None] = {"backoff": None, "stamina": None, "tenacity": None}
+    if HAS_BACKOFF:
+        import backoff
+
+        again = backoff.on_exception(backoff.constant, Exception, max_tries=3, jitter=None, interval=0)
+        peers["backoff"] = timed("call(1)", call=again(function))
+    if HAS_STAMINA:
+        import stamina
+
+        stamina.instrumentation.set_on_retry_hooks([])  # it would log each
+        once_more = stamina.retry(on=Exception, attempts=3, timeout=None, wait_initial=0, wait_max=0, wait_jitter=0)
+        peers["stamina"] = timed("call(1)", call=once_more(function))
+    if HAS_TENACITY:
+        import tenacity
+
+        decorate = tenacity.retry(stop=tenacity.stop_after_attempt(3), wait=tenacity.wait_none(), reraise=True)
+        peers["tenacity"] = timed("call(1)", call=decorate(function))
+    return peers

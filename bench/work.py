@@ -26,6 +26,21 @@ async def add_later(value: int) -> int:
     return value + 1
 
 
+class Down(ConnectionError):
+    """What `flaky` raises."""
+
+
+calls = [0]
+
+
+def flaky(value: int) -> int:
+    """Fail at two of three calls."""
+    calls[0] += 1
+    if calls[0] % 3:
+        raise Down(value)
+    return value + 1
+
+
 def copy_named(function: FunctionType, name: str) -> FunctionType:
     """A distinct function with a code object of its own that bears the name, as if written out."""
     code = function.__code__.replace(co_name=name, co_qualname=name)
