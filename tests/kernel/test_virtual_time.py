@@ -289,31 +289,6 @@ def test_a_timeout_ends_the_waiting_for_a_thread():
     assert clock.run(main()) == 0.02
 
 
-def test_sockets_are_waited_for():
-    """And one that only listens is not."""
-    clock = VirtualClock()
-
-    async def answer(reader, writer):
-        writer.write((await reader.readline()).upper())
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
-
-    async def main():
-        server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        await asyncio.sleep(3600)
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
-        writer.write(b"hello\n")
-        found = await reader.read()
-        writer.close()
-        await writer.wait_closed()
-        server.close()
-        return found
-
-    assert clock.run(main()) == b"HELLO\n"
-    assert clock.monotonic() == 3600.0
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="no child processes on a selector loop")
 def test_child_processes_are_waited_for():
     """With a pipe and without."""
