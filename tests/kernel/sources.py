@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 
 from omnitron import flow
 
@@ -147,11 +148,14 @@ class Flight:
 
 
 class Untraced:
-    """Looks away from tracers (coverage), which keep what they have seen."""
+    """Looks away from tracers (coverage), also in new threads: they keep what they have seen."""
 
     def __enter__(self):
-        self.tracer = sys.gettrace()
+        self.tracers = sys.gettrace(), threading.gettrace()
         sys.settrace(None)
+        threading.settrace(None)
 
     def __exit__(self, *_):
-        sys.settrace(self.tracer)
+        here, elsewhere = self.tracers
+        threading.settrace(elsewhere)
+        sys.settrace(here)
