@@ -147,7 +147,8 @@ class Batching:
         opened = self.cell.open
         window = opened.get(key)
         if window is None:
-            for stale in [one for one in opened if one[0] is not None and one[0].is_closed()]:
+            # other threads open and close windows at this moment; a copy is made in one step
+            for stale in [one for one in opened.copy() if one[0] is not None and one[0].is_closed()]:
                 opened.pop(stale, None)
             in_use.add(self.cell)
             window = opened[key] = Gathering(self, key, ctx, loop, call)
