@@ -81,6 +81,11 @@ def double(x: int) -> int:
 
 
 @flow
+def many(numbers: list[int]) -> list[str]:
+    return [str(number) for number in numbers]
+
+
+@flow
 def shown(x: object) -> str:
     """Show anything."""
     return repr(x)
@@ -183,6 +188,9 @@ def test_a_flow_without_parameters_takes_an_empty_object():
         (double.each(), {"items": {"type": "array", "items": {"type": "integer"}}}),
         (double.stream(), {"items": {"type": "array", "items": {"type": "integer"}}}),
         (double.stream() | list, {"items": {"type": "array", "items": {"type": "integer"}}}),
+        (many.batch(10), {"item": {"type": "integer"}}),
+        (flow(sorted).batch(10), {"item": {}}),
+        (many.chunk(10), {"items": {"type": "array", "items": {"type": "integer"}}}),
         (double.bind(x=1), {}),
         (price.bind(order=Order(1), region="us"), {"rate": {"type": "number", "default": 1.5}}),
         (parallel(double, text), {"x": {"type": "integer"}}),
@@ -297,6 +305,9 @@ INTEGER, STRING, BOOLEAN = {"type": "integer"}, {"type": "string"}, {"type": "bo
         (flow(rows_of_anything), {"type": "array", "items": {}}),
         (flow(functools.partial(rows, 3)), {"type": "array", "items": INTEGER}),
         (double.stream(), {"type": "array", "items": INTEGER}),
+        (many.batch(10), STRING),
+        (many.chunk(10), {"type": "array", "items": STRING}),
+        (many.chunk(10, mode="collect"), {"type": "array", "items": {}}),
         (later.stream(), {"type": "array", "items": BOOLEAN}),
         (flow(rows) | text.stream(), {"type": "array", "items": STRING}),
         (double.stream(mode="collect"), {"type": "array", "items": {}}),

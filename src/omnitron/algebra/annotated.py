@@ -15,8 +15,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from types import GenericAlias
 from typing import Any, get_args, get_origin
 
+from omnitron.algebra.batching import Batched
 from omnitron.algebra.branching import Gather, Parallel, TryWith, When
 from omnitron.algebra.choosing import ByType, Choose, Keep, Tap
+from omnitron.algebra.chunking import Chunked
 from omnitron.algebra.loops import Each
 from omnitron.algebra.node import Node
 from omnitron.algebra.places import On
@@ -94,6 +96,9 @@ def annotation_at(node: Node, place: int, name: str) -> Any:
     if isinstance(node, (Each, Stream)):
         item = annotation_at(node.body, 0, "")
         return EMPTY if item is EMPTY else GenericAlias(list, item)
+    if isinstance(node, (Batched, Chunked)):
+        item = member(annotation_at(node.body, 0, ""))
+        return item if item is EMPTY or isinstance(node, Batched) else GenericAlias(list, item)
     shift = 1 if isinstance(node, Receiver) else 0
     for child in entries(node):
         annotation = annotation_at(child, place + shift, name)
@@ -106,7 +111,7 @@ def entries(node: Node) -> tuple[Node, ...]:
     """Give the children that are called with the node's own arguments."""
     if isinstance(node, (Sequence, TryWith, Undo, Loop)):
         return node.children[:1]
-    return () if isinstance(node, (Each, Star, Stream)) else node.children
+    return () if isinstance(node, (Batched, Chunked, Each, Star, Stream)) else node.children
 
 
 def takers(node: Node) -> Iterator[Step]:
@@ -284,6 +289,17 @@ def stream_result(node: Stream, came: Came) -> Any:
     return list if item is EMPTY else GenericAlias(list, item)
 
 
+def batched_result(node: Batched, came: Came) -> Any:
+    """Give what the members of the body's list are."""
+    return member(given(node.body, nobody))
+
+
+def chunked_result(node: Chunked, came: Came) -> Any:
+    """Give a list of what the members of the body's list are."""
+    item = EMPTY if node.mode == "collect" else member(given(node.body, nobody))
+    return list if item is EMPTY else GenericAlias(list, item)
+
+
 def any_result(node: Any, came: Came) -> Any:
     """Give what any of the branches gives."""
     return union(*(given(one, came) for one in node.branches))
@@ -302,7 +318,7 @@ def kept_result(node: Keep, came: Came) -> Any:
 
 def refined_result(node: Any, came: Came) -> Any:
     """Give what the body gives."""
-    return given(node.body, came if isinstance(node, (On, Policy, Undo, Within)) else nobody)
+    return given(node.body, came if isinstance(node, Policy) else nobody)
 
 
 def nobody() -> Any:
@@ -320,6 +336,12 @@ def union(*annotations: Any) -> Any:
         return EMPTY
 
 
+def member(annotation: Any) -> Any:
+    """Give the annotation of the members of a list."""
+    item = UNKNOWN if annotation is EMPTY else item_annotation(annotation)
+    return EMPTY if item is UNKNOWN else item
+
+
 def anything_for(annotation: Any) -> Any:
     """Give an annotation that can stand inside another."""
     return Any if annotation is EMPTY else annotation
@@ -335,6 +357,8 @@ RESULTS: dict[type[Node], Callable[[Any, Came], Any]] = {
     TryWith: try_result,
     Each: each_result,
     Stream: stream_result,
+    Batched: batched_result,
+    Chunked: chunked_result,
     Identity: lambda node, came: came(),
     Tap: lambda node, came: came(),
     Keep: kept_result,

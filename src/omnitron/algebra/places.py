@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from omnitron import runtime
 from omnitron.algebra.branching import check_no_stream
 from omnitron.algebra.node import UNDOES, Node
+from omnitron.algebra.policing import Policy
 from omnitron.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from omnitron.algebra.looking import Before, Look
     from omnitron.algebra.writer import Args, Writer
-    from omnitron.code import Parameters
 
 __all__ = ["BUILT_IN", "On"]
 
@@ -21,7 +20,7 @@ BUILT_IN = ("local", "thread", "process")
 """The places that need no executor."""
 
 
-class On(Node):
+class On(Policy):
     """Run a flow in another place; waiting for it is waiting, so the flow is async.
 
     Attributes:
@@ -33,8 +32,6 @@ class On(Node):
     body: Node
     place: str
     kind = "on"
-    segment = False
-    direct = "first"
     tunable: ClassVar = {"place": str}
 
     def check(self) -> None:
@@ -78,30 +75,9 @@ class On(Node):
             carry = partial(runtime.run_in_executor, self.place, flow, used)
         w.hand_over(self.body, carry, args, target)
 
-    def takes(self, look: Look) -> Any:
-        """Give what the body takes."""
-        return look.takes(self.body)
-
-    def gives(self, look: Look, before: Before) -> Any:
-        """Give what the body gives."""
-        return look.gives(self.body, before)
-
-    def parameters(self) -> Parameters | None:
-        """Give the body's."""
-        return self.body.parameters()
-
     def detail(self) -> str:
         """Give the place."""
         return repr(self.place)
-
-    def title(self) -> str:
-        """Give the body's name."""
-        return self.body.name
-
-    @property
-    def binds(self) -> bool:  # type: ignore[override]
-        """Whether the body binds like a method."""
-        return self.body.binds
 
 
 def names_before(w: Writer) -> dict[str, int]:

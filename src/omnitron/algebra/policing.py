@@ -1,4 +1,4 @@
-"""`Policy`: the base of the nodes that put a policy over one flow."""
+"""`Policy`: the base of the nodes that say how one flow is called: policies, places, contexts, undoing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ __all__ = ["Policy"]
 
 
 class Policy(Node):
-    """Say how a flow is called. What it takes, what it gives and its name are that flow's; a path has no segment of it.
+    """Say how, where or in what context a flow is called.
 
-    A subclass has a field `body`; what else it says of itself stands in its own `detail`.
+    What it takes, what it gives and its name are that flow's; a path has no segment of it. A subclass has a field `body`;
+    what else it says of itself stands in its own `detail`.
     """
 
     __slots__ = ()

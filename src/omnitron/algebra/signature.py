@@ -31,7 +31,7 @@ def signature_of(node: Node) -> inspect.Signature:
         return bound_signature(node)
     if isinstance(node, Star):
         return of_parameters(node.parameters(), signature_of(node.body).return_annotation)
-    if isinstance(node, Policy) or node.kind in ("on", "undo", "within"):
+    if isinstance(node, Policy):
         return signature_of(node.children[0])
     known = node.parameters()
     if known is not None and node.direct != "none":

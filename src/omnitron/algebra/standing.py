@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from omnitron.algebra.places import On
 from omnitron.algebra.policing import Policy
 from omnitron.algebra.refining import Bound, Receiver, entry_function
 from omnitron.algebra.steps import Sequence, Step
 from omnitron.algebra.streams import Stream
-from omnitron.algebra.undoing import Undo
-from omnitron.algebra.within import Within
 from omnitron.code import ASYNC_GENERATOR, COROUTINE, GENERATOR
 
 if TYPE_CHECKING:
@@ -52,7 +49,7 @@ def entry(flow: Any) -> Any:
 def single(flow: Any) -> Any:
     """Give the function of a single step, also behind refinements, or None."""
     node = flow.node
-    while isinstance(node, (Bound, Receiver, On, Policy, Undo, Within)):
+    while isinstance(node, (Bound, Receiver, Policy)):
         node = node.body
     return node.fn if isinstance(node, Step) else None
 
@@ -60,7 +57,7 @@ def single(flow: Any) -> Any:
 def surely_streams(node: Node) -> str:
     """Give the colour of the stream that a tree always gives; a branch may give one or not, and counts as none."""
     last = node
-    while isinstance(last, (Sequence, Bound, Receiver, Policy, Within)):
+    while isinstance(last, (Sequence, Bound, Receiver, Policy)):
         last = last.parts[-1] if isinstance(last, Sequence) else last.body
     return node.streams if isinstance(last, (Step, Stream)) else ""
 
@@ -69,7 +66,7 @@ def own_annotations(flow: Any) -> dict[str, Any]:
     """Give the annotations of a single step's function, without those of parameters that are fixed."""
     found: dict[str, Any] = getattr(single(flow), "__annotations__", None) or {}
     node = flow.node
-    while isinstance(node, (Bound, Receiver, On, Policy, Undo, Within)):
+    while isinstance(node, (Bound, Receiver, Policy)):
         if isinstance(node, Bound):
             fixed = {name for name, _ in node.keywords}
             found = {name: kind for name, kind in found.items() if name not in fixed}

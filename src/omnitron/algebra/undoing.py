@@ -8,22 +8,21 @@ runs stands in `omnitron.runtime.undoing`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from omnitron import runtime
 from omnitron.algebra.branching import check_no_stream, check_one
 from omnitron.algebra.node import UNDOES, Node
+from omnitron.algebra.policing import Policy
 from omnitron.algebra.writer import Args
 
 if TYPE_CHECKING:
-    from omnitron.algebra.looking import Before, Look
     from omnitron.algebra.writer import Writer
-    from omnitron.code import Parameters
 
 __all__ = ["Undo", "scoped"]
 
 
-class Undo(Node):
+class Undo(Policy):
     """Run a flow; when something fails after it, run another with its result.
 
     Attributes:
@@ -35,8 +34,6 @@ class Undo(Node):
     body: Node
     with_: Node
     kind = "undo"
-    direct = "first"
-    segment = False
 
     def _derive(self) -> None:
         super()._derive()
@@ -67,27 +64,6 @@ class Undo(Node):
             if w.awaits:
                 w.line(f"if {promise} is not None: await {promise}")
         w.leave_out(self.with_)
-
-    def takes(self, look: Look) -> Any:
-        """Give what the body takes."""
-        return look.takes(self.body)
-
-    def gives(self, look: Look, before: Before) -> Any:
-        """Give what the body gives."""
-        return look.gives(self.body, before)
-
-    def parameters(self) -> Parameters | None:
-        """Give the body's."""
-        return self.body.parameters()
-
-    def title(self) -> str:
-        """Give the body's name."""
-        return self.body.name
-
-    @property
-    def binds(self) -> bool:  # type: ignore[override]
-        """Whether the body binds like a method."""
-        return self.body.binds
 
 
 class Part(Node):

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
 from omnitron.algebra.node import NOTHING, Node, walk_nodes
+from omnitron.algebra.policing import Policy
 from omnitron.errors import DefinitionError
 from omnitron.model import covers
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Set
 
-    from omnitron.algebra.looking import Before, Look
     from omnitron.algebra.writer import Args, Writer
-    from omnitron.code import Parameters
 
 __all__ = ["Within"]
 
@@ -29,7 +28,7 @@ def keys_of(target: Any, given: Container[Any]) -> Iterator[runtime.Key[Any]]:
             yield from keys_of(need.target, given)
 
 
-class Within(Node):
+class Within(Policy):
     """Run a flow in a context derived from the current one.
 
     Attributes:
@@ -43,8 +42,6 @@ class Within(Node):
     values: tuple[tuple[Any, Any], ...]
     options: tuple[tuple[str, Any], ...]
     kind = "within"
-    direct = "first"
-    segment = False
 
     def _derive(self) -> None:
         super()._derive()
@@ -110,18 +107,6 @@ class Within(Node):
         passed = f", {args.call}" if args.call else ""
         w.mark(f"{target} = {run}({w.bind(changes)}, {fn}{passed})", index + 1)
 
-    def takes(self, look: Look) -> Any:
-        """Give what the body takes."""
-        return look.takes(self.body)
-
-    def gives(self, look: Look, before: Before) -> Any:
-        """Give what the body gives."""
-        return look.gives(self.body, before)
-
-    def parameters(self) -> Parameters | None:
-        """Give the body's."""
-        return self.body.parameters()
-
     def detail(self) -> str:
         """Give the names, and the values of options that are no secret."""
         shown = [f"{getattr(key, 'name', key)}=…" for key, _ in self.values]
@@ -129,16 +114,3 @@ class Within(Node):
             text = sorted(map(str, value)) if name == "capabilities" else value
             shown.append(f"{name}={text}" if name in {"capabilities", "deadline"} else f"{name}=…")
         return ", ".join(shown)
-
-    def streams_after(self, before: str) -> str:
-        """Give the body's."""
-        return self.body.streams_after(before)
-
-    def title(self) -> str:
-        """Give the body's name."""
-        return self.body.name
-
-    @property
-    def binds(self) -> bool:  # type: ignore[override]
-        """Whether the body binds like a method."""
-        return self.body.binds

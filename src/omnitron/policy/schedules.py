@@ -207,8 +207,8 @@ class Growing(Combined):
         return (delay, following) if delay < most else (most, state)  # which grows no further
 
 
-class Both(Combined):
-    """Goes on while both do, with the longer delay."""
+class Pair(Combined):
+    """Two schedules."""
 
     __slots__ = ("first", "second")
     first: Schedule
@@ -216,6 +216,12 @@ class Both(Combined):
 
     def __init__(self, first: Schedule, second: Schedule) -> None:
         self._fill(first=first, second=second)
+
+
+class Both(Pair):
+    """Goes on while both do, with the longer delay."""
+
+    __slots__ = ()
 
     def begin(self) -> Any:
         """Give both states."""
@@ -230,15 +236,10 @@ class Both(Combined):
         return max(one[0], other[0]), (one[1], other[1])
 
 
-class Either(Combined):
+class Either(Pair):
     """Goes on while either does, with the shorter delay."""
 
-    __slots__ = ("first", "second")
-    first: Schedule
-    second: Schedule
-
-    def __init__(self, first: Schedule, second: Schedule) -> None:
-        self._fill(first=first, second=second)
+    __slots__ = ()
 
     def begin(self) -> Any:
         """Give both states, each in a tuple; an empty one stands for a schedule that has stopped."""
@@ -255,15 +256,10 @@ class Either(Combined):
         return min(step[0] for step in going), following
 
 
-class Then(Combined):
+class Then(Pair):
     """Follows one schedule to its end, then another."""
 
-    __slots__ = ("first", "second")
-    first: Schedule
-    second: Schedule
-
-    def __init__(self, first: Schedule, second: Schedule) -> None:
-        self._fill(first=first, second=second)
+    __slots__ = ()
 
     def begin(self) -> Any:
         """Give the state of the first, and that it is the first's."""
