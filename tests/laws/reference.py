@@ -11,7 +11,7 @@ from functools import reduce
 from itertools import count
 
 from omnitron import Failure, Ok
-from omnitron.algebra import Each, Gather, Identity, Parallel, Sequence, Step, TryWith, When
+from omnitron.algebra import Each, Gather, Identity, Parallel, Sequence, Step, TryWith
 from omnitron.model import Inputs
 
 from . import reference_more as more
@@ -47,8 +47,6 @@ async def meaning(node, args, kwargs):
             for part in rest:
                 value = await meaning(part, (value,), {})
             return value
-        case When():
-            return await meaning_of_when(node, args, kwargs)
         case TryWith():
             return await meaning_of_try(node, args, kwargs)
         case Parallel(quorum=None):
@@ -58,16 +56,6 @@ async def meaning(node, args, kwargs):
         case Each(quorum=None):
             return await meaning_of_each(node, *args)
     return await more.meaning(node, args, kwargs)
-
-
-async def meaning_of_when(node, args, kwargs):
-    """The test chooses; without another branch the input passes."""
-    if await meaning(node.test, args, kwargs):
-        return await meaning(node.then, args, kwargs)
-    if node.otherwise is not None:
-        return await meaning(node.otherwise, args, kwargs)
-    (value,) = args
-    return value
 
 
 async def meaning_of_try(node, args, kwargs):
@@ -142,21 +130,30 @@ async def in_order(parts):
 
 
 async def at_once(parts):
-    """Await all at the same time; the first error cancels the others, and leaves once all have ended."""
+    """Await all at the same time; the first error cancels the others, and leaves once all have ended.
+
+    What comes after goes on in the turn after the last part's, as it does in the library: where no gate stands between,
+    another part of the tree that runs meanwhile could else be further on.
+    """
     if len(parts) == 1:
         return [await parts[0]]
-    errors = []
+    errors, left, decided = [], len(parts), asyncio.get_running_loop().create_future()
 
     async def watched(part):
+        nonlocal left
         try:
             return await part
         except Exception as error:
             errors.append(error)
             raise
+        finally:
+            left -= 1
+            if (errors or not left) and not decided.done():
+                decided.set_result(None)
 
     tasks = [asyncio.ensure_future(watched(part)) for part in parts]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        await decided
     finally:
         for task in tasks:
             task.cancel()

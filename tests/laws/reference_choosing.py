@@ -1,7 +1,7 @@
 """The meaning of the nodes that spread, bind, choose, keep, recover and repeat; `reference_more` calls this one."""
 
 from omnitron import LimitReached, NoMatch
-from omnitron.algebra import Bound, ByType, Choose, Fallback, Keep, Loop, Star, Tap
+from omnitron.algebra import Bound, ByType, Choose, Fallback, Keep, Loop, Star, Tap, When
 
 from . import reference, reference_more
 
@@ -20,6 +20,8 @@ async def meaning(node, args, kwargs):
         case Tap():
             await reference.meaning(node.body, args, kwargs)
             return reference.one_input(args, kwargs)
+        case When():
+            return await meaning_of_when(node, args, kwargs)
         case Choose():
             return await reference.meaning(await arm_of(node, args, kwargs), args, kwargs)
         case ByType():
@@ -31,6 +33,16 @@ async def meaning(node, args, kwargs):
             (value,) = args
             return await meaning_of_loop(node, value)
     raise AssertionError(f"no meaning for {type(node).__name__}")
+
+
+async def meaning_of_when(node, args, kwargs):
+    """The test chooses; without another branch the input passes."""
+    if await reference.meaning(node.test, args, kwargs):
+        return await reference.meaning(node.then, args, kwargs)
+    if node.otherwise is not None:
+        return await reference.meaning(node.otherwise, args, kwargs)
+    (value,) = args
+    return value
 
 
 async def arm_of(node, args, kwargs):

@@ -186,6 +186,12 @@ sync_trees = trees()
 async_trees = trees(SYNC + ASYNC, late=True)
 any_trees = sync_trees | async_trees
 
+TWO_CALLS = ("parallel", (("step", steps.other), ("step", steps.slow)), "raise")
+TWO_LOOPS = (
+    "race",
+    (("open loop", ("step", steps.calm)), ("open loop", TWO_CALLS)),
+)  # no gate stands between its turns
+
 
 def build(recipe):
     """Make the flow of a recipe."""

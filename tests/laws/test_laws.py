@@ -8,7 +8,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from omnitron import (
@@ -29,6 +29,7 @@ from omnitron.model import ItemYielded
 from . import reference, steps
 from .strategies import (
     SYNC,
+    TWO_LOOPS,
     any_trees,
     async_trees,
     away_trees,
@@ -136,6 +137,7 @@ def test_compiled_equals_reference(recipe):
 
 
 @laws
+@example(TWO_LOOPS, 0)
 @given(async_trees.filter(lambda recipe: build(recipe).node.is_async), st.integers(0, 9))
 def test_compiled_equals_reference_later(recipe, seed):
     """An async flow does what its tree means, in every order of waking, and leaves no task behind."""
