@@ -14,6 +14,7 @@ What a user's own function raises leaves a flow unchanged; only what the library
     ├── NoMatch              a value for which `choose` or `by_type` has no arm (also a LookupError)
     ├── BatchError           a batch that has no answer for each of its items, or whose run was ended
     ├── LimitReached         a `loop` took all its turns and its test never said to stop
+    ├── SelfWait             a cached flow asked for the result that it is computing (also a RuntimeError)
     ├── NotEnough            a quorum of more items than there were (also a ValueError)
     ├── MissingExtra         an optional dependency is not installed (also an ImportError)
     ├── Unpicklable          a flow that cannot travel, and why (also a TypeError)
@@ -51,6 +52,7 @@ __all__ = [
     "OmnitronError",
     "RemoteError",
     "RunCancelled",
+    "SelfWait",
     "TimedOut",
     "Unpicklable",
     "WorkerLost",
@@ -173,6 +175,26 @@ class RunCancelled(OmnitronError):
     def __str__(self) -> str:
         """Name the run and the reason."""
         return f"the run {self.run_id!r} was cancelled{f': {self.reason}' if self.reason else ''}."
+
+
+class SelfWait(OmnitronError, RuntimeError):
+    """A cached flow asked, while it computed a result, for that very result, and would have waited for itself.
+
+    Attributes:
+        flow: the name of the flow.
+    """
+
+    def __init__(self, flow: str) -> None:
+        """Make the error of the flow `flow`."""
+        super().__init__(flow)
+        self.flow = flow
+
+    def __str__(self) -> str:
+        """Say what happened, and what to do."""
+        return (
+            f"the cached flow {self.flow!r} was asked, in the course of a computation, for the result of that very "
+            "computation, which would wait for itself. Call it with other arguments there, or without its cache."
+        )
 
 
 class NoMatch(OmnitronError, LookupError):

@@ -37,11 +37,13 @@ from omnitron.model.outcome import Failure, Inputs, Ok, Outcome, one_input
 from omnitron.model.protocols import Clock, Executor, Guard, Observer, Random
 from omnitron.model.record import Record
 from omnitron.model.secrecy import MASK, Secret, annotations_inside, holds_secret
+from omnitron.model.storing import CacheStorage, StoredValue
 
 __all__ = [
     "NOT_KEPT",
     "COLLECT",
     "STREAMS",
+    "CacheStorage",
     "Call",
     "CallFailed",
     "CallFinished",
@@ -71,6 +73,7 @@ __all__ = [
     "ScalingPolicy",
     "Secret",
     "SemanticDescriptor",
+    "StoredValue",
     "StreamEnd",
     "annotations_inside",
     "canonical",

@@ -90,6 +90,10 @@ def write(value: Any, out: bytearray, secret: StandIn) -> None:
                 "`secret=` what stands in its place."
             )
         part("secret", secret(value), out)
+    elif isinstance(value, type) and "<" not in kind.__qualname__ + value.__qualname__:  # of a name that leads to it
+        module = value.__module__
+        module = module.partition(".")[0] if module.startswith("pathlib.") else module
+        part("class", f"{module}.{value.__qualname__}".encode(), out)
     else:
         write_other(value, out, secret)
 

@@ -6,6 +6,12 @@ tested without waiting. What drives them stands in `omnitron.algebra` (sync and 
 
 from omnitron.policy.asked import retry_after
 from omnitron.policy.budgets import RetryBudget
+from omnitron.policy.caches import MAX_ENTRIES, Cache, CacheCell
+from omnitron.policy.coding import Coding
+from omnitron.policy.entries import Book, CacheInfo, Entry, Space
+from omnitron.policy.explaining import CacheExplanation, explain
+from omnitron.policy.flights import BROKEN, FAILED, FLYING, LANDED, Flight, chain_of, gate
+from omnitron.policy.keys import PLAIN, Former, Same
 from omnitron.policy.retries import ATTEMPTS, MAX_DELAY_S, Backoff, Retry, Tries
 from omnitron.policy.schedules import Jitter, Moment, Schedule, Seconds, check_seconds
 from omnitron.policy.timeouts import Timeout
@@ -13,22 +19,42 @@ from omnitron.policy.windows import MAX_WAIT_S, SIZE, Window, answers_of, check_
 
 __all__ = [
     "ATTEMPTS",
+    "BROKEN",
+    "FAILED",
+    "FLYING",
+    "LANDED",
     "MAX_DELAY_S",
+    "MAX_ENTRIES",
     "MAX_WAIT_S",
+    "PLAIN",
     "SIZE",
     "Backoff",
+    "Book",
+    "Cache",
+    "CacheCell",
+    "CacheExplanation",
+    "CacheInfo",
+    "Coding",
+    "Entry",
+    "Flight",
+    "Former",
     "Jitter",
     "Moment",
     "Retry",
     "RetryBudget",
+    "Same",
     "Schedule",
     "Seconds",
+    "Space",
     "Timeout",
     "Tries",
     "Window",
     "answers_of",
+    "chain_of",
     "check_seconds",
     "check_window",
+    "explain",
+    "gate",
     "retry_after",
     "same_key",
 ]
