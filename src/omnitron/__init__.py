@@ -49,12 +49,14 @@ from omnitron.errors import (
     OmnitronError,
     RemoteError,
     RunCancelled,
+    SelfWait,
     TimedOut,
     Unpicklable,
     WorkerLost,
     WorkerStartFailed,
 )
 from omnitron.model import (
+    CacheStorage,
     Call,
     CallFailed,
     CallFinished,
@@ -77,20 +79,34 @@ from omnitron.model import (
     Random,
     Replace,
     Secret,
+    StoredValue,
     StreamEnd,
 )
-from omnitron.policy import Retry, RetryBudget, Schedule, Timeout
+from omnitron.policy import Cache, Retry, RetryBudget, Schedule, Timeout
 from omnitron.runtime import Context, Key, Resource, context, current_context, current_step, needs, resource
 
 if TYPE_CHECKING:
     from omnitron.runtime import Config, EventLog, Hooks, Run, RunFilter, Span, Tracing
+    from omnitron.store import SQLiteStore
 
 __version__ = "0.1.0"
 
-LATER = ("Config", "EventLog", "Hooks", "Run", "RunFilter", "Span", "Tracing")
+LATER = {
+    "Config": "runtime",
+    "EventLog": "runtime",
+    "Hooks": "runtime",
+    "Run": "runtime",
+    "RunFilter": "runtime",
+    "SQLiteStore": "store",
+    "Span": "runtime",
+    "Tracing": "runtime",
+}
+"""What is imported when it is first touched, by its room."""
 
 __all__ = [
     "AsyncFlow",
+    "Cache",
+    "CacheStorage",
     "Call",
     "CallFailed",
     "CallFinished",
@@ -140,7 +156,10 @@ __all__ = [
     "RunFilter",
     "Schedule",
     "Secret",
+    "SelfWait",
+    "SQLiteStore",
     "Span",
+    "StoredValue",
     "StreamEnd",
     "TimedOut",
     "Timeout",
@@ -175,12 +194,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in LATER:
-        from omnitron import runtime
+    room = LATER.get(name)
+    if room is None:
+        raise AttributeError(f"module 'omnitron' has no attribute {name!r}")
+    from importlib import import_module
 
-        value = globals()[name] = getattr(runtime, name)
-        return value
-    raise AttributeError(f"module 'omnitron' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"omnitron.{room}"), name)
+    return value
 
 
 def __dir__() -> list[str]:

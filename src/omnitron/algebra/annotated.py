@@ -21,20 +21,16 @@ from omnitron.algebra.choosing import ByType, Choose, Keep, Tap
 from omnitron.algebra.chunking import Chunked
 from omnitron.algebra.loops import Each
 from omnitron.algebra.node import Node
-from omnitron.algebra.places import On
 from omnitron.algebra.policing import Policy
 from omnitron.algebra.racing import Race
 from omnitron.algebra.recovering import Fallback
 from omnitron.algebra.refining import Bound, Receiver, Star
 from omnitron.algebra.repeating import Loop
-from omnitron.algebra.retrying import Retrying
 from omnitron.algebra.signature import signature_of
 from omnitron.algebra.steps import Identity, Sequence, Step
 from omnitron.algebra.streams import Stream
-from omnitron.algebra.timing import Timed
 from omnitron.algebra.undoing import Undo
 from omnitron.algebra.walking import derived_meta
-from omnitron.algebra.within import Within
 from omnitron.code import UNKNOWN, input_schema, item_annotation, output_schema, parameter_texts, stream_colour
 from omnitron.errors import DefinitionError
 
@@ -347,7 +343,7 @@ def anything_for(annotation: Any) -> Any:
     return Any if annotation is EMPTY else annotation
 
 
-REFINEMENTS = (Bound, On, Receiver, Retrying, Star, Timed, Undo, Within)
+REFINEMENTS = (Bound, Policy, Receiver, Star)
 RESULTS: dict[type[Node], Callable[[Any, Came], Any]] = {
     Step: step_result,
     Sequence: sequence_result,

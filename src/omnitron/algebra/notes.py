@@ -30,7 +30,9 @@ MACHINES = (
     "omnitron.algebra.chunks",
     "omnitron.runtime.deadlines",
 )
-SHARED, BATCHES = "o_shared", ("omnitron.algebra.batches", "omnitron.algebra.crowds")
+SHARED = "o_shared"
+"""The local that tells that an error is shared: who else gets it has it noted."""
+SHARERS = ("omnitron.algebra.batches", "omnitron.algebra.crowds", "omnitron.algebra.sharing")
 SPOT, NUMBER, GIVEN = "o_spot", "o_number", "o_given"
 STREAM = 0x20 | 0x200
 """The flags of generators."""
@@ -274,7 +276,7 @@ def own_frames(
         loader = frame.f_globals.get("__loader__")
         if type(loader) is Loader:
             yield loader, line, None
-        elif SHARED in frame.f_code.co_varnames and frame.f_globals.get("__name__") in BATCHES:
+        elif SHARED in frame.f_code.co_varnames and frame.f_globals.get("__name__") in SHARERS:
             if frame is not head:
                 yield SHARED, 0, None
         elif LONE in frame.f_code.co_varnames and frame.f_globals.get("__name__") == PROGRAM:

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from omnitron.algebra.batching import Batched, Windows
+from omnitron.algebra.caching import Cached
 from omnitron.algebra.chunking import Chunked
+from omnitron.algebra.kept import Kept, cached_in
 from omnitron.algebra.retrying import Retrying
 from omnitron.algebra.timing import Timed
 from omnitron.errors import DefinitionError
-from omnitron.policy import MAX_DELAY_S, MAX_WAIT_S, SIZE, Retry, Timeout
+from omnitron.policy import MAX_DELAY_S, MAX_ENTRIES, MAX_WAIT_S, SIZE, Cache, Retry, Timeout
 
 if TYPE_CHECKING:
     from omnitron.algebra.node import Node
+    from omnitron.model import CacheStorage
     from omnitron.policy import Backoff, Jitter, RetryBudget, Schedule, Seconds
 
 __all__ = ["Policed"]
@@ -69,13 +72,60 @@ class Policed:
         }  # fmt: skip
         if not isinstance(attempts, Retry):
             return refined(self, Retrying.of(self.node, Retry(attempts, **options)))  # type: ignore[arg-type]
-        default = Retry()
-        for name, value in options.items():
-            if value is not getattr(default, name) and value != getattr(default, name):
-                raise DefinitionError(
-                    f"retry takes a `Retry` alone, got {name!r} beside it: use `.replace({name}=...)` on that."
-                )
+        check_alone("retry", options, Retry())
         return refined(self, Retrying.of(self.node, attempts))
+
+    def cache(
+        self,
+        ttl: float | Cache | None,
+        max_entries: int = MAX_ENTRIES,
+        *,
+        key: Callable[..., Any] | None = None,
+        store: CacheStorage | None = None,
+        stale_while_revalidate: float = 0,
+        ttl_on_error: float | None = None,
+        mode: str = "default",
+        version: str | None = None,
+    ) -> Self:
+        """Give this flow with its results kept: a call like one before is answered with what that gave.
+
+        Of calls at once, in tasks and threads, one computes and the others wait for it. What is given again is the same
+        object: do not change it. Calls are told apart by type and value of their arguments, and by the values of the keys
+        that the flow needs; see docs/cache.md for what can stand in a key.
+
+        Args:
+            ttl: seconds for which a result is given; None for no end; or a `Cache`, alone.
+            max_entries: how many are kept at most; those that were not used lately go.
+            key: takes the arguments, gives what tells one call from another.
+            store: where results are kept beside this process.
+            stale_while_revalidate: seconds after `ttl` in which the old result is given while a new one is computed.
+            ttl_on_error: seconds for which an exception is kept and raised again.
+            mode: "default", "recompute" (never read, always write), "disable" (pass through), or "ignore" (as if this were
+                not written, also for a cache around it).
+            version: of the code; results of another one are not given.
+
+        Raises:
+            DefinitionError, InvalidValue: a wrong option; a flow that gives a stream, declares a write or randomness, or
+                needs what no key can hold.
+            SelfWait: (when it runs) the flow asks for the result that it is computing.
+        """
+        options: dict[str, Any] = {
+            "max_entries": max_entries, "key": key, "store": store, "stale_while_revalidate": stale_while_revalidate,
+            "ttl_on_error": ttl_on_error, "mode": mode, "version": version,
+        }  # fmt: skip
+        if not isinstance(ttl, Cache):
+            return refined(self, Cached.of(self.node, Cache(ttl, **options)))
+        check_alone("cache", options, Cache(None))
+        return refined(self, Cached.of(self.node, ttl))
+
+    @property
+    def cached(self) -> Kept:
+        """What the cache of this flow has kept: to invalidate, refresh, clear and explain.
+
+        Raises:
+            DefinitionError: nothing that takes this flow's arguments is cached.
+        """
+        return Kept(cached_in(self.node))
 
     if not TYPE_CHECKING:  # the checkers see those of each colour, in `omnitron.algebra.views`
 
@@ -162,13 +212,17 @@ class Policed:
             """
             return flow_of(Chunked(self.node, size, concurrency, weigh, max_weight, mode, threads))
 
-        def apply(self, policy: Retry | Timeout) -> Self:
+        def apply(self, policy: Retry | Timeout | Cache) -> Self:
             """Give this flow under a policy: `f.apply(Retry(...))` is `f.retry(Retry(...))`."""
             if isinstance(policy, Retry):
                 return refined(self, Retrying.of(self.node, policy))
             if isinstance(policy, Timeout):
                 return refined(self, Timed(self.node, policy.seconds, policy.idle))
-            raise DefinitionError(f"apply takes a policy (Retry, Timeout), got {policy!r} ({type(policy).__name__}).")
+            if isinstance(policy, Cache):
+                return refined(self, Cached.of(self.node, policy))
+            raise DefinitionError(
+                f"apply takes a policy (Retry, Timeout, Cache), got {policy!r} ({type(policy).__name__})."
+            )
 
 
 F = TypeVar("F")
@@ -178,6 +232,16 @@ def refined(flow: F, node: Node) -> F:
     """Give the flow of a node, which is one of the same colour."""
     made: F = flow_of(node)
     return made
+
+
+def check_alone(method: str, options: dict[str, Any], default: Any) -> None:
+    """Refuse options beside a policy that has them all."""
+    for name, value in options.items():
+        if value is not getattr(default, name) and value != getattr(default, name):
+            kind = type(default).__name__
+            raise DefinitionError(
+                f"{method} takes a `{kind}` alone, got {name!r} beside it: use `.replace({name}=...)` on it."
+            )
 
 
 def flow_of(node: Node) -> Any:

@@ -16,10 +16,10 @@ from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, Genera
 from typing import TYPE_CHECKING, Any
 
 from omnitron.algebra.notes import (
-    BATCHES,
     BRANCH,
     ITEM,
     MACHINES,
+    SHARERS,
     SPOT,
     STREAM,
     Loader,
@@ -38,7 +38,7 @@ CALLER = "o_caller"
 OURS = "omnitron."
 UNDOING, READING = "omnitron.runtime.undoing", "omnitron.runtime.reading"
 CONTEXTS, SCOPES, PLACES = "omnitron.runtime.contexts", "omnitron.runtime.scopes", "omnitron.runtime.places"
-STARTERS = frozenset({*MACHINES, *BATCHES, PLACES, "omnitron.runtime.quorums"})
+STARTERS = frozenset({*MACHINES, *SHARERS, PLACES, "omnitron.runtime.quorums"})
 TELLING = STARTERS | {CONTEXTS, SCOPES, UNDOING, READING}
 RUNS = ("run_sync", "run_async")
 COROUTINE = 0x80

@@ -35,7 +35,7 @@ from omnitron.algebra.callables import (
 )
 from omnitron.algebra.flows import AnyFlow, AsyncFlow, Flow, P, R
 from omnitron.model import Outcome
-from omnitron.policy import Retry, Seconds, Timeout
+from omnitron.policy import Cache, Retry, Seconds, Timeout
 
 __all__ = ["AsyncView", "StreamFlow", "SyncView"]
 
@@ -65,7 +65,7 @@ class SyncView(AnyFlow[P, R]):
     @overload
     def timeout(self: Late, seconds: Seconds | None = None, *, idle: Seconds | None = None) -> Late: ...
     @overload
-    def apply(self, policy: Retry) -> Self: ...
+    def apply(self, policy: Retry | Cache) -> Self: ...
     @overload
     def apply(self: Late, policy: Timeout) -> Late: ...
     def bind(self, /, **fixed: Any) -> Flow[..., R]:
@@ -201,7 +201,7 @@ class AsyncView(AnyFlow[P, R]):
     def timeout(self, seconds: Seconds | Timeout) -> Self:
         """Give this flow with a bound on its time: what takes longer is cancelled, and its clean-up awaited."""
 
-    def apply(self, policy: Retry | Timeout) -> Self:
+    def apply(self, policy: Retry | Timeout | Cache) -> Self:
         """Give this flow under a policy."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Later[R]:

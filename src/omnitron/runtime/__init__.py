@@ -10,7 +10,7 @@ from omnitron.runtime.callsites import passes_on
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.contexts import Context, context, current_context, read_context
 from omnitron.runtime.filling import holds_needs, missing_needs, needs, take, take_async, wanted_keys
-from omnitron.runtime.forking import Mutex, after_fork
+from omnitron.runtime.forking import Mutex, after_fork, leave_to_parent
 from omnitron.runtime.frames import (
     Frame,
     Site,
@@ -28,8 +28,10 @@ from omnitron.runtime.frames import (
 )
 from omnitron.runtime.keys import Key
 from omnitron.runtime.options import OPTIONS, PLAIN, Runtime, adopt_factory
+from omnitron.runtime.reporting import log
 from omnitron.runtime.resources import Need, Resource, needs_of, resource
 from omnitron.runtime.steps import CurrentStep, current_step
+from omnitron.runtime.stopping import Stop
 from omnitron.runtime.watching import (
     run_inside,
     run_inside_async,
@@ -151,6 +153,7 @@ __all__ = [
     "Setting",
     "Site",
     "Span",
+    "Stop",
     "Stopped",
     "Tracing",
     "Variable",
@@ -186,6 +189,8 @@ __all__ = [
     "item_frame",
     "keep_both",
     "leave_frame",
+    "leave_to_parent",
+    "log",
     "looks_s",
     "mapped",
     "missing_needs",

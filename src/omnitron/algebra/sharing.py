@@ -1,0 +1,312 @@
+"""One computation a key at a time: the drivers, for threads and for tasks, of the machines in `omnitron.policy`.
+
+Whoever misses asks, under one lock, what there is: a value by now, a flight to wait for, or nothing, and then leads. A sync
+leader computes in its own thread. An async one has its computation in a task of its own, which goes on as long as anybody
+waits. Generated code looks for hits without coming here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from contextvars import ContextVar, copy_context
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from omnitron import runtime
+from omnitron.algebra.keeping import ALONE, HIT, LEAD, STALE, Keeper, Work, drop_wait, is_dead, reads_once, running_loop
+from omnitron.policy import FAILED, FLYING, LANDED, Entry, Flight, Space, gate
+from omnitron.runtime import SYSTEM_CLOCK, current_context, log
+
+if TYPE_CHECKING:
+    from omnitron.algebra.notes import Spot
+
+__all__ = ["Desk"]
+
+computing: ContextVar[Flight | None] = ContextVar("omnitron_computing", default=None)
+LOOK_S = 1.0
+"""How long is waited for what another event loop computes before looking whether that loop is still there."""
+STOP_S = 0.05
+"""The same, in a thread whose run may be stopped meanwhile."""
+
+
+class Desk:
+    """Where one place of generated code asks for what it did not find.
+
+    Attributes:
+        keeper: what keeps it.
+        spot: the place.
+        renew: whether nothing kept is given.
+        plain: the space where nothing watches.
+    """
+
+    __slots__ = ("keeper", "plain", "renew", "spot")
+
+    def __init__(self, keeper: Keeper, spot: Spot, *, renew: bool = False) -> None:
+        self.keeper = keeper
+        self.spot = spot
+        self.renew = renew
+        self.plain = keeper.space()
+
+    def work_here(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Work:
+        """Give the work of a call in the context that is here."""
+        ctx, keeper = current_context(), self.keeper
+        key = keeper.keying.key_of(*args, **kwargs)
+        return Work(keeper.space_in(ctx), ctx.runtime.clock, key, fn, args, kwargs)
+
+    def note(self, error: Exception) -> None:
+        """Note on an error where it came from, before those who share it see it."""
+        with suppress(Exception):
+            self.spot.mark(error, self.spot(error))
+
+    def report(self, error: BaseException) -> None:
+        """Log that what is stale could not be computed anew."""
+        log("error", "a stale result of %r could not be computed anew", self.keeper.name, error=error)
+
+    # In threads
+
+    def miss(self, key: Hashable, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Give what a call with a key gives, where nothing watches."""
+        return self.fetch(Work(self.plain, SYSTEM_CLOCK, key, fn, args, kwargs))
+
+    def ask(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Give what a call gives, in the context that is here."""
+        return self.fetch(self.work_here(fn, args, kwargs))
+
+    def fetch(self, work: Work) -> Any:
+        """Give what is kept, wait for who computes it, or compute it."""
+        keeper, outer = self.keeper, computing.get()
+        while True:
+            bell = Lock()
+            bell.acquire()
+            word, found = keeper.approach(work, bell, bell.release, outer=outer, renew=self.renew)
+            if word is HIT:
+                return given(found)
+            if word is ALONE:
+                return work.run()
+            if word is STALE:
+                entry, flight = found
+                if flight is not None:
+                    self.refresh_aside(work, flight)
+                return entry.value
+            if word is LEAD:
+                return self.lead(work, found)
+            wait_here(keeper, work.space, found, bell)
+            if found.state is LANDED:
+                return found.value
+            if found.state is FAILED:
+                raise_shared(found.error, found.trace)
+
+    def lead(self, work: Work, flight: Flight) -> Any:
+        """Compute for all who wait."""
+        token = computing.set(flight)
+        try:
+            value = self.value_of(work, flight)
+        except Exception as error:
+            self.note(error)
+            self.keeper.failed(work, flight, error)
+            raise
+        except BaseException as error:
+            self.keeper.broken(work, flight, error)
+            raise
+        finally:
+            computing.reset(token)
+        self.keeper.landed(work, flight, value)
+        if flight.is_stale and (again := self.keeper.relaunch(work)) is not None:
+            self.refresh_aside(work, again)
+        return value
+
+    def value_of(self, work: Work, flight: Flight) -> Any:
+        """Give what the store has, else what the flow gives."""
+        shelf, keeper = self.keeper.shelf, self.keeper
+        if shelf is None:
+            return work.run()
+        found = None if self.renew or flight.pinned else shelf.load(work.key, work.clock)
+        if found is not None:
+            keeper.found(flight, is_stale=found[1])
+            return found[0]
+        value = work.run()
+        if flight.keeps and not reads_once(value):
+            shelf.save(work.key, value, work.clock)
+        return value
+
+    def refresh_aside(self, work: Work, flight: Flight) -> None:
+        """Compute anew in a thread of its own, in a copy of the context that is here."""
+        run, name = copy_context().run, f"refresh of {self.keeper.name}"
+        try:
+            Thread(target=run, args=(self.refresh, work, flight), name=name, daemon=True).start()
+        except RuntimeError as error:  # no more threads, or the end of the program
+            self.keeper.broken(work, flight, error)
+            self.report(error)
+
+    def refresh(self, work: Work, flight: Flight) -> None:
+        """Compute anew what is stale, in a thread of its own."""
+        try:
+            self.lead(work, flight)
+        except BaseException as error:
+            self.report(error)
+
+    # In tasks
+
+    async def miss_async(self, key: Hashable, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """The async twin of `miss`."""
+        return await self.fetch_async(Work(self.plain, SYSTEM_CLOCK, key, fn, args, kwargs))
+
+    async def ask_async(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """The async twin of `ask`."""
+        return await self.fetch_async(self.work_here(fn, args, kwargs))
+
+    async def fetch_async(self, work: Work) -> Any:
+        """The async twin of `fetch`."""
+        import asyncio
+
+        loop, keeper, outer = asyncio.get_running_loop(), self.keeper, computing.get()
+        while True:
+            future: asyncio.Future[None] = loop.create_future()
+            word, found = keeper.approach(
+                work, future, waker_of(loop, future), outer=outer, loop=loop, renew=self.renew
+            )
+            if word is HIT:
+                return given(found)
+            if word is STALE:
+                entry, flight = found
+                if flight is not None:
+                    self.begin(loop, work, flight)
+                return entry.value
+            if word is LEAD:
+                self.begin(loop, work, found)
+            await wait_async(keeper, work.space, found, future)
+            if found.state is LANDED:
+                return found.value
+            if word is LEAD and found.error is not None:
+                raise found.error.with_traceback(found.trace)
+            if found.state is FAILED:
+                raise_shared(found.error, found.trace)
+
+    def begin(self, loop: Any, work: Work, flight: Flight) -> None:
+        """Begin to compute on the loop that runs here."""
+
+        def ended(done: Any) -> None:  # also when it was cancelled before it had begun
+            if flight.state is FLYING:
+                self.keeper.broken(work, flight)
+
+        flight.task = loop.create_task(self.compute(work, flight))
+        flight.task.add_done_callback(ended)
+
+    async def compute(self, work: Work, flight: Flight) -> None:
+        """Compute for all who wait, in a task of its own."""
+        keeper = self.keeper
+        computing.set(flight)
+        try:
+            value = await self.value_of_async(work, flight)
+            keeper.landed(work, flight, value)
+            if flight.is_stale and (again := keeper.relaunch(work, flight.loop)) is not None:
+                self.begin(flight.loop, work, again)
+        except Exception as error:
+            if flight.state is FLYING:
+                self.note(error)
+                keeper.failed(work, flight, error)
+            if flight.pinned:
+                self.report(error)
+        except BaseException as error:
+            keeper.broken(work, flight, None if flight.asked else error)
+            if not isinstance(error, runtime.Stop):
+                raise
+
+    async def value_of_async(self, work: Work, flight: Flight) -> Any:
+        """The async twin of `value_of`."""
+        shelf, keeper = self.keeper.shelf, self.keeper
+        if shelf is None:
+            return await work.run()
+        found = None if self.renew or flight.pinned else await shelf.load_async(work.key, work.clock)
+        if found is not None:
+            keeper.found(flight, is_stale=found[1])
+            return found[0]
+        value = await work.run()
+        if flight.keeps and not reads_once(value):
+            await shelf.save_async(work.key, value, work.clock)
+        return value
+
+
+def given(entry: Entry) -> Any:
+    """Give what is kept: a value, or raise the error."""
+    if entry.failed:
+        raise_shared(*entry.value)
+    return entry.value
+
+
+def raise_shared(error: Any, trace: Any) -> NoReturn:
+    """Raise an error that others get too: with the traceback of the computation, and nothing noted on it any more."""
+    o_shared = True  # noqa: F841 - see `omnitron.algebra.notes`
+    raise error.with_traceback(trace)
+
+
+def wait_here(keeper: Keeper, space: Space, flight: Flight, bell: Any) -> None:
+    """Block this thread until a flight is over; a run that is stopped meanwhile ends here."""
+    frame = runtime.read_watch()
+    stops = frame is not None and (frame.run.halt or frame.run.deadline) is not None
+    pause = STOP_S if stops else LOOK_S if flight.loop is not None else -1
+    try:
+        while not bell.acquire(timeout=pause):
+            if stops:
+                frame.run.go_on(frame, starts=True)  # type: ignore[union-attr, arg-type] # it asks for the path alone
+            if is_dead(flight):
+                keeper.give_up(space, flight)
+    finally:
+        if leave(flight, bell):
+            with suppress(RuntimeError):
+                flight.loop.call_soon_threadsafe(flight.task.cancel)
+
+
+def leave(flight: Flight, who: object) -> bool:
+    """Wait no longer; say whether the computation, in a task, is to be cancelled."""
+    outer = computing.get()
+    with gate:
+        if outer is not None:
+            drop_wait(outer, flight)
+        return flight.leave(who) and flight.task is not None
+
+
+def waker_of(loop: Any, future: Any) -> Callable[[], object]:
+    """Give what ends the waiting of a task, from whatever thread."""
+
+    def settle() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    def wake() -> None:
+        if running_loop() is loop:
+            settle()
+        else:
+            with suppress(RuntimeError):  # that loop is closed
+                loop.call_soon_threadsafe(settle)
+
+    return wake
+
+
+async def wait_async(keeper: Keeper, space: Space, flight: Flight, future: Any) -> None:
+    """Suspend this task until a flight is over; who leaves as the last one awaits the end of what it cancels."""
+    import asyncio
+
+    loop = future.get_loop()
+    try:
+        if flight.loop is loop or flight.loop is None:
+            await future
+        else:
+            while not future.done():
+                await asyncio.wait({future}, timeout=LOOK_S)
+                if not future.done() and is_dead(flight):
+                    keeper.give_up(space, flight)
+    finally:
+        if leave(flight, future):
+            task = flight.task
+            if flight.loop is not loop:
+                with suppress(RuntimeError):
+                    flight.loop.call_soon_threadsafe(task.cancel)
+            else:
+                task.cancel()
+                while not task.done():
+                    try:
+                        await asyncio.wait({task})
+                    except asyncio.CancelledError:
+                        task.cancel()

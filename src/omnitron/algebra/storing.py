@@ -1,0 +1,217 @@
+"""`Shelf`: between a cached flow and its storage. Whatever the storage does, the call goes on.
+
+A key there is the flow's name and version, a hash of its description, and a hash of the form of the call's key: flows that
+share a storage never read each other's results. What stands there is read by `omnitron.policy.Coding`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Hashable
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from omnitron.algebra.constants import hidden_in
+from omnitron.algebra.describing import describe_node
+from omnitron.algebra.looking import Look
+from omnitron.code import COROUTINE
+from omnitron.errors import DefinitionError
+from omnitron.model import StoredValue, canonical
+from omnitron.policy import Coding
+from omnitron.runtime import log
+
+if TYPE_CHECKING:
+    from omnitron.algebra.caching import Cached
+    from omnitron.model import Clock
+
+__all__ = ["Shelf", "storage_methods"]
+
+ENDLESS_S = 1e10
+"""What is kept for longer than this (three centuries) is kept without an end: dates do not reach much further."""
+SILENT_S = 60.0
+"""What a storage does wrong is logged once in so many seconds."""
+
+
+class Shelf:
+    """The results of one cached flow in a storage.
+
+    Attributes:
+        storage: the storage.
+        prefix: what all its keys begin with.
+        coding: writes and reads results.
+    """
+
+    __slots__ = ("coding", "name", "prefix", "storage", "told", "ttl", "window")
+
+    def __init__(self, node: Cached) -> None:
+        self.storage = node.store
+        self.name = node.body.name
+        self.ttl = node.ttl
+        self.window = node.stale_while_revalidate
+        self.coding = Coding(Look(names=True).gives(node.body))
+        self.prefix = f"{self.name}/{node.version}/{self.described(node)}/"
+        self.told: dict[str, float] = {}
+
+    def described(self, node: Cached) -> str:
+        """Give a hash of what the flow is, as far as its description tells: not of the code of its functions."""
+        data = describe_node(node.identity())
+        hidden = hidden_in(data)
+        if hidden is not None:
+            raise DefinitionError(
+                f"{self.name!r} is cached in a store, and holds {hidden}, which has no name that is the same in the next "
+                "process. Put it under a name at the top of a module, or cache it in memory: leave `store` out."
+            )
+        from hashlib import blake2b
+
+        text = repr(data)
+        main = getattr(sys.modules.get("__main__"), "__file__", None) if "__main__:" in text else None
+        return blake2b(f"{text}{main}".encode(), digest_size=16).hexdigest()
+
+    def text(self, key: Hashable) -> str:
+        """Give the key of a storage for a key of the process.
+
+        Raises:
+            DefinitionError: something in it means nothing in another process.
+        """
+        from hashlib import blake2b
+
+        return f"{self.prefix}{blake2b(canonical(key), digest_size=16).hexdigest()}"
+
+    # In threads
+
+    def load(self, key: Hashable, clock: Clock) -> tuple[Any, bool] | None:
+        """Give what is kept and whether it is stale; None where there is nothing, or nothing that can be read."""
+        text = self.text(key)
+        try:
+            return self.read(self.here(self.storage.get(text)), clock)
+        except Exception as error:
+            self.report("read from", error)
+            return None
+
+    def save(self, key: Hashable, value: Any, clock: Clock) -> None:
+        """Keep a result, if it can be kept and the storage does."""
+        stored = self.stored(value, clock)
+        if stored is not None:
+            try:
+                self.here(self.storage.set(self.text(key), stored))
+            except Exception as error:
+                self.report("write to", error)
+
+    def here(self, answer: Any) -> Any:
+        """Refuse an answer that a sync flow cannot await."""
+        if is_later(answer):
+            close = getattr(answer, "close", None)
+            if close is not None:
+                close()
+            raise TypeError(
+                f"{type(self.storage).__name__} is asynchronous, and the flow is sync: nothing can await it"
+            )
+        return answer
+
+    # In tasks
+
+    async def load_async(self, key: Hashable, clock: Clock) -> tuple[Any, bool] | None:
+        """The async twin of `load`."""
+        text = self.text(key)
+        try:
+            answer = self.storage.get(text)
+            return self.read(await answer if is_later(answer) else answer, clock)
+        except Exception as error:
+            self.report("read from", error)
+            return None
+
+    async def save_async(self, key: Hashable, value: Any, clock: Clock) -> None:
+        """The async twin of `save`."""
+        stored = self.stored(value, clock)
+        if stored is not None:
+            try:
+                answer: Any = self.storage.set(self.text(key), stored)
+                if is_later(answer):
+                    await answer
+            except Exception as error:
+                self.report("write to", error)
+
+    # Of both
+
+    def outcome(self, key: Hashable, clock: Clock) -> str:
+        """Say what a call would find: "hit", "stale" or "miss"; "unknown" of an async storage."""
+        answer: Any = self.storage.get(self.text(key))
+        if is_later(answer):
+            with suppress(TypeError):
+                self.here(answer)
+            return "unknown"
+        found = self.read(answer, clock)
+        return "miss" if found is None else "stale" if found[1] else "hit"
+
+    def read(self, stored: StoredValue | None, clock: Clock) -> tuple[Any, bool] | None:
+        """Give what a storage answered: the result, and whether it is stale."""
+        if stored is None:
+            return None
+        now = clock.now()
+        if stored.expires_at is not None and now >= stored.expires_at:
+            return None
+        return self.coding.decode(stored.data), stored.stale_at is not None and now >= stored.stale_at
+
+    def stored(self, value: Any, clock: Clock) -> StoredValue | None:
+        """Give a result as a storage has it; None, and say why, if it could not be read again as what it is."""
+        try:
+            data = self.coding.encode(value)
+            if b'"class"' in data and not alike_again(value, self.coding.decode(data)):
+                raise DefinitionError("what is read again is not equal to it")
+        except Exception as error:
+            self.report_unkept(error)
+            return None
+        if self.ttl is None or self.ttl + self.window > ENDLESS_S:
+            return StoredValue(data)
+        from datetime import timedelta
+
+        stale_at = clock.now() + timedelta(seconds=self.ttl)
+        return StoredValue(data, stale_at, stale_at + timedelta(seconds=self.window))
+
+    def is_due(self, what: str) -> bool:
+        """Say whether something is to be logged now, and not still silent."""
+        now = monotonic()
+        if now < self.told.get(what, -SILENT_S) + SILENT_S:
+            return False
+        self.told[what] = now
+        return True
+
+    def report(self, what: str, error: Exception) -> None:
+        """Log what a storage does wrong."""
+        if self.is_due(what):
+            log("error", "could not %s the store of %r; calls go on without it", what, self.name, error=error)
+
+    def report_unkept(self, error: Exception) -> None:
+        """Log that a result cannot be kept."""
+        if self.is_due("keep"):
+            log("warning", "a result of %r cannot be kept in its store: %s", self.name, error)
+
+
+def is_later(answer: Any) -> bool:
+    """Say whether an answer has to be awaited."""
+    return hasattr(type(answer), "__await__")
+
+
+def alike_again(value: Any, again: Any) -> bool:
+    """Say whether a result was read as what it was."""
+    return type(again) is type(value) and bool(again == value)
+
+
+def storage_methods(storage: Any, *, is_async: bool) -> None:
+    """Refuse what is no storage, and one that a sync flow could not await."""
+    if isinstance(storage, str) or hasattr(storage, "__fspath__"):
+        raise DefinitionError(
+            f"`store` is an object that keeps results, got {storage!r}. Write `SQLiteStore({str(storage)!r})`."
+        )
+    missing = [name for name in ("get", "set", "delete", "clear") if not callable(getattr(storage, name, None))]
+    if missing or isinstance(storage, dict | type):
+        raise DefinitionError(
+            f"`store` is an object with get, set, delete and clear (see omnitron.CacheStorage); {storage!r} has no "
+            f"{' and no '.join(missing) or 'such methods'}."
+        )
+    if not is_async and getattr(getattr(storage.get, "__code__", None), "co_flags", 0) & COROUTINE:
+        raise DefinitionError(
+            f"{type(storage).__name__} is asynchronous, and the flow is sync: nothing could await it. Give a store with "
+            "plain methods, for example SQLiteStore, or make the flow async."
+        )
