@@ -5,7 +5,7 @@ A wrapper is a line of `WRAPPERS`; a new policy adds one, and is tested with all
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,14 @@ import pytest
 from omnitron import (
     CallStarted,
     EventLog,
+    Key,
     MissingCapability,
     TimedOut,
     context,
     current_context,
     flow,
     keep,
+    needs,
     parallel,
     race,
     rewrite,
@@ -27,6 +29,7 @@ from omnitron import (
     try_with,
     when,
 )
+from omnitron.testing import VirtualClock
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Wrapper:
         gives: gives, of what the wrapped one gave, what the flow gave.
         groups: whether errors leave it in a group.
         abandons: whether what runs inside is left to itself when it is cancelled.
+        never_over: what it is refused over.
     """
 
     wrap: Callable[[Any], Any]
@@ -48,6 +52,7 @@ class Wrapper:
     gives: Callable[[Any], Any] = lambda result: result
     groups: bool = False
     abandons: bool = False
+    never_over: tuple[str, ...] = ()
 
 
 def one(value):
@@ -80,6 +85,9 @@ def seen(failure):
 WRAPPERS = {
     "retry": Wrapper(lambda f: f.retry(delay=0)),
     "timeout": Wrapper(lambda f: f.timeout(60), ("async",)),
+    "cache": Wrapper(lambda f: f.cache(60), never_over=("undo",)),
+    "batch": Wrapper(lambda f: f.each().batch(max_wait=0.001)),
+    "chunk": Wrapper(lambda f: f.each().chunk(), takes=one, gives=first),
     "within": Wrapper(lambda f: f.within(more="x", deadline=60)),
     "undo": Wrapper(lambda f: f.undo(nothing)),
     "thread": Wrapper(lambda f: f.on("thread"), abandons=True),
@@ -132,7 +140,10 @@ class Case:
 
     def run(self, f, value=1, **options):
         """Run the wrapped flow."""
-        tree = self.wrap(f)
+        return self.run_wrapped(self.wrap(f), value, **options)
+
+    def run_wrapped(self, tree, value=1, **options):
+        """Run what `wrap` gave."""
         ctx = context(**options)
         given = self.takes(value)
         if tree.colour == "sync":
@@ -152,8 +163,8 @@ async def alone(work):
 def fits(names, colour):
     """Say whether wrappers go over a flow of a colour; some make an async one of it."""
     f = flow(plain) if colour == "sync" else flow(plain_later)
-    for name in names:
-        if f.colour not in WRAPPERS[name].colours:
+    for place, name in enumerate(names):
+        if f.colour not in WRAPPERS[name].colours or set(names[:place]) & set(WRAPPERS[name].never_over):
             return False
         f = WRAPPERS[name].wrap(f)
     return True
@@ -198,6 +209,9 @@ def of_colour(colour, call, **options):
     return flow(step if colour == "sync" else step_later, name="step", **options)
 
 
+TENANT = Key("tenant", str)
+
+
 def either():
     """Give the options of a run that nothing watches, and of one that is watched."""
     return {}, {"observers": EventLog()}
@@ -212,11 +226,18 @@ def test_the_value_passes_through(colour, case):
 
 @every
 def test_the_context_inside_is_the_callers(colour, case):
-    """Its values are there."""
-    tree = of_colour(colour, lambda value: current_context().tenant)
+    """Its values are there, as far as the flow asks for them."""
+
+    def step(value, *, tenant=needs(TENANT)):
+        return tenant, current_context().tenant
+
+    async def step_later(value, *, tenant=needs(TENANT)):
+        return tenant, current_context().tenant
+
+    tree = flow(step if colour == "sync" else step_later)
 
     for options in either():
-        assert case.run(tree, tenant="acme", **options) == "acme"
+        assert case.run(tree, tenant="acme", **options) == ("acme", "acme")
 
 
 @every
@@ -258,13 +279,15 @@ def test_the_step_is_seen(colour, case):
 
 @every
 def test_a_refused_capability_is_refused(colour, case):
-    """Before anything runs."""
+    """Before anything runs, also where the answer is known from a run that was allowed to ask."""
     calls = []
+    tree = case.wrap(of_colour(colour, calls.append, capabilities={"net:x"}))
 
-    with pytest.raises(MissingCapability):
-        case.run(of_colour(colour, calls.append, capabilities={"net:x"}), capabilities=set())
-
-    assert calls == []
+    for allowed in (False, True, False):
+        with nullcontext() if allowed else pytest.raises(MissingCapability):
+            case.run_wrapped(tree, capabilities={"net:x"} if allowed else set())
+        assert bool(calls) == allowed
+        calls.clear()
 
 
 @every
@@ -343,7 +366,9 @@ def test_what_takes_too_long_is_ended(case):
         await asyncio.wait({work})
         return type(work.exception()), len(asyncio.all_tasks()), waiting.ended(case)
 
-    assert asyncio.run(main()) == (TimedOut, 1, {"clean"})
+    in_time = asyncio.run if any(WRAPPERS[name].abandons for name in case.names) else VirtualClock().run
+
+    assert in_time(main()) == (TimedOut, 1, {"clean"})
 
 
 @every

@@ -27,6 +27,8 @@ from typing import Any, TypeAlias, TypedDict, TypeVar, assert_type
 
 from omnitron import (
     AsyncFlow,
+    Cache,
+    CacheStorage,
     Config,
     Context,
     Effect,
@@ -45,6 +47,8 @@ from omnitron import (
     Run,
     Schedule,
     Secret,
+    SQLiteStore,
+    StoredValue,
     TimedOut,
     Timeout,
     by_type,
@@ -1283,6 +1287,36 @@ async def timeouts(order: Order, orders: list[Order]) -> None:
     assert_type(stock.stream().timeout(idle=1)(orders), AsyncInts)
     late: TimeoutError = TimedOut("")
     del late
+
+
+async def cached(order: Order) -> None:
+    """A cache keeps the type of the flow, and any object with four methods is a storage."""
+    assert_type(price.cache(60)(order), float)
+    assert_type(await stock.cache(None, 10, ttl_on_error=1.5)(order), int)
+    assert_type(price.cache(60, key=str, mode="recompute")(order), float)
+    assert_type(price.cache(Cache(60, max_entries=5)).apply(Cache(1, stale_while_revalidate=5))(order), float)
+    assert_type(price.cache(60).cached.info().hits, int)
+    assert_type(price.cache(60).cached.explain(order).moved, tuple[str, ...])
+    storage: CacheStorage = SQLiteStore("cache.db")
+    own: CacheStorage = Shelf()
+    del storage, own
+
+
+class Shelf:
+    """A storage of a user."""
+
+    async def get(self, key: str) -> StoredValue | None:
+        """Give a value."""
+        return None
+
+    async def set(self, key: str, value: StoredValue) -> None:
+        """Keep a value."""
+
+    async def delete(self, key: str) -> None:
+        """Forget a key."""
+
+    async def clear(self, prefix: str) -> None:
+        """Forget keys."""
 
 
 # ---- generic code ----------------------------------------------------------------------------------------------

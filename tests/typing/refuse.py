@@ -593,6 +593,14 @@ def secrets(secret: Secret[str]) -> None:
     secret.value  # refused: no such attribute
 
 
+def caches() -> None:
+    """A cache takes seconds, and a storage with its methods."""
+    login.cache("60")  # refused: a text
+    login.cache()  # refused: no time
+    login.cache(60, max_entries="many")  # refused: a text
+    login.cache(60, mode=1)  # refused: no mode
+
+
 class Mine(Secret[str]):  # refused: final
     """A secret of one's own."""
 
