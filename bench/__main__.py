@@ -19,7 +19,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench import batching, peers, promises, retrying, rows, running, streaming, whole
+from bench import batching, caching, peers, promises, retrying, rows, running, streaming, whole
 from bench.measure import Spread
 from bench.promises import Proof, Shown
 from bench.rows import Row, Settings, Subjects
@@ -56,6 +56,7 @@ SECTIONS: dict[str, Section] = {
     "streaming": streaming.streaming,
     "retrying": retrying.retrying,
     "batching": batching.batching,
+    "caching": caching.caching,
     "first": lambda settings, subjects, proof: whole.first_calls(settings),
     "import": lambda settings, subjects, proof: whole.imports(settings),
     "scale": _scale,

@@ -27,7 +27,8 @@ def versions() -> dict[str, str | None]:
     """The version of each peer, or `None` for one that is not installed."""
     found: dict[str, str | None] = {}
     for name in (
-        "toolz", "langchain-core", "tenacity", "stamina", "backoff", "aiodataloader", "strawberry-graphql"
+        "toolz", "langchain-core", "tenacity", "stamina", "backoff", "aiodataloader", "strawberry-graphql",
+        "cachetools", "async-lru", "aiocache",
     ):  # fmt: skip
         try:
             found[name] = version(name)
