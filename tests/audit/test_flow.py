@@ -3,14 +3,18 @@
 import asyncio
 import os
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from omnitron import InvalidValue, Tracing, Unpicklable, context, walk
+from omnitron import CallStarted, EventLog, InvalidValue, SQLiteStore, Tracing, Unpicklable, context, walk
 from omnitron.algebra import Each, On, Parallel, TryWith
-from omnitron.audit import DEFAULT_TARGETS, Report, audit, audit_flow, compare, open_binary, plain_loop
+from omnitron.audit import DEFAULT_TARGETS, Package, Report, Source, audit, audit_flow, compare, open_binary, plain_loop
+from omnitron.audit.files import Content
+from omnitron.audit.flow import reading_flow
+from omnitron.audit.rules import rules_version
 
 from .openers import deadly, refusing
 
@@ -134,6 +138,59 @@ def test_a_tracer_sees_where_the_time_goes(project):
     assert all(span.duration_s is not None for span in tracing.spans)
 
 
+def inspected(project, store, **options) -> tuple[Report, int]:
+    """The report, and how many texts were read for it."""
+    log = EventLog()
+    report = asyncio.run(context(observers=log).run(audit_flow(store=store, **options), (str(project),)))
+    return report, sum(isinstance(one, CallStarted) and one.path.endswith("/inspect") for one in log.events)
+
+
+@places
+def test_a_text_is_read_once(project, tmp_path, processes):
+    """The second run gives the equal report, and reads only the text that has changed."""
+    with closing(SQLiteStore(tmp_path / "audit.db")) as store:
+        first, many = inspected(project, store, processes=processes)
+        again, none = inspected(project, store, processes=processes)
+        (project / "good" / "m3.py").write_text("import subprocess\n")
+        changed, one = inspected(project, store, processes=processes)
+
+    assert many >= 4  # four texts in two packages; of workers that meet the same text at once each reads it
+    assert (none, one) == (0, 1)
+    assert again == first
+    assert changed == run(project, processes=0) != first
+
+
+def test_a_reading_is_kept_for_a_text_its_package_and_the_rules(tmp_path, monkeypatch):
+    """Where a text lies does not matter, but whose it is does; what other rules gave is not taken."""
+    text = b"import good\nimport socket\n"
+    places = (("here", ""), ("there", ""), ("here", "good"))
+    here, there, own = (Content(Source(Package("p", "", "folder"), *place), text) for place in places)
+    with closing(SQLiteStore(tmp_path / "audit.db")) as store:
+        reading_flow(store)(here)
+        found = [reading_flow(store).cached.peek(content) is not None for content in (here, there, own)]
+        monkeypatch.setattr("omnitron.audit.flow.rules_version", lambda: "other rules")
+        assert reading_flow(store).cached.peek(here) is None
+
+    assert found == [True, True, False]
+
+
+def test_the_version_is_that_of_the_rules(monkeypatch):
+    """It is the same each time, and another where the rules are."""
+    before = rules_version()
+    assert rules_version.__wrapped__() == before
+    monkeypatch.setattr("omnitron.audit.rules.RULES", ("imports.py",))
+    assert rules_version.__wrapped__() != before
+
+
+def test_a_store_that_is_broken_changes_nothing(project, tmp_path, caplog):
+    """It is logged, and everything is read."""
+    (tmp_path / "audit.db").write_text("this is no database, and never was one; " * 100)
+    store = SQLiteStore(tmp_path / "audit.db")
+
+    assert run(project, processes=0, store=store) == run(project)
+    assert caplog.records
+
+
 def test_compare_measures_both_on_the_same_work(project):
     """Both times are of this run, and the reports are compared."""
     found = asyncio.run(compare([str(project)], processes=0))
@@ -143,6 +200,16 @@ def test_compare_measures_both_on_the_same_work(project):
     assert found.ratio == found.loop_s / found.flow_s > 0
     assert f"{found.ratio:.2f} ×" in found.sentence()
     assert found.describe()["files"] == 42
+    assert found.again_s is None
+
+
+def test_compare_runs_again_from_a_store(project, tmp_path):
+    """The report is the same, and the line tells the time."""
+    with closing(SQLiteStore(tmp_path / "audit.db")) as store:
+        found = asyncio.run(compare([str(project)], processes=0, store=store))
+
+    assert found.equal
+    assert f"from its cache {found.again_s:.2f} s" in found.sentence()
 
 
 @pytest.mark.real

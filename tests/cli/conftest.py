@@ -15,3 +15,11 @@ def own_imports(monkeypatch):
         file = getattr(sys.modules[name], "__file__", None) or ""
         if "pytest-of-" in file:
             del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path_factory):
+    """Give every test a cache folder of its own, also in other processes."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder

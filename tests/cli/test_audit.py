@@ -36,6 +36,7 @@ def test_the_table_the_comparison_and_the_times(project):
     assert "1 could not be looked into" in failures
     assert "bad.py: syntax" in failures
     assert "plain loop" in comparison
+    assert "; from its cache " in comparison
     assert "equal reports" in comparison
     assert len(comparison.splitlines()) == 1
     assert times.splitlines()[0].startswith("audit ")
@@ -76,3 +77,46 @@ def test_without_the_extra_the_command_says_how_to_get_it():
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("", 2)
     assert "pip install 'omnitron[cli]'" in done.stderr
+
+
+def times(done) -> str:
+    """The tree with its times, which comes last."""
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("\n\n")[-1]
+
+
+def test_the_second_run_reads_no_text_again(project, own_cache):
+    """What the first one read stands in the user's cache folder."""
+    first, again = elsewhere("audit", str(project)), elsewhere("audit", str(project))
+    assert (own_cache / "omnitron" / "audit.db").is_file()
+    assert "41 ×" in times(first)
+    assert "41 ×" not in times(again)
+    assert again.stdout.split("\n\n")[0] == first.stdout.split("\n\n")[0]
+
+
+def test_the_cache_can_stand_elsewhere(project, tmp_path, own_cache):
+    """Its folder is made."""
+    elsewhere("audit", str(project), "--cache", str(tmp_path / "new" / "kept.db"))
+    assert (tmp_path / "new" / "kept.db").is_file()
+    assert list(own_cache.iterdir()) == []
+
+
+def test_nothing_is_kept_unasked(project, own_cache):
+    """`--no-cache` reads everything, and writes nothing."""
+    done = [elsewhere("audit", str(project), "--no-cache") for _ in range(2)]
+    assert all("41 ×" in times(one) for one in done)
+    assert list(own_cache.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_used_is_told(project, tmp_path):
+    """The audit goes on without."""
+    (tmp_path / "kept.db").write_text("this is no database" * 200)
+    done = elsewhere("audit", str(project), "--cache", str(tmp_path / "kept.db"))
+    assert "41 ×" in times(done)
+    assert done.stderr.startswith(f"{tmp_path / 'kept.db'} cannot be used as the cache of the audit (")
+
+
+def test_both_options_are_misuse(project):
+    """One says the opposite of the other."""
+    done = call("audit", str(project), "--cache", "kept.db", "--no-cache")
+    assert (done.exit_code, "leave one out" in done.stderr) == (2, True)

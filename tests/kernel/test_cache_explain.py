@@ -2,10 +2,11 @@
 
 import asyncio
 import threading
+from contextlib import closing
 
 import pytest
 
-from omnitron import DefinitionError, Key, SQLiteStore, context, flow, needs
+from omnitron import DefinitionError, Key, Ok, SQLiteStore, context, flow, needs
 from omnitron.testing import ManualClock
 
 tenant = Key("tenant", str)
@@ -211,3 +212,41 @@ def test_a_cache_inside_refinements_is_found():
     around = (cached.retry(2) | str).named("outer")
     around(-1)
     assert around.cached.explain(-1).outcome == "hit"
+
+
+def test_peek_gives_what_is_kept_in_its_time():
+    """A hit as `Ok`, None where a call would compute; neither counts."""
+    clock, ctx, cached = asked(stale_while_revalidate=30)
+
+    def peeked(*args):
+        return ctx.run(flow(lambda: cached.cached.peek(*args)))
+
+    assert (peeked("book"), peeked("pen")) == (Ok(("book", 1, "acme")), None)
+    clock.move(60)
+    assert peeked("book") is None
+    assert cached.cached.info().hits == 0
+
+
+def test_peek_gives_no_error_that_is_kept():
+    """A call would raise it."""
+    failing = flow(lambda x: 1 / x).cache(60, ttl_on_error=60)
+    with pytest.raises(ZeroDivisionError):
+        failing(0)
+    assert failing.cached.peek(0) is None
+
+
+def test_peek_looks_into_a_store(tmp_path):
+    """What another process has kept is there; an async storage cannot be asked."""
+    with closing(SQLiteStore(tmp_path / "cache.db")) as store:
+        stored.cache(60, store=store, version="1")(1, 2)
+        assert stored.cache(60, store=store, version="1").cached.peek(1, 2) == Ok(stored(1, 2))
+        assert stored.cache(60, store=store, version="2").cached.peek(1, 2) is None
+
+    class Later:
+        async def get(self, key): ...
+        async def set(self, key, value): ...
+        async def delete(self, key): ...
+        async def clear(self, prefix): ...
+
+    with pytest.raises(DefinitionError, match="asynchronous"):
+        flow(later_fn).cache(60, store=Later(), version="1").cached.peek(1)

@@ -17,7 +17,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from omnitron import Cache, DefinitionError, InvalidValue, Secret, SQLiteStore, StoredValue, context, flow
+from omnitron import (
+    Cache,
+    DefinitionError,
+    InvalidValue,
+    Secret,
+    SQLiteStore,
+    StoredValue,
+    context,
+    current_context,
+    flow,
+)
 from omnitron.testing import ManualClock
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -64,6 +74,26 @@ def order(x: int) -> Order | None:
     """Give nested data."""
     calls.append(x)
     return gives[x]
+
+
+class Mark(enum.Flag):
+    """Several at once."""
+
+    HOT = 1
+    NEW = 2
+
+
+@flow
+def marked(x: int) -> Mark:
+    """Give some."""
+    return gives[x]
+
+
+@flow
+def may(x):
+    """Say what is allowed here."""
+    calls.append(x)
+    return current_context().has_capability("net:x")
 
 
 @flow
@@ -207,6 +237,42 @@ def test_classes_that_the_annotation_leads_to_are_read(store):
     gives[1] = Order([Line("a"), Line("b")], NOW, {"p": Pair(1, (2,))})
     stored(order, store)(1)
     assert (stored(order, store)(1), calls) == (gives[1], [1])
+
+
+def test_several_flags_at_once_are_read(store):
+    """They are no member of their class."""
+    for value in (Mark.HOT, Mark.HOT | Mark.NEW, Mark(0)):
+        gives[1] = value
+        stored(marked, store).cached.refresh(1)
+        assert stored(marked, store)(1) is value
+
+
+class Lenient:
+    """A guard that lets everything pass."""
+
+    def check(self, call):
+        """Look, and say nothing."""
+
+
+def test_fakes_and_guarded_calls_stay_out_of_a_store(store):
+    """What a test put in the place of a flow, or a guard let pass, is no result for others; nor are others' for them."""
+    cached = stored(look_up, store)
+    guarded = context(guards=[Lenient()])
+
+    assert context(replace={"look_up": lambda x: "fake"}).run(cached, 1) == "fake"
+    assert guarded.run(cached, 1) == cached(1) == 1
+    assert context(replace={"look_up": lambda x: "fake"}).run(cached, 1) == "fake"
+    assert guarded.run(cached, 1) == cached(1) == 1
+    assert calls == [1, 1, 1]
+
+
+def test_contexts_of_other_capabilities_have_results_of_their_own(store):
+    """Also in a store, and in the next process."""
+
+    for ctx in (context(), context(capabilities={"net:x"}), context(capabilities=set())):
+        for _ in range(2):
+            assert ctx.run(stored(may, store), 1) == ctx.has_capability("net:x")
+    assert calls == [1, 1, 1]
 
 
 def test_other_classes_are_not_kept_and_the_call_goes_on(store, caplog):

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron.algebra.caching import Cached
 from omnitron.algebra.keeping import Keeper
+from omnitron.algebra.storing import storage_methods
 from omnitron.errors import DefinitionError
+from omnitron.model import Ok
 from omnitron.policy import CacheExplanation, explain, gate
 from omnitron.runtime import current_context
 
@@ -58,14 +60,16 @@ class Kept:
     def invalidate(self, /, *args: Any, **kwargs: Any) -> Any:
         """Forget what a call gave; what is being computed for it is given to those who wait, and not kept.
 
-        With an async storage it gives an awaitable, which forgets it there too.
+        A storage forgets what it has for contexts of the capabilities of the current one; an async one when what this gives
+        is awaited.
         """
         keeper = self._keeper
         key = keeper.keying.key_of(*args, **kwargs)
         with gate:
             dropped = [keeper.book.invalidate(space, key) for space in self.spaces()]
         del dropped
-        return None if keeper.shelf is None else keeper.shelf.storage.delete(keeper.shelf.text(key))
+        shelf = keeper.shelf_in(keeper.space_in(current_context()))
+        return None if shelf is None else shelf.storage.delete(shelf.text(key))
 
     def clear(self) -> Any:
         """Forget all that this flow gave, of this version in a storage; with an async one it gives an awaitable."""
@@ -75,12 +79,31 @@ class Kept:
         del dropped
         return None if keeper.shelf is None else keeper.shelf.storage.clear(keeper.shelf.prefix)
 
+    def peek(self, /, *args: Any, **kwargs: Any) -> Ok[Any] | None:
+        """Give what is kept for a call, in its time, as `Ok(value)`; None where a call would compute, wait or raise.
+
+        It is no hit: nothing is counted, and nothing is kept longer for it.
+
+        Raises:
+            DefinitionError: the storage is asynchronous, or what was passed makes no key.
+        """
+        keeper, ctx = self._keeper, current_context()
+        key, space, clock = keeper.keying.key_of(*args, **kwargs), keeper.space_in(ctx), ctx.runtime.clock
+        shelf = keeper.shelf_in(space)
+        if shelf is not None:
+            storage_methods(shelf.storage, is_async=False)
+            found = shelf.load(key, clock)
+            return None if found is None or found[1] else Ok(found[0])
+        entry = space.entries.get(key)
+        return None if entry is None or clock.monotonic() >= entry.expires else Ok(entry.value)
+
     def explain(self, /, *args: Any, **kwargs: Any) -> CacheExplanation:
         """Say whether a call would be a hit, and which part of its key is another if not; nothing is computed."""
         keeper, ctx = self._keeper, current_context()
         key, space, now = keeper.keying.key_of(*args, **kwargs), keeper.space_in(ctx), ctx.runtime.clock.monotonic()
-        if keeper.shelf is not None:
-            outcome = keeper.shelf.outcome(key, ctx.runtime.clock)
+        shelf = keeper.shelf_in(space)
+        if shelf is not None:
+            outcome = shelf.outcome(key, ctx.runtime.clock)
             if outcome != "miss":
                 return CacheExplanation(outcome)
         with gate:

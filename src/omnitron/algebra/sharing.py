@@ -118,7 +118,7 @@ class Desk:
 
     def value_of(self, work: Work, flight: Flight) -> Any:
         """Give what the store has, else what the flow gives."""
-        shelf, keeper = self.keeper.shelf, self.keeper
+        keeper, shelf = self.keeper, self.keeper.shelf_in(work.space)
         if shelf is None:
             return work.run()
         found = None if self.renew or flight.pinned else shelf.load(work.key, work.clock)
@@ -215,7 +215,7 @@ class Desk:
 
     async def value_of_async(self, work: Work, flight: Flight) -> Any:
         """The async twin of `value_of`."""
-        shelf, keeper = self.keeper.shelf, self.keeper
+        keeper, shelf = self.keeper, self.keeper.shelf_in(work.space)
         if shelf is None:
             return await work.run()
         found = None if self.renew or flight.pinned else await shelf.load_async(work.key, work.clock)

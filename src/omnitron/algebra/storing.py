@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Hashable
 from contextlib import suppress
+from copy import copy
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +41,13 @@ class Shelf:
         storage: the storage.
         prefix: what all its keys begin with.
         coding: writes and reads results.
+        authority: the capabilities under which results were made; None for all.
     """
 
-    __slots__ = ("coding", "name", "prefix", "storage", "told", "ttl", "window")
+    __slots__ = ("authority", "coding", "name", "prefix", "storage", "told", "ttl", "window")
 
     def __init__(self, node: Cached) -> None:
+        self.authority: frozenset[str] | None = None
         self.storage = node.store
         self.name = node.body.name
         self.ttl = node.ttl
@@ -68,6 +71,14 @@ class Shelf:
         main = getattr(sys.modules.get("__main__"), "__file__", None) if "__main__:" in text else None
         return blake2b(f"{text}{main}".encode(), digest_size=16).hexdigest()
 
+    def beside(self, guards: Any, authority: frozenset[str] | None, fakes: Any) -> Shelf | None:
+        """Give the results of contexts with the same capabilities; those with guards or fakes keep none in a storage."""
+        if guards or fakes:
+            return None
+        found: Shelf = copy(self)
+        found.authority = authority
+        return found
+
     def text(self, key: Hashable) -> str:
         """Give the key of a storage for a key of the process.
 
@@ -76,7 +87,8 @@ class Shelf:
         """
         from hashlib import blake2b
 
-        return f"{self.prefix}{blake2b(canonical(key), digest_size=16).hexdigest()}"
+        whole = key if self.authority is None else (key, self.authority)
+        return f"{self.prefix}{blake2b(canonical(whole), digest_size=16).hexdigest()}"
 
     # In threads
 

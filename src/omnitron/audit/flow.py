@@ -3,10 +3,12 @@
     audit
     ├── identity                     the targets, for the report
     └── find                         `locate` for each target, folded into one inventory
+        recall                       with a store: rows of texts that were read before, made in a thread
         ├── plan                     chunks of files
-        │   └── each, on processes   per file: read, then count and inspect side by side; what cannot
-        │                            be read becomes a row; chunks are folded into totals as they come
-        └── troubles                 what could not be entered while finding
+        │   └── each, on processes   per file: read, then count and inspect side by side (with a store, inspected texts
+        │                            are kept); what cannot be read becomes a row; chunks are folded into totals as
+        │                            they come
+        └── rest                     what could not be entered while finding, and what was recalled
 
 A worker process that ends takes its chunk with it; that chunk is then done again file by file, so that only the file
 that ended the worker is lost. What the parts do is in `omnitron.audit.files` and `omnitron.audit.sources`.
@@ -34,10 +36,12 @@ from omnitron.audit.files import (
     measure,
     open_binary,
 )
+from omnitron.audit.imports import Reading
 from omnitron.audit.report import Report, Totals
+from omnitron.audit.rules import rules_version, text_key
 from omnitron.audit.sources import DEFAULT_TARGETS, Inventory, locate, merge
 from omnitron.errors import DefinitionError, InvalidValue, Unpicklable, WorkerLost
-from omnitron.model import Failure, Ok
+from omnitron.model import CacheStorage, Failure, Ok
 
 __all__ = ["CHUNK", "Comparison", "Targets", "audit", "audit_flow", "compare", "plain_loop", "processors"]
 
@@ -96,9 +100,25 @@ def one_by_one(failure: Failure) -> list[Chunk]:
 
 
 @flow
-def troubles(inventory: Inventory) -> tuple[FileReport, ...]:
-    """Give what could not be entered while finding the files."""
-    return inventory.troubles
+def rest(inventory: Inventory) -> tuple[FileReport, ...]:
+    """Give the rows that need no reading: what could not be entered, and what is known."""
+    return inventory.troubles + inventory.known
+
+
+def recall(inventory: Inventory, *, reading: Flow[[Content], Reading], opener: Opener = open_binary) -> Inventory:
+    """Make the rows of files whose texts were read before; one small step, where processes would take longer to start."""
+    left, known, kept = [], list(inventory.known), reading.cached
+    for source in inventory.sources:
+        row = None
+        with suppress(Exception):  # whoever reads it says what is wrong with it
+            content = fetch(source, opener=opener)
+            found = kept.peek(content)
+            row = None if found is None else assemble(source, measure(content), found.value)
+        if row is None:
+            left.append(source)
+        else:
+            known.append(row)
+    return inventory._replace(sources=tuple(left), known=tuple(known))
 
 
 @flow
@@ -123,20 +143,30 @@ def gathered(into: G, outcome: Outcome) -> G:
 # ------------------------------------------------------------------ the flow
 
 
-def file_flow(opener: Opener = open_binary) -> Flow[[Source], FileReport]:
+def reading_flow(store: CacheStorage | None) -> Flow[[Content], Reading]:
+    """Give the flow that reads a text, or has read it before."""
+    if store is None:
+        return flow(inspect)
+    return flow(inspect).cache(None, key=text_key, store=store, version=rules_version())
+
+
+def file_flow(opener: Opener = open_binary, store: CacheStorage | None = None) -> Flow[[Source], FileReport]:
     """Give the flow that makes the row of one file; it never raises for what is wrong with the file."""
     read = flow(fetch) if opener is open_binary else flow(fetch).bind(opener=opener)
-    look = read | parallel(identity, flow(measure), flow(inspect), mode="collect") | join
+    look = read | parallel(identity, flow(measure), reading_flow(store), mode="collect") | join
     return try_with(look, catch=unread).named("file")
 
 
-def audit_flow(*, processes: int | None = None, opener: Opener = open_binary) -> AsyncFlow[[Targets], Report]:
+def audit_flow(
+    *, processes: int | None = None, opener: Opener = open_binary, store: CacheStorage | None = None
+) -> AsyncFlow[[Targets], Report]:
     """Give the flow that audits targets.
 
     Args:
         processes: How many worker processes share the files; as many as there are processors when not given. With 0
             the work is done in a thread of this process, and `opener` need not pickle.
         opener: What opens a file for reading bytes; it travels to the processes.
+        store: Keeps what was read in a text, so that the same text is parsed only once; it travels too.
 
     Raises:
         InvalidValue: At composition, for a number that is not one; at run time, for a target that is nothing.
@@ -146,23 +176,29 @@ def audit_flow(*, processes: int | None = None, opener: Opener = open_binary) ->
         raise InvalidValue(
             f"`processes` is a whole number from 0 up, got {workers!r}. Leave it out for all processors."
         )
-    chunk = file_flow(opener).each().on("process" if workers else "thread")
+    chunk = file_flow(opener, store).each().on("process" if workers else "thread")
     alone = chunk.each(concurrency=1, mode="collect", fold=gathered, start=list[FileReport])
     again = (one_by_one | alone).named("again")
     careful = try_with(chunk, catch=again, on=WorkerLost).named("chunk")
     files = careful.each(concurrency=workers or 1, unordered=True, mode="collect", fold=gathered, start=Totals)
     find = flow(locate).each(fold=merge, start=Inventory).named("find")
-    found: AsyncFlow[[Targets], tuple[Totals, tuple[FileReport, ...]]] = find | parallel(plan | files, troubles).named(
-        "look"
-    )
+    look = parallel(plan | files, rest).named("look")
+    found: AsyncFlow[[Targets], tuple[Totals, tuple[FileReport, ...]]] = find | look
+    if store is not None:
+        recalled = flow(recall).bind(reading=reading_flow(store), opener=opener).on("thread").named("recall")
+        found = find | recalled | look
     return parallel(identity, found).star(conclude).named("audit")
 
 
 async def audit(
-    targets: Iterable[str] = DEFAULT_TARGETS, *, processes: int | None = None, opener: Opener = open_binary
+    targets: Iterable[str] = DEFAULT_TARGETS,
+    *,
+    processes: int | None = None,
+    opener: Opener = open_binary,
+    store: CacheStorage | None = None,
 ) -> Report:
-    """Say what the code of some targets could reach; see `locate` for what a target is."""
-    return await audit_flow(processes=processes, opener=opener)(tuple(targets))
+    """Say what the code of some targets could reach; see `locate` for what a target is, `audit_flow` for the rest."""
+    return await audit_flow(processes=processes, opener=opener, store=store)(tuple(targets))
 
 
 # ------------------------------------------------------------------ beside a plain loop
@@ -189,7 +225,8 @@ class Comparison(NamedTuple):
         flow_s: seconds of the flow, the start of its processes included if they were not running.
         processes: how many processes the flow worked on.
         files: how many files were audited.
-        equal: whether both gave the same report.
+        equal: whether all gave the same report.
+        again_s: seconds of the flow once more, when a store has what the first time read; None without one.
     """
 
     loop_s: float
@@ -197,6 +234,7 @@ class Comparison(NamedTuple):
     processes: int
     files: int
     equal: bool
+    again_s: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -207,9 +245,10 @@ class Comparison(NamedTuple):
         """Say it in one line, whatever came out."""
         place = f"{self.processes} processes" if self.processes else "a thread"
         verdict = "equal reports" if self.equal else "reports that differ"
+        kept = "" if self.again_s is None else f"; from its cache {self.again_s:.2f} s"
         return (
             f"{self.files:,} files: plain loop {self.loop_s:.2f} s, this flow on {place} {self.flow_s:.2f} s: "
-            f"{self.ratio:.2f} × as fast, {verdict}"
+            f"{self.ratio:.2f} × as fast, {verdict}{kept}"
         )
 
     def describe(self) -> dict[str, Any]:
@@ -218,22 +257,31 @@ class Comparison(NamedTuple):
 
 
 async def compare(
-    targets: Iterable[str] = DEFAULT_TARGETS, *, processes: int | None = None, opener: Opener = open_binary
+    targets: Iterable[str] = DEFAULT_TARGETS,
+    *,
+    processes: int | None = None,
+    opener: Opener = open_binary,
+    store: CacheStorage | None = None,
 ) -> Comparison:
     """Measure the plain loop and the flow on the same targets, one after the other.
 
-    Every file is read once before, so that neither finds the other's files in the system's cache.
+    Every file is read once before, so that neither finds the other's files in the system's cache. With an empty store the
+    flow fills it, and runs again.
     """
     targets = tuple(targets)
     workers = processors() if processes is None else processes
-    work = audit_flow(processes=workers, opener=opener)
+    work = audit_flow(processes=workers, opener=opener, store=store)
     plain_read(targets, opener)
     started = time.perf_counter()
     by_loop = plain_loop(targets, opener=opener)
     between = time.perf_counter()
     by_flow = await work(targets)
     ended = time.perf_counter()
-    return Comparison(between - started, ended - between, workers, by_flow.totals.files, by_loop == by_flow)
+    equal, again_s = by_loop == by_flow, None
+    if store is not None:
+        equal = equal and await work(targets) == by_flow
+        again_s = time.perf_counter() - ended
+    return Comparison(between - started, ended - between, workers, by_flow.totals.files, equal, again_s)
 
 
 def plain_read(targets: Targets, opener: Opener) -> int:

@@ -40,10 +40,17 @@ _Pair: TypeAlias = tuple[Source, Trouble | None]
 
 
 class Inventory(NamedTuple):
-    """The files to look at, and the places that could not be entered while looking for them."""
+    """The files to look at.
+
+    Attributes:
+        sources: the files.
+        troubles: the places that could not be entered while looking for them.
+        known: the rows of further files, whose texts were read before.
+    """
 
     sources: tuple[Source, ...] = ()
     troubles: tuple[FileReport, ...] = ()
+    known: tuple[FileReport, ...] = ()
 
 
 def locate(target: str) -> Inventory:

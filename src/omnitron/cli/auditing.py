@@ -8,6 +8,8 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -17,13 +19,15 @@ from omnitron.cli.exits import Exit, Misuse
 from omnitron.cli.progress import Progress, live
 from omnitron.cli.results import json_bytes, printable
 from omnitron.cli.running import Interruptions
-from omnitron.cli.streams import writing
+from omnitron.cli.streams import tell, writing
 from omnitron.cli.trees import describe_counts, grow, lines_of
 from omnitron.errors import InvalidValue
 from omnitron.runtime import context
+from omnitron.store import SQLiteStore
 
-__all__ = ["audit_targets", "table_lines"]
+__all__ = ["CACHE_NAME", "audit_targets", "kept_in", "table_lines"]
 
+CACHE_NAME = "audit.db"
 HEAD_LINES = 2
 NAME_WIDTH = 32
 SPARED = ("version", "lines", "files", "dynamic", "environment", "file", "process", "network")
@@ -39,15 +43,19 @@ def audit_targets(
     strict: bool,
     comparing: bool,
     shown: bool,
+    store: SQLiteStore | None,
 ) -> Exit:
     """Run the audit, print what it found, and give the exit code.
+
+    Args:
+        store: where what was read before is found; None reads everything anew.
 
     Raises:
         Misuse: a target is nothing that could be audited.
         Unwritable: what was found cannot be printed.
     """
     named = tuple(targets) or DEFAULT_TARGETS
-    work, progress = audit_flow(), Progress()
+    work, progress = audit_flow(store=store), Progress()
     try:
         with live(work, progress if shown else None) as tree:
             signals.show = None if tree is None else tree.show
@@ -65,11 +73,28 @@ def audit_targets(
 
 def measured(signals: Interruptions, targets: tuple[str, ...], *, shown: bool) -> Comparison:
     """Do the work by a plain loop and by the flow, on processes that start for it and with nothing watching."""
-    comparing = flow(compare)
     if shown:
         click.echo("comparing with a plain loop …", err=True)
-    measured: Comparison = signals.run(context(), comparing, (targets,), {})
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        store = SQLiteStore(Path(folder, CACHE_NAME))
+        comparing = flow(compare).bind(store=store)
+        measured: Comparison = signals.run(context(), comparing, (targets,), {})
+        store.close()
     return measured
+
+
+def kept_in(path: Path) -> SQLiteStore | None:
+    """Give the store in a file, whose folder is made; where it cannot be, say so, and give None."""
+    store = SQLiteStore(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        store.get("")
+    except Exception as error:
+        tell(
+            f"{path} cannot be used as the cache of the audit ({error}), which goes on without one. Give another --cache."
+        )
+        return None
+    return store
 
 
 def print_json(report: Report, compared: Comparison | None, progress: Progress) -> None:

@@ -11,12 +11,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 import click
+from platformdirs import user_cache_path
 from rich.console import Console
 
-from omnitron.cli.auditing import audit_targets
+from omnitron.cli.auditing import CACHE_NAME, audit_targets, kept_in
 from omnitron.cli.bodies import draw_tree
 from omnitron.cli.configuring import read_config, setting_lines, tuned, warn_overlooked
 from omnitron.cli.exits import Exit, Misuse
@@ -257,6 +259,14 @@ def described_flow(flow: AnyFlow) -> str:
 @click.option("--strict", is_flag=True, help="Exit with 3 when something could not be looked into.")
 @click.option("--compare", "comparing", is_flag=True, help="Measure the same work by a plain loop beside the flow.")
 @click.option("--limit", type=click.IntRange(min=6), default=30, show_default=True, help="The most lines of the table.")
+@click.option(
+    "--cache",
+    "cache_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep what was read in a text here, and parse no text twice. Left out: a file in the user's cache folder.",
+)
+@click.option("--no-cache", "uncached", is_flag=True, help="Read everything anew, and keep nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @click.option("--traceback", "show_traceback", is_flag=True, help="When something fails, print the whole traceback.")
 @click.pass_context
@@ -268,6 +278,8 @@ def audit(
     strict: bool,
     comparing: bool,
     limit: int,
+    cache_file: Path | None,
+    uncached: bool,
     quiet: bool,
     show_traceback: bool,
 ) -> None:
@@ -275,6 +287,8 @@ def audit(
 
     Reads source, and imports and runs none of it. Without arguments: the standard library and every installed package.
     """
+    if uncached and cache_file is not None:
+        raise Misuse("--cache and --no-cache exclude each other: leave one out.")
     with Interruptions() as signals:
         try:
             code = audit_targets(
@@ -285,6 +299,7 @@ def audit(
                 strict=strict,
                 comparing=comparing,
                 shown=sys.stderr.isatty() and not quiet,
+                store=None if uncached else kept_in(cache_file or user_cache_path("omnitron", False) / CACHE_NAME),
             )
         except (click.ClickException, Unwritable):
             raise

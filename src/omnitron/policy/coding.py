@@ -100,8 +100,9 @@ class Coding:
                 f"it has a {kind.__module__}.{kind.__qualname__}, and only plain data and what the annotation of the "
                 "result leads to (dataclasses, pydantic models, enums, named tuples) can be read again"
             )
-        if hasattr(kind, "__members__"):
-            return self.write(value._name_ if value._name_ is not None else value._value_, level + 1)
+        members = getattr(kind, "__members__", None)
+        if members is not None:  # several flags at once are no member, and have no name but their number
+            return self.write(value._name_ if value._name_ in members else value._value_, level + 1)
         return {name: self.write(getattr(value, name), level + 1) for name in field_names(kind)}
 
     def read(self, form: Any) -> Any:
