@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from itertools import pairwise
+from itertools import dropwhile
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from omnitron.code import Parameters
 
 __all__ = ["Stream", "emit_row"]
+
+NEAR = 8  # how many parts after a stream of a long pipe are looked at one by one
 
 
 class Stream(Node):
@@ -137,7 +139,8 @@ class Stream(Node):
 def emit_row(node: Sequence, w: Writer, args: Args, target: str) -> None:
     """Write a pipe of which some parts give streams: those are closed when a part after them fails, or the last ends.
 
-    What a part that is no stream makes of one may still read it when that part has returned, so success closes nothing.
+    What a part that is no stream makes of one may still read it when that part has returned: see Note [What a reader
+    leaves] in `omnitron.runtime.unread`.
     """
     parts, place = node.parts, w.cursor - 1
     kinds = ["stream" if part.kind == "stream" else part.streams for part in parts]
@@ -150,7 +153,7 @@ def emit_row(node: Sequence, w: Writer, args: Args, target: str) -> None:
         )
     kept = w.temp()
     w.line(f"{kept} = []")
-    if any(kinds[:-1]) and not all(kinds):
+    if any(kinds[:-1]):
         error = w.temp()
         with w.block("try:"):
             emit_kept(w, parts, kinds, args, target, kept)
@@ -160,24 +163,26 @@ def emit_row(node: Sequence, w: Writer, args: Args, target: str) -> None:
             w.line("raise")
     else:
         emit_kept(w, parts, kinds, args, target, kept)
-    if (last and last != "stream") or has_inner(kinds):
+    if last and (last != "stream" or leaves_open(kinds)):
         w.line(f"{target} = {w.bind(runtime.a_row)}({target}, {kept}, {w.bind(w.spot(place))})")
 
 
-def has_inner(kinds: list[str]) -> bool:
-    """Say whether a row that ends in a stream has one before whose reader does not close it: a generator function's."""
-    inner = (kind and kind != "stream" and before for before, kind in pairwise(kinds))
-    return bool(kinds[-1]) and any(inner)
+def leaves_open(kinds: list[str]) -> bool:
+    """Say whether a row has a stream whose reader does not close it: any but a `.stream()`."""
+    after = list(dropwhile(lambda kind: not kind, kinds))[1:]
+    return any(kind != "stream" for kind in after)
 
 
 def emit_kept(w: Writer, parts: tuple[Node, ...], kinds: list[str], args: Args, target: str, kept: str) -> None:
     """Write parts one after the other; the streams among them, but for the last, are put into `kept`.
 
-    In a long pipe what stands between two streams is a function of its own.
+    In a long pipe what stands between two streams is a function of its own, but for the parts that most likely read the
+    first one: after each of these it is seen whether that has ended.
     """
-    long, number = len(parts) > CHUNK, 0
+    long, number, near = len(parts) > CHUNK, 0, 0
+    streams = unread = False  # whether there was a stream, and one after it that does not close what it reads
     while number < len(parts):
-        group = parts[number : number + together(w, parts, kinds, number, long=long)]
+        group = parts[number : number + together(w, parts, kinds, number, long=long and not near)]
         number += len(group)
         if len(group) == 1:
             w.call(group[0], args, target)
@@ -188,8 +193,16 @@ def emit_kept(w: Writer, parts: tuple[Node, ...], kinds: list[str], args: Args, 
         else:
             w.chunk(group, args, target, emit_parts)
         args = Args(target, target)
-        if kinds[number - 1] and number < len(parts):
-            w.line(f"{kept}.append({target})")
+        kind = kinds[number - 1]
+        if kind:
+            unread = unread or (streams and kind != "stream")
+            streams, near = True, NEAR if unread else 0
+            if number < len(parts):
+                w.line(f"{kept}.append({target})")
+        elif unread:
+            near = max(near - 1, 0)
+            end = f"await {w.bind(runtime.end_read_async)}" if w.awaits else w.bind(runtime.end_read)
+            w.line(f"if {kept}: {end}({kept})")
 
 
 def together(w: Writer, parts: tuple[Node, ...], kinds: list[str], start: int, *, long: bool) -> int:

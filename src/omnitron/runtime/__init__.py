@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from omnitron.runtime.runs import Run, RunEvents
     from omnitron.runtime.streams import end_all, end_all_async, fail, fail_async
     from omnitron.runtime.undoing import Promise, Saga, keep_both
+    from omnitron.runtime.unread import end_read, end_read_async
     from omnitron.runtime.workers import run_in_process
 
 LAZY = {
@@ -89,6 +90,8 @@ LAZY = {
     "fail": "streams",
     "fail_async": "streams",
     "end_all_async": "streams",
+    "end_read": "unread",
+    "end_read_async": "unread",
     "mapped": "mapping",
     "EventLog": "observers",
     "Hooks": "observers",
@@ -180,6 +183,8 @@ __all__ = [
     "earlier",
     "end_all",
     "end_all_async",
+    "end_read",
+    "end_read_async",
     "fail",
     "fail_async",
     "frame_here",
