@@ -183,3 +183,27 @@ def test_an_async_pipe_that_is_cancelled_while_a_part_begins_leaves_no_stream_op
         return task.cancelled(), ends
 
     assert asyncio.run(main()) == (True, {"ready", "source", "stream", "stream#2", tree.name})
+
+
+def test_items_ahead_are_cancelled_in_their_order():
+    """What they do when they are cancelled follows the order of the items, every time."""
+    ended = []
+
+    @flow
+    async def stuck(x):
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.append(x)
+
+    async def main():
+        stream = stuck.stream(concurrency=20)(range(100))
+        reading = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait([reading])
+
+    asyncio.run(main())
+
+    assert ended == [*range(20)]

@@ -86,19 +86,19 @@ class Ahead:
         self.arrived: deque[int] = deque()
         self.broken: Raised | None = None
         self.reader: asyncio.Future[None] | None = None
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks: dict[asyncio.Task[None], None] = {}  # in the order in which they are to be cancelled
         self.late: list[BaseException] | None = None
 
     def start(self) -> None:
         """Start a worker; there is room for its first item."""
         self.taken += 1
         task = asyncio.get_running_loop().create_task(self.work())
-        self.tasks.add(task)
+        self.tasks[task] = None
         task.add_done_callback(self.ended)
 
     def ended(self, task: asyncio.Task[None]) -> None:
         """Drop a worker; one that was cancelled before it began has said nothing."""
-        self.tasks.discard(task)
+        self.tasks.pop(task, None)
         if task.cancelled():
             self.stop(asyncio.CancelledError())
 
