@@ -11,7 +11,7 @@ def recipes(parts, *, late):
     """Give strategies of recipes over other recipes; `late` allows async ones."""
     few = st.lists(parts, min_size=2, max_size=3).map(tuple)
     needed = st.sampled_from((1, 1, 2, 3))
-    fans = (steps.fan, steps.fan_lazily, steps.fan_later) if late else (steps.fan, steps.fan_lazily)
+    fans = steps.FANS + steps.LATE_FANS if late else steps.FANS
     undoing = (steps.plain, steps.broken, *((steps.slow, steps.broken_later) if late else ()))
     found = [
         st.tuples(st.just("quorum"), few, needed),
@@ -45,7 +45,8 @@ def build(recipe, inside):
             options = {"fold": steps.count, "start": tuple} if folds else {}
             if body.node.is_async:
                 options |= {"concurrency": concurrency, "unordered": unordered}
-            return flow(fan if body.node.is_async else steps.fan) | body.each(quorum=needed, **options)
+            fan = fan if body.node.is_async or fan not in steps.LATE_FANS else steps.fan
+            return flow(fan) | body.each(quorum=needed, **options)
         case ("undo", body, compensation):
             return inside(body).undo(flow(compensation))
         case ("reserve", late):

@@ -15,6 +15,7 @@ from omnitron.algebra import Each, Gather, Identity, Parallel, Sequence, Step, T
 from omnitron.model import Inputs
 
 from . import reference_more as more
+from . import reference_streams as streams
 
 
 def call(flow, *args, **kwargs):
@@ -42,11 +43,7 @@ async def meaning(node, args, kwargs):
             (value,) = args
             return value
         case Sequence():
-            first, *rest = node.parts
-            value = await meaning(first, args, kwargs)
-            for part in rest:
-                value = await meaning(part, (value,), {})
-            return value
+            return await streams.meaning_of_row(node.parts, args, kwargs)
         case TryWith():
             return await meaning_of_try(node, args, kwargs)
         case Parallel(quorum=None):
@@ -102,14 +99,16 @@ async def meaning_of_each(node, items):
 
 
 async def either(items):
-    """Give the items of either kind of iterable; an async source is closed when it is left."""
-    if not hasattr(items, "__aiter__"):
-        for item in items:
-            yield item
-        return
-    async with aclosing(items):
-        async for item in items:
-            yield item
+    """Give the items of either kind of iterable; a generator is closed when it is left."""
+    try:
+        if hasattr(items, "__aiter__"):
+            async for item in items:
+                yield item
+        else:
+            for item in items:
+                yield item
+    finally:
+        await streams.end(items)
 
 
 async def outcome(node, args, kwargs, run=more.part):

@@ -6,10 +6,10 @@ from functools import reduce
 from itertools import count
 
 from omnitron import Failure, Ok, current_context, flow
-from omnitron.algebra import Each, On, Parallel, Race, Retrying, Timed, Undo, Within
+from omnitron.algebra import Each, On, Parallel, Race, Retrying, Stream, Timed, Undo, Within
 from omnitron.errors import NotEnough
 
-from . import reference, reference_choosing
+from . import reference, reference_choosing, reference_streams
 
 done = ContextVar("done", default=None)
 ordinal = count()
@@ -39,7 +39,10 @@ async def meaning(node, args, kwargs):
             return await meaning_of_retry(node, args, kwargs)
         case Within():
             inside = current_context().with_(dict(node.values), **dict(node.options))
-            return await inside.run(flow(reference.meaning, colour="async"), node.body, args, kwargs)
+            value = await inside.run(flow(reference.meaning, colour="async"), node.body, args, kwargs)
+            return reference_streams.read_inside(inside, value)
+        case Stream():
+            return reference_streams.stream(node, *args)
     return await reference_choosing.meaning(node, args, kwargs)
 
 

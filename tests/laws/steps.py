@@ -6,6 +6,7 @@ suspend; the world decides how: by a turn of the loop, or at a gate that the dri
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -318,6 +319,162 @@ async def source(value):
             yield (number, value)
     finally:
         note("finish", ("source", value))
+
+
+async def source_calm(value):
+    """Yield three items and never suspend."""
+    note("enter", ("source_calm", value))
+    try:
+        for number in range(3):
+            yield (number, value)
+    finally:
+        note("finish", ("source_calm", value))
+
+
+def fan_yielding(value):
+    """Yield three items, as a generator function."""
+    note("enter", ("fan_yielding", value))
+    try:
+        for number in range(3):
+            note("yielding", number)
+            yield (number, value)
+    finally:
+        note("finish", ("fan_yielding", value))
+
+
+def fan_failing(value):
+    """Yield one item, and raise where the next one would be."""
+    note("enter", ("fan_failing", value))
+    try:
+        yield (0, value)
+        raise Broken("fan_failing", shown(value))
+    finally:
+        note("finish", ("fan_failing", value))
+
+
+FANS = (fan, fan_lazily, fan_yielding)
+LATE_FANS = (fan_later, source, source_calm)
+
+
+def doubled(items):
+    """Give each item of a stream twice, as a generator function that reads another."""
+    note("enter", "doubled")
+    try:
+        for item in items:
+            yield item
+            note("again", item)
+            yield ("again", item)
+    finally:
+        note("finish", "doubled")
+
+
+async def doubled_later(items):
+    """Give each item of a stream of either kind twice, with a suspension in between."""
+    note("enter", "doubled_later")
+    try:
+        async with aclosing(either(items)) as source:
+            async for item in source:
+                yield item
+                await pause("doubled_later")
+                yield ("again", item)
+    finally:
+        note("finish", "doubled_later")
+
+
+def thinned(items):
+    """Leave out some items."""
+    for item in items:
+        if weight(item) % 3:
+            yield item
+
+
+async def thinned_later(items):
+    """Leave out some items, later."""
+    async with aclosing(either(items)) as source:
+        async for item in source:
+            if weight(item) % 3:
+                yield item
+
+
+async def either(items):
+    """Give the items of either kind of stream, which is its owner's to close."""
+    if hasattr(items, "__aiter__"):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item
+
+
+def drain(items):
+    """Read all of a stream."""
+    found = []
+    for item in items:
+        note("drain", item)
+        found.append(item)
+    return found
+
+
+async def drain_later(items):
+    """Read all of a stream of either kind."""
+    found = []
+    async with aclosing(either(items)) as source:
+        async for item in source:
+            note("drain_later", item)
+            found.append(item)
+    return found
+
+
+async def sip(items):
+    """Read all of a stream of either kind, with a suspension after each item."""
+    found = []
+    async with aclosing(either(items)) as source:
+        async for item in source:
+            note("sip", item)
+            await pause("sip")
+            found.append(item)
+    return found
+
+
+def peek(items):
+    """Read two items of a stream, and close it."""
+    found = []
+    try:
+        for item in items:
+            note("peek", item)
+            found.append(item)
+            if len(found) == 2:
+                break
+    finally:
+        getattr(items, "close", str)()
+    return found
+
+
+async def peek_later(items):
+    """Read two items of a stream of either kind, and close it."""
+    if not hasattr(items, "__aiter__"):
+        return peek(items)
+    found = []
+    async with aclosing(items):
+        async for item in items:
+            note("peek_later", item)
+            found.append(item)
+            if len(found) == 2:
+                break
+    return found
+
+
+def choke(items):
+    """Read one item of a stream, and raise."""
+    for item in items:
+        raise Broken("choke", shown(item))
+
+
+async def choke_later(items):
+    """Read one item of a stream of either kind, and raise."""
+    async with aclosing(either(items)) as source:
+        async for item in source:
+            raise Broken("choke_later", shown(item))
 
 
 def first(values):

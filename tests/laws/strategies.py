@@ -23,7 +23,8 @@ from omnitron import (
     when,
 )
 
-from . import early, steps
+from . import early, steps, streams
+from .growing import bounded
 
 SYNC = (steps.plain, steps.other, steps.fragile, steps.broken)
 ASYNC = (steps.calm, steps.slow, steps.slower, steps.fragile_later, steps.broken_later, steps.careful)
@@ -41,7 +42,7 @@ def combined(parts, *, late):
     """Give recipes over other recipes; `late` allows async tests, finishes and joins."""
     tests = (steps.is_even, steps.is_even_later) if late else (steps.is_even,)
     finishes = (steps.finish, steps.finish_later) if late else (steps.finish,)
-    fans = (steps.fan, steps.fan_lazily, steps.fan_later) if late else (steps.fan, steps.fan_lazily)
+    fans = steps.FANS + steps.LATE_FANS if late else steps.FANS
     joins = (steps.join, steps.join_later) if late else (steps.join,)
     maybe = st.none() | parts
     few = st.lists(parts, min_size=2, max_size=3).map(tuple)
@@ -67,6 +68,7 @@ def combined(parts, *, late):
         *([st.tuples(st.just("at home"), parts)] if late else []),
         *chosen(parts, few, late=late),
         *early.recipes(parts, late=late),
+        *streams.recipes(parts, late=late),
     )
 
 
@@ -86,8 +88,15 @@ def chosen(parts, few, *, late):
 
 
 def trees(functions=SYNC, *, late=False, size=10):
-    """Give recipes of whole trees."""
-    return st.recursive(leaves(functions), lambda parts: combined(parts, late=late), max_leaves=size)
+    """Give recipes of whole trees; every third reads a stream."""
+
+    def inside(parts):
+        return combined(parts, late=late)
+
+    found = st.recursive(leaves(functions), inside, max_leaves=size)
+    few = st.recursive(leaves(functions), inside, max_leaves=min(size, 3))
+    most = 100 if size < 10 else 1_000  # several of the smaller ones stand in one flow
+    return bounded(st.one_of(found, found, *streams.recipes(few, late=late)), most)
 
 
 def threaded_trees():
@@ -100,10 +109,11 @@ def threaded_trees():
             combined(parts, late=False),
             st.tuples(st.just("threads"), few, mode, threads),
             st.tuples(st.just("each on threads"), parts, mode, threads),
+            st.tuples(st.just("row on threads"), parts, mode, threads),
             st.tuples(st.just("quorum on threads"), few, st.sampled_from((1, 2)), st.just(1)),
         )
 
-    return st.recursive(leaves(SYNC), over, max_leaves=6)
+    return bounded(st.recursive(leaves(SYNC), over, max_leaves=6), 1_000)
 
 
 def wide_trees(*, late):
@@ -127,7 +137,7 @@ def wide_trees(*, late):
             st.tuples(st.sampled_from(("fallback", "or else")), few, st.sampled_from(CATCHES)),
         )
 
-    return st.recursive(st.sampled_from(functions).map(lambda fn: ("step", fn)), over, max_leaves=6)
+    return bounded(st.recursive(st.sampled_from(functions).map(lambda fn: ("step", fn)), over, max_leaves=6), 1_000)
 
 
 def tall_trees(functions, *, late):
@@ -164,7 +174,7 @@ def wrappings(inner, functions, least, most):
         st.just(("alone", None)),
         st.just(("long", None)),
     )
-    return st.tuples(inner, st.lists(wrappers, min_size=least, max_size=most)).map(wrapped)
+    return bounded(st.tuples(inner, st.lists(wrappers, min_size=least, max_size=most)).map(wrapped), 5_000)
 
 
 def wrapped(drawn):
@@ -231,7 +241,7 @@ def build(recipe):
             return sequence(*[flow(steps.enter)] * 130, build(body), *[flow(steps.enter)] * 130)
         case ("each", fan, body, concurrency, mode, unordered, folds):
             body = build(body)
-            fan = fan if body.node.is_async else steps.fan
+            fan = fan if body.node.is_async or fan not in steps.LATE_FANS else steps.fan
             return flow(fan) | each(body, concurrency, mode, unordered=unordered, folds=folds)
         case ("star", body, join):
             return (build(body) | flow(steps.pair)).star(flow(join))
@@ -263,7 +273,7 @@ def build_choice(recipe):
         case ("open loop", body):
             turn = parallel(flow(steps.first) | build(body), flow(steps.one_more))
             return flow(steps.counted) | loop(turn, until=steps.is_done)
-    return early.build(recipe, build)
+    return streams.build(recipe, build)
 
 
 def each(body, concurrency, mode, *, unordered, folds):

@@ -12,17 +12,29 @@ from .strategies import any_trees, away_trees, build, threaded_trees, trees
 from .test_laws import becomes_of, few, laws
 
 CALM = (steps.plain, steps.other)
+FAILING = (steps.fan_failing, steps.choke, steps.choke_later)
 tunable_trees = any_trees | threaded_trees() | away_trees()
 calm_trees = trees(CALM) | trees((*CALM, steps.calm, steps.slow, steps.slower), late=True)
 
 
-def fits(node, parameter):
-    """Say whether a node may have another value for a parameter: threads are for sync flows, concurrency for async ones."""
+def fits(node, parameter, *, late):
+    """Say whether a node may have another value for a parameter: threads are for sync flows, concurrency for async ones.
+
+    Threads share no async iterable, which a stream of a `late` tree might read.
+    """
     if parameter == "concurrency":
         return node.body.is_async
     if parameter == "threads":
-        return not node.is_async
+        return not (late if node.kind == "stream" else node.is_async)
     return True
+
+
+def is_late(tree):
+    """Say whether something in a tree is async."""
+    nodes = [node for _, node in walk(tree)]
+    return any(
+        node.is_async or node.streams == "async" or getattr(node, "fn", None) in steps.LATE_FANS for node in nodes
+    )
 
 
 def values(parameter):
@@ -32,12 +44,12 @@ def values(parameter):
 
 def settings_of(tree, parameters):
     """Give what can be set in a tree."""
-    places = Places(tree.node)
+    places, late = Places(tree.node), is_late(tree)
     keys = [
         (path, parameter)
         for path in {path for path, _ in places.rows}
         for parameter, found in sorted(places.offered(path).items())
-        if parameter in parameters and len(found) == 1 and fits(places.rows[found[0]][1], parameter)
+        if parameter in parameters and len(found) == 1 and fits(places.rows[found[0]][1], parameter, late=late)
     ]
     if not keys:
         return st.just({})
@@ -119,6 +131,7 @@ def is_in_order(recipe):
         or getattr(node, "quorum", None)
         or getattr(node, "unordered", False)
         or (node.kind == "loop" and node.until is not None)  # raises LimitReached
+        or getattr(node, "fn", None) in FAILING
         for node in nodes
     )
 
