@@ -82,23 +82,28 @@ from omnitron.model import (
     StoredValue,
     StreamEnd,
 )
-from omnitron.policy import Cache, Retry, RetryBudget, Schedule, Timeout
 from omnitron.runtime import Context, Key, Resource, context, current_context, current_step, needs, resource
 
 if TYPE_CHECKING:
+    from omnitron.policy import Cache, Retry, RetryBudget, Schedule, Timeout
     from omnitron.runtime import Config, EventLog, Hooks, Run, RunFilter, Span, Tracing
     from omnitron.store import SQLiteStore
 
 __version__ = "0.1.0"
 
 LATER = {
+    "Cache": "policy",
     "Config": "runtime",
     "EventLog": "runtime",
     "Hooks": "runtime",
+    "Retry": "policy",
+    "RetryBudget": "policy",
     "Run": "runtime",
     "RunFilter": "runtime",
     "SQLiteStore": "store",
+    "Schedule": "policy",
     "Span": "runtime",
+    "Timeout": "policy",
     "Tracing": "runtime",
 }
 """What is imported when it is first touched, by its room."""

@@ -6,10 +6,8 @@ A new combinator is a subclass of `Node` with slots and `emit`; `from_node` make
 
 from typing import TYPE_CHECKING, Any
 
-from omnitron.algebra.batching import Batched, Windows
 from omnitron.algebra.branching import Gather, Parallel, TryWith, When
 from omnitron.algebra.choosing import ByType, Choose, Keep, Tap
-from omnitron.algebra.chunking import Chunked
 from omnitron.algebra.combinators import gather, identity, rewrite, sequence, try_with, walk, when
 from omnitron.algebra.factory import flow
 from omnitron.algebra.fanout import parallel
@@ -25,25 +23,32 @@ from omnitron.algebra.rebuilding import rebuild
 from omnitron.algebra.recovering import Fallback
 from omnitron.algebra.refining import Bound, Receiver, Star
 from omnitron.algebra.repeating import Loop
-from omnitron.algebra.retrying import Retrying
 from omnitron.algebra.selecting import by_type, choose, fallback
 from omnitron.algebra.steps import Identity, Sequence, Step
 from omnitron.algebra.streams import Stream
-from omnitron.algebra.timing import Timed
 from omnitron.algebra.undoing import Undo
 from omnitron.algebra.within import Within
 from omnitron.algebra.writer import Args, Writer
 
 if TYPE_CHECKING:
     from omnitron.algebra.annotated import is_need, typed_parameters, typed_result
+    from omnitron.algebra.batching import Batched, Windows
     from omnitron.algebra.bodies import called_flows, readable
+    from omnitron.algebra.chunking import Chunked
     from omnitron.algebra.overlooking import Overlooked, overlooked
+    from omnitron.algebra.retrying import Retrying
+    from omnitron.algebra.timing import Timed
     from omnitron.algebra.tuning import Change, Tuning, near_place, tune, unplaced_text
 
 LAZY = {
+    "Batched": "batching",
     "Change": "tuning",
+    "Chunked": "chunking",
     "Overlooked": "overlooking",
+    "Retrying": "retrying",
+    "Timed": "timing",
     "Tuning": "tuning",
+    "Windows": "batching",
     "called_flows": "bodies",
     "is_need": "annotated",
     "near_place": "tuning",

@@ -1,23 +1,18 @@
-"""`Policed`: the methods of every flow that put a policy over it."""
+"""`Policed`: the methods of every flow that put a policy over it. Each loads its node when it is first called."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from omnitron.algebra.batching import Batched, Windows
-from omnitron.algebra.caching import Cached
-from omnitron.algebra.chunking import Chunked
-from omnitron.algebra.kept import Kept, cached_in
-from omnitron.algebra.retrying import Retrying
-from omnitron.algebra.timing import Timed
 from omnitron.errors import DefinitionError
-from omnitron.policy import MAX_DELAY_S, MAX_ENTRIES, MAX_WAIT_S, SIZE, Cache, Retry, Timeout
+from omnitron.policy import MAX_DELAY_S, MAX_ENTRIES, MAX_WAIT_S, SIZE
 
 if TYPE_CHECKING:
+    from omnitron.algebra.kept import Kept
     from omnitron.algebra.node import Node
     from omnitron.model import CacheStorage
-    from omnitron.policy import Backoff, Jitter, RetryBudget, Schedule, Seconds
+    from omnitron.policy import Backoff, Cache, Jitter, Retry, RetryBudget, Schedule, Seconds, Timeout
 
 __all__ = ["Policed"]
 
@@ -66,6 +61,9 @@ class Policed:
         Raises:
             DefinitionError, InvalidValue: a wrong option, a flow that declares a write, or a stream that reads as it goes.
         """
+        from omnitron.algebra.retrying import Retrying
+        from omnitron.policy import Retry
+
         options = {
             "delay": delay, "backoff": backoff, "on": on, "jitter": jitter, "max_delay": max_delay,
             "deadline": deadline, "budget": budget, "idempotent": idempotent,
@@ -109,6 +107,9 @@ class Policed:
                 needs what no key can hold.
             SelfWait: (when it runs) the flow asks for the result that it is computing.
         """
+        from omnitron.algebra.caching import Cached
+        from omnitron.policy import Cache
+
         options: dict[str, Any] = {
             "max_entries": max_entries, "key": key, "store": store, "stale_while_revalidate": stale_while_revalidate,
             "ttl_on_error": ttl_on_error, "mode": mode, "version": version,
@@ -125,6 +126,8 @@ class Policed:
         Raises:
             DefinitionError: nothing that takes this flow's arguments is cached.
         """
+        from omnitron.algebra.kept import Kept, cached_in
+
         return Kept(cached_in(self.node))
 
     if not TYPE_CHECKING:  # the checkers see those of each colour, in `omnitron.algebra.views`
@@ -144,6 +147,8 @@ class Policed:
                 DefinitionError, InvalidValue: the flow is sync, or a bound is no positive number of seconds.
                 TimedOut: (when it runs) its time is over. It is a `TimeoutError`.
             """
+            from omnitron.policy import Timeout
+
             if not isinstance(seconds, Timeout):
                 return self.apply(Timeout(seconds, idle=idle))
             if idle is not None:
@@ -179,6 +184,8 @@ class Policed:
                     one run alone and neither `by` nor `key` is given.
                 BatchError: (when it runs) the result is no list of the right length, or what ran the call was ended.
             """
+            from omnitron.algebra.batching import Batched, Windows
+
             return flow_of(Batched(self.node, size, max_wait, by, key, Windows()))
 
         def chunk(
@@ -210,10 +217,17 @@ class Policed:
                 DefinitionError, InvalidValue: a wrong option, or a flow that is not of one list.
                 BatchError: (when it runs) a result is no list of the right length.
             """
+            from omnitron.algebra.chunking import Chunked
+
             return flow_of(Chunked(self.node, size, concurrency, weigh, max_weight, mode, threads))
 
         def apply(self, policy: Retry | Timeout | Cache) -> Self:
             """Give this flow under a policy: `f.apply(Retry(...))` is `f.retry(Retry(...))`."""
+            from omnitron.algebra.caching import Cached
+            from omnitron.algebra.retrying import Retrying
+            from omnitron.algebra.timing import Timed
+            from omnitron.policy import Cache, Retry, Timeout
+
             if isinstance(policy, Retry):
                 return refined(self, Retrying.of(self.node, policy))
             if isinstance(policy, Timeout):

@@ -4,18 +4,61 @@ No machine here waits, reads a clock or draws a random number: time and chance c
 tested without waiting. What drives them stands in `omnitron.algebra` (sync and async, two thin drivers over one machine).
 """
 
-from omnitron.policy.asked import retry_after
-from omnitron.policy.budgets import RetryBudget
-from omnitron.policy.caches import MAX_ENTRIES, Cache, CacheCell
-from omnitron.policy.coding import Coding
-from omnitron.policy.entries import Book, CacheInfo, Entry, Space
-from omnitron.policy.explaining import CacheExplanation, explain
-from omnitron.policy.flights import BROKEN, FAILED, FLYING, LANDED, Flight, chain_of, gate
-from omnitron.policy.keys import PLAIN, Former, Same
-from omnitron.policy.retries import ATTEMPTS, MAX_DELAY_S, Backoff, Retry, Tries
-from omnitron.policy.schedules import Jitter, Moment, Schedule, Seconds, check_seconds
-from omnitron.policy.timeouts import Timeout
-from omnitron.policy.windows import MAX_WAIT_S, SIZE, Window, answers_of, check_window, same_key
+from typing import TYPE_CHECKING, Any
+
+from omnitron.policy.defaults import ATTEMPTS, MAX_DELAY_S, MAX_ENTRIES, MAX_WAIT_S, SIZE
+
+if TYPE_CHECKING:
+    from omnitron.policy.asked import retry_after
+    from omnitron.policy.budgets import RetryBudget
+    from omnitron.policy.caches import Cache, CacheCell
+    from omnitron.policy.coding import Coding
+    from omnitron.policy.entries import Book, CacheInfo, Entry, Space
+    from omnitron.policy.explaining import CacheExplanation, explain
+    from omnitron.policy.flights import BROKEN, FAILED, FLYING, LANDED, Flight, chain_of, gate
+    from omnitron.policy.keys import PLAIN, Former, Same
+    from omnitron.policy.retries import Backoff, Retry, Tries
+    from omnitron.policy.schedules import Jitter, Moment, Schedule, Seconds, check_seconds
+    from omnitron.policy.timeouts import Timeout
+    from omnitron.policy.windows import Window, answers_of, check_window, same_key
+
+LAZY = {
+    "BROKEN": "flights",
+    "Backoff": "retries",
+    "Book": "entries",
+    "Cache": "caches",
+    "CacheCell": "caches",
+    "CacheExplanation": "explaining",
+    "CacheInfo": "entries",
+    "Coding": "coding",
+    "Entry": "entries",
+    "FAILED": "flights",
+    "FLYING": "flights",
+    "Flight": "flights",
+    "Former": "keys",
+    "Jitter": "schedules",
+    "LANDED": "flights",
+    "Moment": "schedules",
+    "PLAIN": "keys",
+    "Retry": "retries",
+    "RetryBudget": "budgets",
+    "Same": "keys",
+    "Schedule": "schedules",
+    "Seconds": "schedules",
+    "Space": "entries",
+    "Timeout": "timeouts",
+    "Tries": "retries",
+    "Window": "windows",
+    "answers_of": "windows",
+    "chain_of": "flights",
+    "check_seconds": "schedules",
+    "check_window": "windows",
+    "explain": "explaining",
+    "gate": "flights",
+    "retry_after": "asked",
+    "same_key": "windows",
+}
+"""What is imported when it is first touched, by the module that holds it."""
 
 __all__ = [
     "ATTEMPTS",
@@ -58,3 +101,13 @@ __all__ = [
     "retry_after",
     "same_key",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    module = LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module 'omnitron.policy' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"omnitron.policy.{module}"), name)
+    return value

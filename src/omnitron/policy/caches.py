@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron.errors import DefinitionError, InvalidValue
 from omnitron.model import Record
+from omnitron.policy.defaults import MAX_ENTRIES
 from omnitron.policy.entries import Book, CacheInfo
 from omnitron.policy.flights import gate
 from omnitron.policy.schedules import check_seconds
@@ -14,9 +15,8 @@ from omnitron.policy.schedules import check_seconds
 if TYPE_CHECKING:
     from omnitron.model import CacheStorage
 
-__all__ = ["MAX_ENTRIES", "MODES", "Cache", "CacheCell"]
+__all__ = ["MODES", "Cache", "CacheCell"]
 
-MAX_ENTRIES = 1024
 MODES = ("default", "recompute", "disable", "ignore")
 
 

@@ -9,6 +9,7 @@ from omnitron.errors import DefinitionError, InvalidValue
 from omnitron.model import Record
 from omnitron.policy.asked import retry_after
 from omnitron.policy.budgets import RetryBudget
+from omnitron.policy.defaults import ATTEMPTS, DELAY_S, MAX_DELAY_S
 from omnitron.policy.schedules import JITTERS, LONGEST_S, Capped, Growing, Moment, Schedule, Seconds, check_seconds
 
 if TYPE_CHECKING:
@@ -16,12 +17,9 @@ if TYPE_CHECKING:
 
     from omnitron.policy.schedules import Jitter
 
-__all__ = ["ATTEMPTS", "Backoff", "DELAY_S", "MAX_DELAY_S", "Retry", "Tries", "checked_on"]
+__all__ = ["Backoff", "Retry", "Tries", "checked_on"]
 
 Backoff: TypeAlias = Literal["exponential", "linear", "fibonacci", "fixed"]
-ATTEMPTS = 3
-DELAY_S = 0.1
-MAX_DELAY_S = 30.0
 
 
 class Retry(Record):

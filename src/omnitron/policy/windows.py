@@ -17,10 +17,8 @@ from typing import Any, NoReturn
 from omnitron.errors import BatchError, DefinitionError, InvalidValue
 from omnitron.policy.schedules import check_seconds
 
-__all__ = ["MAX_WAIT_S", "SIZE", "TURNS", "Window", "answers_of", "check_window", "same_key"]
+__all__ = ["TURNS", "Window", "answers_of", "check_window", "same_key"]
 
-SIZE = 100
-MAX_WAIT_S = 0.01
 TURNS = 2
 """After how many turns in which nobody joined a window is closed."""
 OPEN, SENT, DONE = "open", "sent", "done"
