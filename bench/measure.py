@@ -122,7 +122,8 @@ def quiet(*, collecting: bool) -> Iterator[None]:
 
 
 def _count_for(sample: Sample, seconds: float) -> int:
-    """How many runs fill the given time; the first runs also warm the code."""
+    """How many runs fill the given time; the first runs also warm the code, the very first makes what is made once."""
+    sample(1)
     count = 1
     while True:
         taken = sample(count)

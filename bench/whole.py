@@ -156,7 +156,7 @@ def _built_and_dropped(settings: Settings) -> Row:
 
 
 def _held() -> int:
-    """Count the bytes that are held, but for what making the functions took: their names grow a table of the interpreter."""
+    """Count the bytes that are held, but for what making the functions took: Python keeps their names."""
     gc.collect()
     kept = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(False, work.__file__)])
     return sum(trace.size for trace in kept.traces)
