@@ -126,3 +126,24 @@ def of_retry(function: Callable[..., Any]) -> Peers:
         decorate = tenacity.retry(stop=tenacity.stop_after_attempt(3), wait=tenacity.wait_none(), reraise=True)
         peers["tenacity"] = timed("call(1)", call=decorate(function))
     return peers
+
+
+def of_retry_soon(function: Callable[..., Any]) -> dict[str, Any]:
+    """Decorated async functions: four attempts of what is down, with waits."""
+    found: dict[str, Any] = {"tenacity": None, "stamina": None}
+    if HAS_TENACITY:
+        import tenacity
+
+        decorate = tenacity.retry(
+            stop=tenacity.stop_after_attempt(4),
+            wait=tenacity.wait_random_exponential(0.1, 30),
+            retry=tenacity.retry_if_exception_type(OSError),
+            reraise=True,
+        )
+        found["tenacity"] = decorate(function)
+    if HAS_STAMINA:
+        import stamina
+
+        stamina.instrumentation.set_on_retry_hooks([])
+        found["stamina"] = stamina.retry(on=OSError, attempts=4)(function)
+    return found
