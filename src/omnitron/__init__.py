@@ -15,20 +15,12 @@ from typing import TYPE_CHECKING, Any
 from omnitron.algebra import (
     AsyncFlow,
     Flow,
-    by_type,
-    choose,
-    fallback,
     flow,
     gather,
     identity,
-    keep,
-    loop,
     parallel,
-    race,
-    rebuild,
     rewrite,
     sequence,
-    tap,
     try_with,
     walk,
     when,
@@ -85,6 +77,7 @@ from omnitron.model import (
 from omnitron.runtime import Context, Key, Resource, context, current_context, current_step, needs, resource
 
 if TYPE_CHECKING:
+    from omnitron.algebra import by_type, choose, fallback, keep, loop, race, rebuild, tap
     from omnitron.policy import Cache, Retry, RetryBudget, Schedule, Timeout
     from omnitron.runtime import Config, EventLog, Hooks, Run, RunFilter, Span, Tracing
     from omnitron.store import SQLiteStore
@@ -105,6 +98,14 @@ LATER = {
     "Span": "runtime",
     "Timeout": "policy",
     "Tracing": "runtime",
+    "by_type": "algebra",
+    "choose": "algebra",
+    "fallback": "algebra",
+    "keep": "algebra",
+    "loop": "algebra",
+    "race": "algebra",
+    "rebuild": "algebra",
+    "tap": "algebra",
 }
 """What is imported when it is first touched, by its room."""
 

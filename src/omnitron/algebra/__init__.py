@@ -7,53 +7,70 @@ A new combinator is a subclass of `Node` with slots and `emit`; `from_node` make
 from typing import TYPE_CHECKING, Any
 
 from omnitron.algebra.branching import Gather, Parallel, TryWith, When
-from omnitron.algebra.choosing import ByType, Choose, Keep, Tap
 from omnitron.algebra.combinators import gather, identity, rewrite, sequence, try_with, walk, when
 from omnitron.algebra.factory import flow
 from omnitron.algebra.fanout import parallel
 from omnitron.algebra.flows import AnyFlow, AsyncFlow, Flow, from_node
 from omnitron.algebra.loops import Each
 from omnitron.algebra.node import Node
-from omnitron.algebra.passing import keep, loop, tap
-from omnitron.algebra.places import On
 from omnitron.algebra.printing import render
 from omnitron.algebra.program import clear_shapes
-from omnitron.algebra.racing import Race, race
-from omnitron.algebra.rebuilding import rebuild
-from omnitron.algebra.recovering import Fallback
 from omnitron.algebra.refining import Bound, Receiver, Star
-from omnitron.algebra.repeating import Loop
-from omnitron.algebra.selecting import by_type, choose, fallback
 from omnitron.algebra.steps import Identity, Sequence, Step
 from omnitron.algebra.streams import Stream
 from omnitron.algebra.undoing import Undo
-from omnitron.algebra.within import Within
 from omnitron.algebra.writer import Args, Writer
 
 if TYPE_CHECKING:
     from omnitron.algebra.annotated import is_need, typed_parameters, typed_result
     from omnitron.algebra.batching import Batched, Windows
     from omnitron.algebra.bodies import called_flows, readable
+    from omnitron.algebra.choosing import ByType, Choose, Keep, Tap
     from omnitron.algebra.chunking import Chunked
     from omnitron.algebra.overlooking import Overlooked, overlooked
+    from omnitron.algebra.passing import keep, loop, tap
+    from omnitron.algebra.places import On
+    from omnitron.algebra.racing import Race, race
+    from omnitron.algebra.rebuilding import rebuild
+    from omnitron.algebra.recovering import Fallback
+    from omnitron.algebra.repeating import Loop
     from omnitron.algebra.retrying import Retrying
+    from omnitron.algebra.selecting import by_type, choose, fallback
     from omnitron.algebra.timing import Timed
     from omnitron.algebra.tuning import Change, Tuning, near_place, tune, unplaced_text
+    from omnitron.algebra.within import Within
 
 LAZY = {
     "Batched": "batching",
+    "ByType": "choosing",
     "Change": "tuning",
+    "Choose": "choosing",
     "Chunked": "chunking",
+    "Fallback": "recovering",
+    "Keep": "choosing",
+    "Loop": "repeating",
+    "On": "places",
     "Overlooked": "overlooking",
+    "Race": "racing",
     "Retrying": "retrying",
+    "Tap": "choosing",
     "Timed": "timing",
     "Tuning": "tuning",
     "Windows": "batching",
+    "Within": "within",
+    "by_type": "selecting",
     "called_flows": "bodies",
+    "choose": "selecting",
+    "fallback": "selecting",
     "is_need": "annotated",
+    "keep": "passing",
+    "loop": "passing",
     "near_place": "tuning",
     "overlooked": "overlooking",
+    "race": "racing",
     "readable": "bodies",
+    "rebuild": "rebuilding",
+    "tap": "passing",
     "tune": "tuning",
     "typed_parameters": "annotated",
     "typed_result": "annotated",

@@ -18,10 +18,8 @@ from omnitron.algebra.neighbours import check_neighbours, check_star
 from omnitron.algebra.node import Node, checked_name, walk_nodes
 from omnitron.algebra.notes import path_of
 from omnitron.algebra.pickling import is_fixed, reduce_flow
-from omnitron.algebra.places import On
 from omnitron.algebra.policed import Policed
 from omnitron.algebra.printing import render
-from omnitron.algebra.recovering import or_else
 from omnitron.algebra.refining import Bound, Receiver, Star
 from omnitron.algebra.standing import OwnDoc, OwnModule, Standing, own_annotations, single
 from omnitron.algebra.steps import Sequence, Step, join
@@ -29,7 +27,6 @@ from omnitron.algebra.streams import Stream
 from omnitron.algebra.uncompiled import Uncompiled, node_behind
 from omnitron.algebra.undoing import Undo
 from omnitron.algebra.walking import check_replaced, derived_meta, missing_capabilities
-from omnitron.algebra.within import Within
 from omnitron.errors import DefinitionError
 from omnitron.model import FlowMeta, capability_names
 from omnitron.runtime import Context, Frame, Need, frame_here, passes_on, read_watch, run_inside_async
@@ -243,6 +240,8 @@ class AnyFlow(Standing, Policed, Generic[P, R]):  # noqa: D101 - `OwnDoc`
                 process of the library: the flow, its arguments and its result are pickled); any other name is given to
                 the executor that the context carries.
         """
+        from omnitron.algebra.places import On
+
         moved: AsyncFlow[P, R] = from_node(On(self.node, place))
         return moved
 
@@ -253,6 +252,8 @@ class AnyFlow(Standing, Policed, Generic[P, R]):  # noqa: D101 - `OwnDoc`
             other: a flow.
             on: after which errors: an exception type, a tuple of them, or a predicate of the exception.
         """
+        from omnitron.algebra.recovering import or_else
+
         return from_node(or_else(self.node, flow_node(other, "or_else"), on))
 
     def undo(self, with_: Any) -> Any:
@@ -287,6 +288,8 @@ class AnyFlow(Standing, Policed, Generic[P, R]):  # noqa: D101 - `OwnDoc`
         """
         if named.get("capabilities") is not None:
             named["capabilities"] = capability_names(named["capabilities"])
+        from omnitron.algebra.within import Within
+
         changed: Self = from_node(Within(self.node, tuple((values or {}).items()), tuple(sorted(named.items()))))
         return changed
 
