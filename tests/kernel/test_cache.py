@@ -336,3 +336,11 @@ def test_what_can_be_undone_is_refused():
     """An answer from the cache does nothing that could be undone."""
     with pytest.raises(DefinitionError, match="undo"):
         flow(twice).undo(flow(print)).cache(60)
+
+
+def test_a_tree_shows_what_the_cache_was_told():
+    """The time, and what is not the default."""
+    tree = flow(abs, name="price")
+
+    assert repr(tree.cache(60)).splitlines()[0] == "<Flow price: cache(60 s)"
+    assert repr(tree.cache(None, 5, key=str)).splitlines()[0] == "<Flow price: cache(for ever, max_entries=5, key=str)"

@@ -150,6 +150,16 @@ class Cached(Policy):
         with w.block("else:"):
             w.mark(miss, place)
 
+    def detail(self) -> str:
+        """Give the options that are not the default."""
+        shown = ["for ever" if self.ttl is None else f"{self.ttl:g} s"]
+        default = Cache(None)
+        for name in Cache.fields[1:]:
+            value = getattr(self, name)
+            if value != getattr(default, name):
+                shown.append(f"{name}={getattr(value, '__qualname__', None) or repr(value)}")
+        return ", ".join(shown)
+
 
 def check_owner(node: Receiver) -> None:
     """Refuse a method of an object that is not hashable: two such may be equal now and differ later."""
