@@ -406,3 +406,26 @@ def test_an_abstract_method_stays_abstract():
 
     with pytest.raises(TypeError, match="abstract"):
         Shape()
+
+
+def test_what_is_made_of_one_value_has_the_annotations_that_follow():
+    """Of a list its members, of an item a list; a stream says what it takes."""
+
+    def lengths(words: list[str]) -> "list[int]":
+        return [len(word) for word in words]
+
+    tree = flow(lengths)
+
+    assert str(inspect.signature(tree.batch())) == "(item: str) -> int"
+    assert str(inspect.signature(tree.chunk())) == "(items: list[str]) -> list[int]"
+    assert str(inspect.signature(tree.each())) == "(items: list[list[str]]) -> list[list[int]]"
+    assert str(inspect.signature(tree.stream())) == "(items: list[list[str]])"
+
+
+def test_an_annotation_that_names_nothing_is_left_out():
+    """It is looked up where the signature is asked for, which must not fail for that."""
+
+    def lost(word: "Nowhere") -> int:  # noqa: F821
+        return 0
+
+    assert str(inspect.signature(flow(lost).each())) == "(items)"

@@ -34,7 +34,15 @@ from omnitron.algebra.walking import derived_meta
 from omnitron.code import UNKNOWN, input_schema, item_annotation, output_schema, parameter_texts, stream_colour
 from omnitron.errors import DefinitionError
 
-__all__ = ["input_schema_of", "is_need", "output_schema_of", "typed_parameters", "typed_result"]
+__all__ = [
+    "annotation_at",
+    "given",
+    "input_schema_of",
+    "is_need",
+    "output_schema_of",
+    "typed_parameters",
+    "typed_result",
+]
 
 EMPTY: Any = inspect.Parameter.empty
 Came = Callable[[], Any]

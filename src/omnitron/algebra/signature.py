@@ -10,6 +10,7 @@ from omnitron.algebra.policing import Policy
 from omnitron.algebra.refining import Bound, Receiver, Star
 from omnitron.algebra.steps import Sequence, Step
 from omnitron.code import Parameters
+from omnitron.errors import DefinitionError
 
 __all__ = ["signature_of", "signature_text"]
 
@@ -39,7 +40,22 @@ def signature_of(node: Node) -> inspect.Signature:
         names = set(known.names)  # a wrapper shows the parameters of another function
         if all(one.parameters.keys() == names for one in parts):
             return shared_signature(parts)
-    return of_parameters(known, inspect.Signature.empty)
+    return annotated_signature(node, of_parameters(known, inspect.Signature.empty))
+
+
+def annotated_signature(node: Node, bare: inspect.Signature) -> inspect.Signature:
+    """Give the signature of what takes one value, items or an item, with the annotations that follow from its flow's."""
+    from omnitron.algebra.annotated import annotation_at, given
+
+    if len(bare.parameters) != 1 or node.kind not in ("batch", "chunk", "each", "stream"):
+        return bare
+    (parameter,) = bare.parameters.values()
+    try:
+        taken = annotation_at(node, 0, parameter.name)
+        result = bare.return_annotation if node.kind == "stream" else given(node, lambda: taken)
+        return bare.replace(parameters=[parameter.replace(annotation=taken)], return_annotation=result)
+    except DefinitionError:  # a text that names nothing
+        return bare
 
 
 def shared_signature(inside: list[inspect.Signature]) -> inspect.Signature:
