@@ -116,6 +116,7 @@ def test_a_dropped_flow_is_collected_with_its_function():
     assert ref() is None
 
 
+@pytest.mark.real
 def test_a_million_derived_contexts_leave_memory_flat():
     """A parent holds no child."""
     parent = context(tenant="acme", big=list(range(10)))

@@ -310,7 +310,7 @@ def test_a_flow_of_streams():
     assert [list(inner) for inner in numbers.stream()([1, 2])] == [[0], [0, 1]]
 
 
-@pytest.mark.parametrize("length", [2, 255, 256, 257, 600, 70_000])
+@pytest.mark.parametrize("length", [2, 255, 256, 257, 600, pytest.param(70_000, marks=pytest.mark.real)])
 def test_streams_in_a_row_of_any_length(length):
     """They make one loop."""
     row = reduce(lambda left, right: left | right, [up.stream()] * length)
