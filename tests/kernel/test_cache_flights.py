@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import sys
 import threading
 import warnings
 import weakref
@@ -78,6 +79,38 @@ def test_an_interrupted_thread_is_succeeded():
     blocked.bell.set()
     got = sorted(str(one.result(10)) for one in futures)
     assert (got, len(blocked.calls)) == (["1"] * 4 + ["KeyboardInterrupt"], 2)
+
+
+def is_interrupted(place, call, *args):
+    """Call, and interrupt after so many calls that the code beneath makes; say whether it had not ended before."""
+    left = place
+
+    def profile(frame, event, arg):
+        nonlocal left
+        left -= event in ("call", "c_return")  # where CPython looks for signals
+        if left < 0:
+            raise KeyboardInterrupt
+
+    before = sys.getprofile()
+    try:
+        sys.setprofile(profile)
+        call(*args)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(before)
+    return False
+
+
+def test_an_interrupt_leaves_nobody_waiting_wherever_it_comes():
+    """Ctrl-C between any two calls leaves no lock held, no computation that nobody makes, no bound that is wrong."""
+    kept, places = flow(lambda x: x).cache(None, 1), 0
+    kept(-1)
+    while is_interrupted(places, kept, places):
+        (future,) = in_threads(lambda: kept(places), 1)
+        assert future.result(10) == places
+        places += 1
+    assert (places > 30, kept.cached.info().size) == (True, 1)
 
 
 def outcome(call, *args):

@@ -45,9 +45,10 @@ class Work:
         clock: the clock of its context.
         key: its key.
         fn, args, kwargs: what computes it.
+        flight: the computation that it began, if it did.
     """
 
-    __slots__ = ("args", "clock", "fn", "key", "kwargs", "space")
+    __slots__ = ("args", "clock", "flight", "fn", "key", "kwargs", "space")
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class Work:
         self.fn = fn
         self.args = args
         self.kwargs = kwargs
+        self.flight: Flight | None = None
 
     def run(self) -> Any:
         """Call what computes it."""
@@ -172,7 +174,7 @@ class Keeper:
 
     def launch(self, work: Work, outer: Flight | None, loop: Any, *, pinned: bool = False) -> Flight:
         """Give the flight of a computation that begins now (with the lock held)."""
-        flight = Flight(work.key, outer=outer, process=getpid(), loop=loop, pinned=pinned)
+        work.flight = flight = Flight(work.key, outer=outer, process=getpid(), loop=loop, pinned=pinned)
         work.space.flights[work.key] = flight
         self.book.misses += 1
         if outer is not None:
@@ -267,6 +269,15 @@ class Keeper:
             wakers = self.ended(work, flight, BROKEN, error=error)
         for wake in wakers:
             wake()
+
+    def abandon(self, work: Work, error: BaseException) -> None:
+        """Leave nobody waiting for what a call has begun: whatever ended it may have come before it could say so."""
+        flight = work.flight
+        if flight is not None:
+            self.broken(work, flight, error)
+            for wake in list(flight.wakers.values()):
+                with suppress(RuntimeError):  # it is awake
+                    wake()
 
     def ended(
         self, work: Work, flight: Flight, state: str, value: Any = None, error: BaseException | None = None

@@ -75,6 +75,14 @@ class Desk:
 
     def fetch(self, work: Work) -> Any:
         """Give what is kept, wait for who computes it, or compute it."""
+        try:
+            return self.fetched(work)
+        except BaseException as error:  # Ctrl-C comes between any two calls
+            self.keeper.abandon(work, error)
+            raise
+
+    def fetched(self, work: Work) -> Any:
+        """Do the same, but for what comes between the beginning of a computation and its guard."""
         keeper, outer = self.keeper, computing.get()
         while True:
             bell = Lock()

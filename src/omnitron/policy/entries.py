@@ -170,25 +170,26 @@ class Book:
             return dropped
         while self.size >= most:  # before: or the new one, which nobody has asked for yet, would be the first to go
             dropped.append(self.evict())
-        held[key] = entry = Entry(space, key, value, expires, until, failed=failed)
+        entry = Entry(space, key, value, expires, until, failed=failed)
+        self.size += 1  # in this order: an interrupt comes after a call, and finds each entry counted that the ring has
         self.ring.append(entry)
-        self.size += 1
+        held[key] = entry
         return dropped
 
     def evict(self) -> Entry:
         """Drop the first entry of the ring that was not used since the hand passed it."""
         ring = self.ring
         for turn in range(2 * len(ring) + 1):
-            entry = ring.popleft()
+            entry = ring[0]  # it stays in the ring until it is out: who is interrupted here leaves nothing behind
             if entry.space is None:
-                continue
-            if entry.hits != entry.seen and turn < len(ring) * 2:
+                ring.popleft()
+            elif entry.hits != entry.seen and turn < len(ring) * 2:
                 entry.seen = entry.hits
-                ring.append(entry)
-                continue
-            self.evictions += 1
-            self.remove(entry, "evicted")
-            return entry
+                ring.rotate(-1)
+            else:
+                self.evictions += 1
+                self.remove(entry, "evicted")
+                return entry
         raise AssertionError("a cell that is full has an entry to drop")
 
     def remove(self, entry: Entry, why: str) -> None:

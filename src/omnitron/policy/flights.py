@@ -19,7 +19,11 @@ Waker = Callable[[], object]
 
 
 class Gate:
-    """The lock over all that caches change; free in a forked child, whoever held it. Who holds it may take it again."""
+    """The lock over all that caches change; free in a forked child, whoever held it. Who holds it may take it again.
+
+    `with` is given the methods of the lock itself: a signal handler that raises (Ctrl-C) can come at the beginning of a
+    method written in Python, and before a release it would leave the lock held for good.
+    """
 
     __slots__ = ("lock",)
 
@@ -32,11 +36,13 @@ class Gate:
         """Have a lock that nobody holds."""
         self.lock = RLock()
 
-    def __enter__(self) -> None:
-        self.lock.acquire()
+    @property
+    def __enter__(self) -> Callable[[], object]:
+        return self.lock.__enter__
 
-    def __exit__(self, *error: object) -> None:
-        self.lock.release()
+    @property
+    def __exit__(self) -> Callable[..., None]:
+        return self.lock.__exit__
 
 
 gate = Gate()
@@ -53,7 +59,7 @@ class Flight:
         loop: the event loop on which it is computed, None in a thread.
         state: how it is; `value` the value, `error` the error, or what broke it.
         waits: the flights that its computation waits for, as often as it does.
-        wakers: what wakes each who waits.
+        wakers: what wakes each who waits; who is woken is still among them.
         keeps: whether the value is to be kept: not if the key was invalidated meanwhile.
         owner: who takes the computation along when leaving, because it uses what ends with its run; or None.
         is_stale: whether what it landed with was found past its time.
@@ -107,9 +113,7 @@ class Flight:
             self.value, self.error = value, error
             self.trace = None if error is None else error.__traceback__
         self.state = state
-        wakers = list(self.wakers.values())
-        self.wakers.clear()
-        return wakers
+        return list(self.wakers.values())
 
     def waits_for(self, chain: list[Flight]) -> bool:
         """Say whether this one is, or waits for, perhaps through others, one of a chain."""

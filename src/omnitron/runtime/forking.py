@@ -47,6 +47,8 @@ class Mutex:
 
     What it guards must make sense wherever a thread is stopped for good. Whoever holds it may take it again: a
     collection of garbage in the middle may end what asks for it too. Made at import only, as `after_fork` is called.
+    `with` is given the methods of the lock itself: a signal handler that raises (Ctrl-C) can come at the beginning of a
+    method written in Python, and before a release it would leave the lock held for good.
     """
 
     __slots__ = ("lock",)
@@ -59,11 +61,13 @@ class Mutex:
         """Have a lock that nobody holds."""
         self.lock = RLock()
 
-    def __enter__(self) -> None:
-        self.lock.acquire()
+    @property
+    def __enter__(self) -> Callable[[], object]:
+        return self.lock.__enter__
 
-    def __exit__(self, *error: object) -> None:
-        self.lock.release()
+    @property
+    def __exit__(self) -> Callable[..., None]:
+        return self.lock.__exit__
 
 
 def leave_to_parent(*things: object) -> None:
