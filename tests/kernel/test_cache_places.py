@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -60,6 +61,14 @@ def test_items_of_a_stream_and_of_threads():
     cached = f.cache(60)
     assert list(cached.stream()([1, 1, 2])) + cached.each(threads=4)([1, 2, 1]) == [1, 1, 2, 1, 2, 1]
     assert sorted(calls) == [1, 2]
+
+
+def test_a_batch_waits_for_no_company_from_threads_that_wait_for_its_answer():
+    """Threads of one crew that wait for a key are counted among those that will not come."""
+    doubled = flow(lambda xs: [2 * x for x in xs]).batch(100, max_wait=20.0).cache(60)
+    begun = time.monotonic()
+    assert doubled.each(threads=4)([1, 1, 1, 1, 2]) == [2, 2, 2, 2, 4]
+    assert time.monotonic() - begun < 10
 
 
 def test_a_race_that_is_lost_takes_nothing_from_others():

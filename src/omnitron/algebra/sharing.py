@@ -7,8 +7,8 @@ waits. Generated code looks for hits without coming here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -249,17 +249,45 @@ def raise_shared(error: Any, trace: Any) -> NoReturn:
     raise error.with_traceback(trace)
 
 
+class Elsewhere:
+    """Stands for what others compute among the things in which the threads of a crew wait: nothing hurries it."""
+
+    def nudge(self) -> None:
+        """Wait on."""
+
+
+ELSEWHERE = Elsewhere()
+
+
+@contextmanager
+def counted_out() -> Iterator[None]:
+    """Count this thread among those of its crew that wait, so that no batch waits for its company."""
+    crew = runtime.crew_here.get()
+    if crew is None:
+        yield
+        return
+    with runtime.gate:
+        crew.wait_in(ELSEWHERE)
+        crew.look()
+    try:
+        yield
+    finally:
+        with runtime.gate:
+            crew.go_on(ELSEWHERE)
+
+
 def wait_here(keeper: Keeper, space: Space, flight: Flight, bell: Any) -> None:
     """Block this thread until a flight is over; a run that is stopped meanwhile ends here."""
     frame = runtime.read_watch()
     stops = frame is not None and (frame.run.halt or frame.run.deadline) is not None
     pause = STOP_S if stops else LOOK_S if flight.loop is not None else -1
     try:
-        while not bell.acquire(timeout=pause):
-            if stops:
-                frame.run.go_on(frame, starts=True)  # type: ignore[union-attr, arg-type] # it asks for the path alone
-            if is_dead(flight):
-                keeper.give_up(space, flight)
+        with counted_out():
+            while not bell.acquire(timeout=pause):
+                if stops:
+                    frame.run.go_on(frame, starts=True)  # type: ignore[union-attr, arg-type] # it asks for the path alone
+                if is_dead(flight):
+                    keeper.give_up(space, flight)
     finally:
         if leave(flight, bell):
             with suppress(RuntimeError):
