@@ -372,6 +372,14 @@ def test_a_need_around_a_cache_that_within_meets():
     assert cached.within(tenant="b")(1)[1] == "b"
 
 
+def test_a_need_inside_a_cache_that_within_meets():
+    """The derived context's value is part of the flow, and nothing is asked of the one around."""
+    policy = Cache(60)
+    one, other = whose.within(tenant="a").apply(policy), whose.within(tenant="b").apply(policy)
+    assert (one(1)[1], other(1)[1], context(tenant="c").run(one, 1) is one(1)) == ("a", "b", True)
+    assert one(1, who="c")[1] == "c"
+
+
 def test_a_missing_value_is_told_before_the_look():
     """A warm cache does not hide that the context lacks it."""
     cached = whose.cache(60)

@@ -88,9 +88,10 @@ class Keying:
         known: the parameters of the flow, None where it takes any.
         parts: what a key is made of; one part is the key itself, several are a tuple.
         key_of: takes the arguments of a call, gives its key.
+        asked: the parameters that the context fills; `met` what of that a `within` inside the cache has, always the same.
     """
 
-    __slots__ = ("asked", "form", "key", "key_of", "known", "name", "parts")
+    __slots__ = ("asked", "form", "key", "key_of", "known", "met", "name", "parts")
 
     def __init__(self, node: Cached) -> None:
         body = node.body
@@ -106,7 +107,9 @@ class Keying:
         defaults = {} if known is None else known.by_position() | (known.kwdefaults or {})
         self.asked = {name: value for name, value in defaults.items() if isinstance(value, Need)}
         self.parts = self.argument_parts(node, defaults)
-        held = {need for need in body.needs_beside(self.asked.keys()) if isinstance(need, Need)}
+        self.met = {need for need in self.asked.values() if need not in body.needs}
+        asked = {name for name, need in self.asked.items() if need not in self.met}
+        held = {need for need in body.needs_beside(asked) if isinstance(need, Need)}
         for need in sorted(held, key=lambda need: str(getattr(need.target, "name", ""))):
             if node.key is None or isinstance(need.target, Key):
                 self.parts.append(Part(f"needed {need.target.name}", ground=partial(self.seen, need)))
@@ -168,6 +171,8 @@ class Keying:
         if not isinstance(value, Need):
             return self.form_or_same(value)
         target = value.target
+        if value in self.met:
+            return (Need,)
         if isinstance(target, Key):
             return self.form_or_same(runtime.take(target))
         return self.resource_form(target, current_context())
