@@ -206,6 +206,20 @@ def test_flows_that_share_a_store_never_read_each_other(store):
     assert (one(0), other(0), one(0), calls) == ((0, 1), (0, 2), (0, 1), [1, 1, 1])
 
 
+def key_of(place):
+    """Give a function of keys that has no path."""
+    return lambda *args: args[place]
+
+
+def test_caches_with_other_keys_never_read_each_other(store):
+    """What makes the keys is part of what a cache is: named or not, or left out."""
+    keys = [{"key": one} for one in (key_of(0), key_of(1), lambda a, b: "x", lambda a, b: a)]
+    got = [stored(pair, store, **options)(*args) for options in keys for args in (("x", 1), (2, "x"))]
+    again = [stored(pair, store, **keys[0])("x", 3), stored(pair, store)("x", 4)]
+    assert got == [("x", 1), (2, "x")] * 2 + [("x", 1)] * 2 + [("x", 1), (2, "x")]
+    assert again == [("x", 1), ("x", 4)]
+
+
 def test_its_time_is_that_of_the_wall(store):
     """Results go stale by the context's wall clock."""
     clock = ManualClock(start_at=NOW)

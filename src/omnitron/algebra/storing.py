@@ -1,7 +1,7 @@
 """`Shelf`: between a cached flow and its storage. Whatever the storage does, the call goes on.
 
-A key there is the flow's name and version, a hash of its description, and a hash of the form of the call's key: flows that
-share a storage never read each other's results. What stands there is read by `omnitron.policy.Coding`.
+A key there is the flow's name and version, a hash of its description and its `key=`, and a hash of the form of the call's
+key: flows that share a storage never read each other's results. What stands there is read by `omnitron.policy.Coding`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Hashable
 from contextlib import suppress
 from copy import copy
 from time import monotonic
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from omnitron.algebra.constants import hidden_in
+from omnitron.algebra.constants import Constants, hidden_in, path_to
 from omnitron.algebra.describing import describe_node
 from omnitron.algebra.looking import Look
 from omnitron.code import COROUTINE
@@ -67,7 +68,7 @@ class Shelf:
             )
         from hashlib import blake2b
 
-        text = repr(data)
+        text = repr(data if node.key is None else (data, key_form(node.key)))
         main = getattr(sys.modules.get("__main__"), "__file__", None) if "__main__:" in text else None
         return blake2b(f"{text}{main}".encode(), digest_size=16).hexdigest()
 
@@ -198,6 +199,25 @@ class Shelf:
         """Log that a result cannot be kept."""
         if self.is_due("keep"):
             log("warning", "a result of %r cannot be kept in its store: %s", self.name, error)
+
+
+def key_form(key: Any) -> Any:
+    """Give what tells one `key=` from another in every process: its name; of a function without a path, its code too."""
+    constants = Constants(lambda node: node.name, lambda node: node.name)
+    if type(key) is not FunctionType or path_to(key) is not None:
+        return constants.plain(key)
+    held = [cell.cell_contents for cell in key.__closure__ or ()]
+    return [key.__module__, key.__qualname__, code_form(key.__code__), constants.each([*held, *(key.__defaults__ or ())])]
+
+
+def code_form(code: CodeType) -> Any:
+    """Give what a function does, wherever it stands."""
+    constants: list[Any] = []
+    for value in code.co_consts:
+        if isinstance(value, CodeType):
+            value = code_form(value)
+        constants.append(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
+    return [code.co_code.hex(), code.co_names, code.co_varnames, constants]
 
 
 def is_later(answer: Any) -> bool:
