@@ -230,6 +230,23 @@ def test_its_time_is_that_of_the_wall(store):
     assert calls == [1, 1]
 
 
+@pytest.mark.parametrize("before", [None, 86400])
+def test_what_was_kept_for_longer_is_given_no_longer_than_asked_now(store, before):
+    """A shorter time counts for what another version of the program kept for longer, or without an end."""
+    ctx = context(clock=ManualClock(start_at=NOW))
+    ctx.run(look_up.cache(before, store=store, version="1"), 1)
+    ctx.run(stored(look_up, store), 1)
+    ctx.run(look_up.cache(before, store=store, version="1"), 1)
+    assert calls == [1, 1]
+
+
+def test_a_clock_that_goes_back_makes_nothing_last_longer(store):
+    """What was kept when it was wrong, days ahead, is computed anew."""
+    context(clock=ManualClock(start_at=NOW + dt.timedelta(days=9))).run(stored(look_up, store), 1)
+    context(clock=ManualClock(start_at=NOW)).run(stored(look_up, store), 1)
+    assert calls == [1, 1]
+
+
 VALUES = [
     None, True, 1, -(2**70), 1.5, float("inf"), 1j, "ü\ud800", b"\x00", bytearray(b"a"), (1, (2,)), [1, [2]], {1, 2},
     frozenset({"a"}), {"a": 1, 2: (3,), (4,): None}, {}, NOW, NOW.replace(tzinfo=None, fold=1), NOW.date(), NOW.timetz(),

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Hashable
 from contextlib import suppress
 from copy import copy
+from math import inf
 from time import monotonic
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ from omnitron.policy import Coding
 from omnitron.runtime import log
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from omnitron.algebra.caching import Cached
     from omnitron.model import Clock
 
@@ -31,6 +34,8 @@ __all__ = ["Shelf", "storage_methods"]
 
 ENDLESS_S = 1e10
 """What is kept for longer than this (three centuries) is kept without an end: dates do not reach much further."""
+CLOCKS_S = 60.0
+"""By so much the wall clocks of those who share a storage may differ."""
 SILENT_S = 60.0
 """What a storage does wrong is logged once in so many seconds."""
 
@@ -45,13 +50,14 @@ class Shelf:
         authority: the capabilities under which results were made; None for all.
     """
 
-    __slots__ = ("authority", "coding", "name", "prefix", "storage", "told", "ttl", "window")
+    __slots__ = ("authority", "coding", "is_endless", "name", "prefix", "storage", "told", "ttl", "window")
 
     def __init__(self, node: Cached) -> None:
         self.authority: frozenset[str] | None = None
         self.storage = node.store
         self.name = node.body.name
-        self.ttl = node.ttl
+        self.is_endless = node.ttl is None or node.ttl + node.stale_while_revalidate > ENDLESS_S
+        self.ttl = node.ttl or 0.0
         self.window = node.stale_while_revalidate
         self.coding = Coding(Look(names=True).gives(node.body))
         self.prefix = f"{self.name}/{node.version}/{self.described(node)}/"
@@ -162,9 +168,16 @@ class Shelf:
         if stored is None:
             return None
         now = clock.now()
-        if stored.expires_at is not None and now >= stored.expires_at:
+        if (stored.expires_at is not None and now >= stored.expires_at) or self.lasts_too_long(stored, now):
             return None
         return self.coding.decode(stored.data), stored.stale_at is not None and now >= stored.stale_at
+
+    def lasts_too_long(self, stored: StoredValue, now: datetime) -> bool:
+        """Say whether a result claims a time that this flow gives none: another `ttl` wrote it, or a clock went back."""
+        if self.is_endless:
+            return False
+        left_s = inf if stored.stale_at is None else (stored.stale_at - now).total_seconds()
+        return left_s > self.ttl + CLOCKS_S
 
     def stored(self, value: Any, clock: Clock) -> StoredValue | None:
         """Give a result as a storage has it; None, and say why, if it could not be read again as what it is."""
@@ -175,7 +188,7 @@ class Shelf:
         except Exception as error:
             self.report_unkept(error)
             return None
-        if self.ttl is None or self.ttl + self.window > ENDLESS_S:
+        if self.is_endless:
             return StoredValue(data)
         from datetime import timedelta
 
