@@ -374,6 +374,25 @@ def test_forgetting_reaches_the_store():
     assert (held, len(memory.held), asyncio.run(main())) == (1, 0, 0)
 
 
+class Slow(Memory):
+    """A storage in which something happens while it writes."""
+
+    def set(self, key, value):
+        self.meanwhile()
+        super().set(key, value)
+
+
+@pytest.mark.parametrize("forget", ["invalidate", "clear"])
+@pytest.mark.parametrize("body", [look_up, later])
+def test_what_is_forgotten_while_it_is_written_is_not_kept(body, forget):
+    """Who forgets comes first, whichever ends first."""
+    slow = Slow()
+    cached = stored(body, slow)
+    slow.meanwhile = lambda: getattr(cached.cached, forget)(*[1] if forget == "invalidate" else [])
+    got = asyncio.run(cached.acall(1))
+    assert (got, slow.held) == (1, {})
+
+
 def test_a_broken_storage_is_told_once_and_the_call_goes_on(caplog):
     """What it raises is logged once a minute for reading and for writing."""
 

@@ -136,6 +136,8 @@ class Desk:
         value = work.run()
         if flight.keeps and not reads_once(value):
             shelf.save(work.key, value, work.clock)
+            if not flight.keeps:  # it was invalidated meanwhile
+                shelf.drop(work.key)
         return value
 
     def refresh_aside(self, work: Work, flight: Flight) -> None:
@@ -233,6 +235,8 @@ class Desk:
         value = await work.run()
         if flight.keeps and not reads_once(value):
             await shelf.save_async(work.key, value, work.clock)
+            if not flight.keeps:
+                await shelf.drop_async(work.key)
         return value
 
 

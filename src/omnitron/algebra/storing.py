@@ -117,6 +117,13 @@ class Shelf:
             except Exception as error:
                 self.report("write to", error)
 
+    def drop(self, key: Hashable) -> None:
+        """Forget what was kept just now."""
+        try:
+            self.here(self.storage.delete(self.text(key)))
+        except Exception as error:
+            self.report("delete from", error)
+
     def here(self, answer: Any) -> Any:
         """Refuse an answer that a sync flow cannot await."""
         if is_later(answer):
@@ -150,6 +157,15 @@ class Shelf:
                     await answer
             except Exception as error:
                 self.report("write to", error)
+
+    async def drop_async(self, key: Hashable) -> None:
+        """The async twin of `drop`."""
+        try:
+            answer: Any = self.storage.delete(self.text(key))
+            if is_later(answer):
+                await answer
+        except Exception as error:
+            self.report("delete from", error)
 
     # Of both
 
