@@ -54,6 +54,15 @@ def test_models_are_told_apart_by_their_fields():
     assert (got, [cached(one.model_copy(deep=True)) for one in models]) == (list(range(1, 9)), list(range(1, 9)))
 
 
+def test_which_fields_were_set_counts():
+    """A function can tell by it, `model_dump(exclude_unset=True)` for example."""
+    cached = cached_and_calls()
+    models = [Item(name="a"), Item(name="a", count=1), Item.model_construct()]
+    models[2].name, models[2].count = "a", 1
+    models[2].__pydantic_fields_set__.clear()
+    assert [cached(one) for one in models * 2] == [1, 2, 3] * 2
+
+
 class Storage:
     """The smallest storage."""
 

@@ -4,12 +4,13 @@ import datetime as dt
 import decimal
 import enum
 import fractions
+import functools
 import math
 import pathlib
 import uuid
 import zoneinfo
 from collections import Counter, OrderedDict, defaultdict, namedtuple
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 import pytest
 
@@ -82,6 +83,68 @@ DIFFERENT = [
 ]  # fmt: skip
 
 
+@dataclass
+class Weighed:
+    """Knows more than its fields tell."""
+
+    x: int
+    by: InitVar[int] = 0
+
+    def __post_init__(self, by):
+        self.weight = self.x * by
+
+    @functools.cached_property
+    def double(self):
+        """Twice x."""
+        return 2 * self.x
+
+
+class Placed:
+    """Has a place, outside of the fields of who derives from it."""
+
+    __slots__ = ("__at",)
+
+    def at(self, where):
+        """Put it there."""
+        self.__at = where
+        return self
+
+
+@dataclass(slots=True)
+class Piece(Placed):
+    """Has a field and a place."""
+
+    x: int = 1
+
+
+@dataclass(init=False)
+class Due(dt.datetime):
+    """A time with a field: what it holds is no field."""
+
+    why: str = ""
+
+
+BESIDE = [
+    Weighed(1, 2), Weighed(1, 3), Weighed(1), Piece().at(1), Piece().at(2), Piece(), defaultdict(int), defaultdict(list), defaultdict(None),
+    defaultdict(lambda: 1), defaultdict(lambda: 2), {math.nan}, {math.nan, float("nan")},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(BESIDE)))
+def test_what_an_argument_holds_beside_its_fields_counts(number):
+    """Attributes that are no fields, slots of bases, the factory of what is missing, how many NaN there are."""
+    cached, _ = cached_and_calls()
+    got = [cached(one) for one in BESIDE]
+    assert (got, cached(BESIDE[number])) == (list(range(1, len(BESIDE) + 1)), number + 1)
+
+
+def test_what_an_object_computes_of_itself_is_no_difference():
+    """A cached property makes no other argument."""
+    cached, _ = cached_and_calls()
+    used, fresh = Weighed(2, 1), Weighed(2, 1)
+    assert (used.double, cached(used), cached(fresh)) == (4, 1, 1)
+
+
 def cached_and_calls(fn=None, **options):
     """Give a cached flow, and the list of what it was called with."""
     calls = []
@@ -149,7 +212,19 @@ class Text(str):  # noqa: SLOT000 - it is to have attributes
 
 @pytest.mark.parametrize(
     "value",
-    [Plain(), object(), print, int, lambda: 1, iter([1]), Wide(1, 2), Text("a"), [Plain()], {"a": {1: Plain()}}],
+    [
+        Plain(),
+        object(),
+        Due(2026, 1, 1),
+        print,
+        int,
+        lambda: 1,
+        iter([1]),
+        Wide(1, 2),
+        Text("a"),
+        [Plain()],
+        {"a": {1: Plain()}},
+    ],
 )
 def test_what_has_no_form_is_refused(value):
     """It is never mis-keyed; the way out is `key=`."""

@@ -236,7 +236,12 @@ def key_form(key: Any) -> Any:
     if type(key) is not FunctionType or path_to(key) is not None:
         return constants.plain(key)
     held = [cell.cell_contents for cell in key.__closure__ or ()]
-    return [key.__module__, key.__qualname__, code_form(key.__code__), constants.each([*held, *(key.__defaults__ or ())])]
+    return [
+        key.__module__,
+        key.__qualname__,
+        code_form(key.__code__),
+        constants.each([*held, *(key.__defaults__ or ())]),
+    ]
 
 
 def code_form(code: CodeType) -> Any:

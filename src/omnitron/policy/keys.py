@@ -72,10 +72,10 @@ class Former:
             bytearray: lambda value: (bytearray, bytes(value)),
             tuple: self.of_tuple,
             list: lambda value: (list, *self.row(value)),
-            dict: lambda value: (dict, frozenset(self.pairs(value))),
+            dict: lambda value: unordered(dict, self.pairs(value)),
             OrderedDict: lambda value: (OrderedDict, *self.pairs(value)),
-            set: lambda value: (set, frozenset(self.row(value))),
-            frozenset: lambda value: (frozenset, frozenset(self.row(value))),
+            set: lambda value: unordered(set, self.row(value)),
+            frozenset: lambda value: unordered(frozenset, self.row(value)),
             range: lambda value: (range, value.start, value.stop, value.step),
             Secret: lambda value: (Secret, keyed_hash(value)),
         }
@@ -141,18 +141,18 @@ class Former:
             return lambda value: (kind, value._name_ if value._name_ is not None else self(value._value_))
         if issubclass(kind, Record):
             return self.of_fields(kind, kind.fields)
-        if "__dataclass_fields__" in kind.__dict__ and not issubclass(kind, BUILT_IN):
-            from dataclasses import fields
-
-            return self.of_fields(kind, tuple(one.name for one in fields(kind)))
+        if "__dataclass_fields__" in kind.__dict__ and native_base(kind) is object:
+            return self.of_dataclass(kind)
         if isinstance(kind.__dict__.get("__pydantic_fields__"), dict):
             return self.of_model(kind)
         if kind.__bases__ == (tuple,) and "_fields" in kind.__dict__:
             return lambda value: (kind, *self.row(value))
         module = kind.__module__
         module = "pathlib" if module.startswith("pathlib.") else module
-        if module == "collections" and kind.__name__ in ("defaultdict", "Counter"):
-            return lambda value: (kind, frozenset(self.pairs(value)))
+        if module == "collections" and kind.__name__ == "Counter":
+            return lambda value: unordered(kind, self.pairs(value))
+        if module == "collections" and kind.__name__ == "defaultdict":
+            return lambda value: (*unordered(kind, self.pairs(value)), factory_of(value))
         if module == "datetime":
             return of_moment if kind.__name__ in ("datetime", "time") else lambda value: (kind, repr(value))
         if module in ("decimal", "uuid", "fractions", "ipaddress", "pathlib", "zoneinfo"):
@@ -176,19 +176,83 @@ class Former:
 
         return form
 
+    def of_dataclass(self, kind: Any) -> Callable[[Any], Form]:
+        """Give what makes the form of a dataclass: its fields, and the attributes that an object of it has besides."""
+        from dataclasses import fields
+
+        names = tuple(one.name for one in fields(kind))
+        made = self.of_fields(kind, names)
+        slots = [name for name in slots_of(kind) if name not in names]
+        if not slots and not kind.__dictoffset__:
+            return made
+        derived = {name for base in kind.__mro__ for name, held in base.__dict__.items() if is_derived(held)}
+        count, known = len(names), {*names, *derived}
+
+        def form(value: Any) -> Form:
+            held = getattr(value, "__dict__", {})
+            if len(held) == count and not slots:
+                return made(value)
+            more = {name: one for name, one in held.items() if name not in known}
+            more |= {name: getattr(value, name) for name in slots if hasattr(value, name)}
+            return (made(value), self(more)) if more else made(value)
+
+        return form
+
     def of_model(self, kind: Any) -> Callable[[Any], Form]:
-        """Give what makes the form of a pydantic model: its fields, what came besides, and its private attributes."""
+        """Give what makes the form of a pydantic model: its fields and which of them were set, extras, private attributes."""
+        names = frozenset(kind.__pydantic_fields__)
         fields = self.of_fields(kind, tuple(kind.__pydantic_fields__))
 
         def form(value: Any) -> Form:
             made, extra, private = fields(value), value.__pydantic_extra__, value.__pydantic_private__
-            return (made, self(extra), self(private)) if extra or private else made
+            left = names - value.__pydantic_fields_set__
+            return (made, left, self(extra), self(private)) if left or extra or private else made
 
         return form
 
 
-BUILT_IN = (str, bytes, int, float, tuple, list, dict, set, frozenset)
-"""What a dataclass may not derive from here: it would be more than its fields."""
+def native_base(kind: type) -> type:
+    """Give the first class of an object's that is not written in Python: what such a one holds is no field.
+
+    As `copyreg` finds it: the class that made the object.
+    """
+    for base in kind.__mro__:
+        new = base.__dict__.get("__new__")
+        if not base.__flags__ & HEAP or getattr(new, "__self__", None) is base:
+            return base
+    return object
+
+
+HEAP = 1 << 9
+"""The flag of classes that are made at run time."""
+
+
+def slots_of(kind: type) -> list[str]:
+    """Give the slots of a class and its bases, as attributes are called."""
+    found = []
+    for base in kind.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            private = name[:2] == "__" and name[-2:] != "__"
+            found.append(f"_{base.__name__.lstrip('_')}{name}" if private else name)
+    return [name for name in found if name not in ("__dict__", "__weakref__")]
+
+
+def is_derived(attribute: Any) -> bool:
+    """Say whether an attribute of a class is what its objects compute of the others, and keep."""
+    return type(attribute).__name__ == "cached_property"
+
+
+def unordered(kind: type, forms: list[Form]) -> tuple[Any, ...]:
+    """Give the form of members without an order; several that only look equal (NaN) count as several."""
+    found = frozenset(forms)
+    return (kind, found) if len(found) == len(forms) else (kind, *sorted(forms, key=repr))
+
+
+def factory_of(value: Any) -> Form:
+    """Give what stands for the function that makes what a `defaultdict` lacks."""
+    factory = value.default_factory
+    return factory if factory is None or isinstance(factory, type) else Same(factory)
 
 
 def of_float(value: float) -> Form:
