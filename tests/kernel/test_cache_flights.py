@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from omnitron import Cache, DefinitionError, SelfWait, TimedOut, context, flow, needs, parallel, resource
+from omnitron.testing import ManualClock
 
 
 class Blocked:
@@ -557,6 +558,25 @@ def test_what_is_dropped_is_let_go():
     cached = flow(lambda x: Result()).cache(60, max_entries=1)
     first = weakref.ref(cached(1))
     cached(2)
+    gc.collect()
+    assert first() is None
+
+
+@pytest.mark.parametrize("forget", ["invalidate", "expire"])
+def test_what_is_forgotten_is_let_go(forget):
+    """Neither is one that was invalidated, or found past its time."""
+
+    class Result:
+        pass
+
+    clock = ManualClock()
+    cached, ctx = flow(lambda x: Result() if x else None).cache(60), context(clock=clock)
+    first = weakref.ref(ctx.run(cached, 1))
+    clock.move(61)
+    if forget == "invalidate":
+        cached.cached.invalidate(1)
+    else:
+        ctx.run(cached.cached.explain, 1)
     gc.collect()
     assert first() is None
 

@@ -10,7 +10,7 @@ end, the first that was not is dropped. A hit only counts, where exact LRU would
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Hashable, Iterator
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -102,7 +102,7 @@ class Space:
 
 
 class Book:
-    """The state of a cell: its spaces, and the ring of all their entries.
+    """The state of a cell: its spaces, and the ring of all their entries. What leaves the ring is alive no longer.
 
     Example:
         >>> book = Book()
@@ -113,13 +113,18 @@ class Book:
         ('one', None)
     """
 
-    __slots__ = ("errors", "evictions", "gone", "hits", "misses", "ring", "shared", "size", "spaces", "stale")
+    __slots__ = ("errors", "evictions", "gone", "hits", "misses", "ring", "shared", "spaces", "stale")
 
     def __init__(self) -> None:
         self.spaces: WeakValueDictionary[Hashable, Space] = WeakValueDictionary()
-        self.ring: deque[Entry] = deque()
+        self.ring: OrderedDict[Entry, None] = OrderedDict()
         self.gone: deque[tuple[Hashable, Hashable, str]] = deque(maxlen=KEPT_GONE)
-        self.size = self.hits = self.misses = self.shared = self.stale = self.errors = self.evictions = 0
+        self.hits = self.misses = self.shared = self.stale = self.errors = self.evictions = 0
+
+    @property
+    def size(self) -> int:
+        """How many entries are held."""
+        return len(self.ring)
 
     def space(self, who: Hashable) -> Space:
         """Give the space of a flow. It lives as long as somebody has it, or an entry stands in it."""
@@ -171,8 +176,7 @@ class Book:
         while self.size >= most:  # before: or the new one, which nobody has asked for yet, would be the first to go
             dropped.append(self.evict())
         entry = Entry(space, key, value, expires, until, failed=failed)
-        self.size += 1  # in this order: an interrupt comes after a call, and finds each entry counted that the ring has
-        self.ring.append(entry)
+        self.ring[entry] = None  # before: an interrupt may come in between, and finds each entry counted
         held[key] = entry
         return dropped
 
@@ -180,16 +184,13 @@ class Book:
         """Drop the first entry of the ring that was not used since the hand passed it."""
         ring = self.ring
         for turn in range(2 * len(ring) + 1):
-            entry = ring[0]  # it stays in the ring until it is out: who is interrupted here leaves nothing behind
-            if entry.space is None:
-                ring.popleft()
-            elif entry.hits != entry.seen and turn < len(ring) * 2:
-                entry.seen = entry.hits
-                ring.rotate(-1)
-            else:
+            entry = next(iter(ring))
+            if entry.hits == entry.seen or turn >= len(ring) * 2:
                 self.evictions += 1
                 self.remove(entry, "evicted")
                 return entry
+            entry.seen = entry.hits
+            ring.move_to_end(entry)
         raise AssertionError("a cell that is full has an entry to drop")
 
     def remove(self, entry: Entry, why: str) -> None:
@@ -198,14 +199,13 @@ class Book:
         if space is None:
             return
         held = space.errors if entry.failed else space.entries
-        held.pop(entry.key, None)
+        if held.get(entry.key) is entry:
+            del held[entry.key]
+        del self.ring[entry]
         entry.space = None
-        self.size -= 1
         self.hits += entry.hits
         if why != "replaced":
             self.gone.append((space.who, entry.key, why))
-        if len(self.ring) > 2 * self.size + 64:
-            self.ring = deque(one for one in self.ring if one.space is not None)
 
     def invalidate(self, space: Space, key: Hashable) -> list[Entry]:
         """Forget a key: what is kept, and what is being computed for those who ask from now on."""
@@ -232,7 +232,7 @@ class Book:
         return dropped
 
     def __iter__(self) -> Iterator[Entry]:
-        return (entry for entry in list(self.ring) if entry.space is not None)
+        return iter(list(self.ring))
 
     def info(self) -> CacheInfo:
         """Give what was done so far."""
