@@ -8,6 +8,7 @@ import threading
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -108,7 +109,7 @@ def test_an_interrupt_leaves_nobody_waiting_wherever_it_comes():
     kept, places = flow(lambda x: x).cache(None, 1), 0
     kept(-1)
     while is_interrupted(places, kept, places):
-        (future,) = in_threads(lambda: kept(places), 1)
+        (future,) = in_threads(partial(kept, places), 1)
         assert future.result(10) == places
         places += 1
     assert (places > 30, kept.cached.info().size) == (True, 1)

@@ -125,8 +125,8 @@ class Due(dt.datetime):
 
 
 BESIDE = [
-    Weighed(1, 2), Weighed(1, 3), Weighed(1), Piece().at(1), Piece().at(2), Piece(), defaultdict(int), defaultdict(list), defaultdict(None),
-    defaultdict(lambda: 1), defaultdict(lambda: 2), {math.nan}, {math.nan, float("nan")},
+    Weighed(1, 2), Weighed(1, 3), Weighed(1), Piece().at(1), Piece().at(2), Piece(), defaultdict(int), defaultdict(list),
+    defaultdict(None), defaultdict(lambda: 1), defaultdict(lambda: 2), {math.nan}, {math.nan, float("nan")},
 ]  # fmt: skip
 
 
@@ -453,6 +453,23 @@ def test_a_need_inside_a_cache_that_within_meets():
     one, other = whose.within(tenant="a").apply(policy), whose.within(tenant="b").apply(policy)
     assert (one(1)[1], other(1)[1], context(tenant="c").run(one, 1) is one(1)) == ("a", "b", True)
     assert one(1, who="c")[1] == "c"
+
+
+def shown(x):
+    """Tell what is bound."""
+    return repr(x)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(1, True), (0.0, -0.0), ([1], [True]), ({"a": [1]}, {"a": [1.0]}), ({1}, {True}), ((0.0,), (-0.0,)),
+     (Shop("a", [1]), Shop("a", [2]))],
+)  # fmt: skip
+def test_flows_with_other_bound_values_share_nothing(one, other):
+    """Whatever these values say of each other, also in a cache that both flows are given."""
+    policy = Cache(60)
+    got = [flow(shown).bind(x=value).apply(policy)() for value in (one, other)]
+    assert got == [repr(one), repr(other)]
 
 
 def test_a_missing_value_is_told_before_the_look():

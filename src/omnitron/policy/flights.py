@@ -41,7 +41,7 @@ class Gate:
         return self.lock.__enter__
 
     @property
-    def __exit__(self) -> Callable[..., None]:
+    def __exit__(self) -> Callable[..., None]:  # noqa: PLE0302 - it gives what takes them
         return self.lock.__exit__
 
 

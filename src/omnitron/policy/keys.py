@@ -199,7 +199,7 @@ class Former:
         return form
 
     def of_model(self, kind: Any) -> Callable[[Any], Form]:
-        """Give what makes the form of a pydantic model: its fields and which of them were set, extras, private attributes."""
+        """Give what makes the form of a pydantic model: fields, which of them were set, extras, private attributes."""
         names = frozenset(kind.__pydantic_fields__)
         fields = self.of_fields(kind, tuple(kind.__pydantic_fields__))
 

@@ -66,7 +66,7 @@ class Mutex:
         return self.lock.__enter__
 
     @property
-    def __exit__(self) -> Callable[..., None]:
+    def __exit__(self) -> Callable[..., None]:  # noqa: PLE0302 - it gives what takes them
         return self.lock.__exit__
 
 
