@@ -472,6 +472,14 @@ def test_threads_share_a_connection(store):
     assert [store.get(str(n)).data for n in range(200)] == [str(n).encode() for n in range(200)]
 
 
+def test_a_file_that_was_deleted_is_made_anew(store):
+    """Nobody goes on with what is there no more: processes that open the file now find the same as this one."""
+    cached, other = stored(look_up, store), stored(look_up, SQLiteStore(store.path))
+    cached(1)
+    pathlib.Path(store.path).unlink()
+    assert (cached(1), other(1), calls) == (1, 1, [1, 1])
+
+
 def test_a_store_is_a_value(store):
     """It is equal by path, pickles, and takes its file along: an arrived flow reads it."""
     cached = stored(look_up, store)

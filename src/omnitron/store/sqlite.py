@@ -43,7 +43,7 @@ class SQLiteStore(Record):
 
     `price.cache(60, store=SQLiteStore("cache.db"), version="1")`. The file is opened, and made, when it is first needed; it
     is in WAL mode, so readers never wait. Times are those of the wall clock. Of too many results those go that were written
-    first. Safe for threads, processes and forks. Not for a file on a network drive, where WAL does not work.
+    first. Safe for threads, processes and forks; a file that is deleted is made anew. Not for a file on a network drive, where WAL does not work.
 
     Args:
         path: the file; its folder is there.
@@ -106,9 +106,13 @@ def moment(number: float | None) -> datetime | None:
 
 
 class Link:
-    """The connection of this process to a file: one, under a lock, because an answer takes microseconds."""
+    """The connection of this process to a file: one, under a lock, because an answer takes microseconds.
 
-    __slots__ = ("connection", "lock", "path", "process", "timeout", "writes")
+    Before each question it is looked whether the file is still the one that was opened. To go on with one that was deleted
+    would keep others, who open a new one beside the log of the old, from using it.
+    """
+
+    __slots__ = ("connection", "file", "lock", "path", "process", "timeout", "writes")
 
     def __init__(self, path: str, timeout: float) -> None:
         self.path = path
@@ -121,6 +125,7 @@ class Link:
         self.process = os.getpid()
         self.lock = RLock()
         self.connection: Connection | None = None
+        self.file: tuple[int, int] | None = None
 
     def ask(self, text: str, *values: Any) -> Any:
         """Run one statement; give the first row, or None."""
@@ -128,9 +133,20 @@ class Link:
             leave_to_parent(self.connection, self.lock)
             self.fresh()
         with self.lock:
+            if self.connection is not None and self.file != self.identity():
+                self.close()
             if self.connection is None:
                 self.connection = self.opened()
+                self.file = self.identity()
             return self.connection.execute(text, values).fetchone()
+
+    def identity(self) -> tuple[int, int] | None:
+        """Give what tells the file that is there from any other; None if there is none."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def opened(self) -> Connection:
         """Open the file."""
