@@ -7,6 +7,8 @@ import sys
 import weakref
 from itertools import count
 
+import pytest
+
 from omnitron import EventLog, context, flow, gather, parallel, when
 
 
