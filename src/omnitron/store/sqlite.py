@@ -43,8 +43,8 @@ class SQLiteStore(Record):
 
     `price.cache(60, store=SQLiteStore("cache.db"), version="1")`. The file is opened, and made, when it is first needed; it
     is in WAL mode, so readers never wait. Times are those of the wall clock. Of too many results those go that were written
-    first. Safe for threads, processes and forks; a file that is deleted is made anew. Not for a file on a network drive, where
-    WAL does not work.
+    first. Safe for threads, processes and forks; a file that is deleted is made anew. Not for a network drive, where WAL
+    does not work.
 
     Args:
         path: the file; its folder is there.
