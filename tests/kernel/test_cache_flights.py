@@ -628,3 +628,33 @@ async def turns_of(x):
     """Give what comes in, later."""
     await asyncio.sleep(0)
     return x
+
+
+def test_a_plain_call_does_not_wait_for_who_waits_for_the_loop_that_it_stands_on():
+    """What a thread computes is computed here once more if the thread waits for this loop."""
+
+    async def main():
+        begun, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(x):
+            begun.set()
+            await goes_on.wait()
+            return x
+
+        async def asked(x):
+            return await kept(x)
+
+        def bridge(x):
+            return x if threading.current_thread() is threading.main_thread() else asyncio.run(asked(x))
+
+        kept, cached = flow(slow).cache(60), flow(bridge).cache(60)
+        task = asyncio.create_task(kept(1))
+        await begun.wait()
+        (other,) = in_threads(lambda: cached(1), 1)
+        while not kept.cached.info().shared:
+            await asyncio.sleep(0.001)
+        here = cached(1)
+        goes_on.set()
+        return here, await task, await asyncio.wrap_future(other)
+
+    assert asyncio.run(main()) == (1, 1, 1)

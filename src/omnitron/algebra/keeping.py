@@ -186,9 +186,10 @@ class Keeper:
     ) -> tuple[str, Any]:
         """Join who computes (with the lock held)."""
         chain = chain_of(outer)
-        if chain and flight.waits_for(chain):
+        if chain and any(one in chain for one in flight.behind()):
             raise SelfWait(self.name)
-        if loop is None and flight.loop is not None and flight.loop is running_loop():
+        here = running_loop() if loop is None else None
+        if here is not None and any(one.loop is here for one in flight.behind()):
             return ALONE, None  # to wait here would keep that loop from ever ending it
         self.book.shared += 1
         flight.join(who, waker)

@@ -8,7 +8,7 @@ then each looks anew: one of them leads the next. Called by one thread at a time
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from threading import RLock
 from typing import Any
 
@@ -115,17 +115,15 @@ class Flight:
         self.state = state
         return list(self.wakers.values())
 
-    def waits_for(self, chain: list[Flight]) -> bool:
-        """Say whether this one is, or waits for, perhaps through others, one of a chain."""
+    def behind(self) -> Iterator[Flight]:
+        """Give this one and all that it waits for, perhaps through others."""
         known, stack = set(), [self]
         while stack:
             one = stack.pop()
-            if one in chain:
-                return True
+            yield one
             if id(one) not in known and one.state is FLYING:
                 known.add(id(one))
                 stack += one.waits
-        return False
 
 
 def chain_of(flight: Flight | None) -> list[Flight]:
