@@ -395,6 +395,26 @@ def test_the_object_of_a_method_is_part_of_the_key():
     assert one.kept(1) is not other.kept(1)
 
 
+class Tools:
+    """Holds a function that is no method."""
+
+    @staticmethod
+    @flow
+    def size(x):
+        """Give the size."""
+        return len(x)
+
+
+def test_the_argument_of_a_static_method_is_one_like_others():
+    """It has a key if it is plain data, and is refused if it is not, whatever its own hash says."""
+    cached = Tools.size.cache(60)
+    assert (cached([1]), cached([1, 2]), cached({1: 2})) == (1, 2, 1)
+    with pytest.raises(DefinitionError, match="key="):
+        cached(Wide(1, 2))
+    with pytest.raises(DefinitionError, match="key="):
+        cached(Plain())
+
+
 def test_an_object_that_is_not_hashable_is_refused():
     """It may be equal to others now and not later."""
     with pytest.raises(DefinitionError, match="not hashable"):

@@ -139,11 +139,12 @@ class Keying:
         if known is None or node.key is not None:
             parts = [Part("arguments" if node.key is None else "key")]
             return parts + [Part(name, self.seen) for name, need in self.asked.items() if isinstance(need.target, Key)]
-        owner = known.positional[0] if known.positional and is_method(entry_function(node.body)) else None
+        around = class_around(entry_function(node.body))
+        owner = known.positional[0] if known.positional and around else None
         parts = []
         for name in known.names:
             if name == owner:
-                parts.append(Part(name, self.form.of_owner))
+                parts.append(Part(name, partial(self.form_of_first, around)))
             elif name in self.asked:
                 parts.append(Part(name, self.seen))
             elif name in defaults and not self.has_form(defaults[name]):
@@ -163,6 +164,12 @@ class Keying:
     def form_but(self, name: str, default: Any, value: Any) -> Any:
         """Give the form of an argument whose default has none: its name stands for that one very object."""
         return (Same, name) if value is default else self.form(value)
+
+    def form_of_first(self, around: str, value: Any) -> Any:
+        """Give the form of the first argument of what a class body holds: a static method takes any, a method its object."""
+        if any(base.__qualname__ == around for base in type(value).__mro__):
+            return self.form.of_owner(value)
+        return self.form(value)
 
     # What the context has
 
@@ -322,7 +329,7 @@ def joined(texts: list[str]) -> str:
     return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
 
-def is_method(fn: Any) -> bool:
-    """Say whether a function was written in the body of a class, so that its first argument is the object."""
+def class_around(fn: Any) -> str:
+    """Give the name of the class in whose body a function was written, whose first argument is then the object; or ""."""
     around = str(getattr(fn, "__qualname__", "")).rpartition(".")[0]
-    return type(fn) is FunctionType and bool(around) and not around.endswith("<locals>")
+    return "" if type(fn) is not FunctionType or around.endswith("<locals>") else around
