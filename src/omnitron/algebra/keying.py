@@ -144,7 +144,7 @@ class Keying:
         parts = []
         for name in known.names:
             if name == owner:
-                parts.append(Part(name, partial(self.form_of_first, around)))
+                parts.append(Part(name, self.former_of_first(around)))
             elif name in self.asked:
                 parts.append(Part(name, self.seen))
             elif name in defaults and not self.has_form(defaults[name]):
@@ -165,11 +165,18 @@ class Keying:
         """Give the form of an argument whose default has none: its name stands for that one very object."""
         return (Same, name) if value is default else self.form(value)
 
-    def form_of_first(self, around: str, value: Any) -> Any:
-        """Give the form of the first argument of what a class body holds: a static method takes any, a method its object."""
-        if any(base.__qualname__ == around for base in type(value).__mro__):
-            return self.form.of_owner(value)
-        return self.form(value)
+    def former_of_first(self, around: str) -> Callable[[Any], Any]:
+        """Give what makes the form of a first argument: of the object of a method, or of whatever a static method takes."""
+        known: dict[type, Callable[[Any], Any]] = {}
+
+        def form(value: Any) -> Any:
+            make = known.get(type(value))
+            if make is None:
+                owned = any(base.__qualname__ == around for base in type(value).__mro__)
+                make = known[type(value)] = self.form.of_owner if owned else self.form
+            return make(value)
+
+        return form
 
     # What the context has
 
