@@ -384,6 +384,38 @@ def test_a_loop_that_was_closed_over_a_computation_is_left():
     assert (got, calls) == (1, [1, 1])
 
 
+def test_a_loop_that_runs_no_more_is_left():
+    """A flight whose loop was stopped over it, and may never run again, is computed anew."""
+    event, calls = asyncio.Event(), []
+
+    async def run(x):
+        calls.append(x)
+        if len(calls) == 1:
+            await event.wait()
+        return x
+
+    cached, loop = flow(run).cache(60), asyncio.new_event_loop()
+    task = loop.create_task(cached(1))
+    loop.run_until_complete(asyncio.sleep(0.001))
+    got = asyncio.run(cached(1))
+    event.set()
+    assert (got, loop.run_until_complete(task), calls) == (1, 1, [1, 1])
+    loop.close()
+
+
+def test_an_exit_leaves_by_who_waits(caplog):
+    """And by nobody else: asyncio has nothing to say about the task."""
+
+    async def run(x):
+        await asyncio.sleep(0)
+        raise SystemExit(4)
+
+    with pytest.raises(SystemExit):
+        asyncio.run(flow(run).cache(60)(1))
+    gc.collect()
+    assert caplog.messages == []
+
+
 # ------------------------------------------------------------------ asking for oneself
 
 

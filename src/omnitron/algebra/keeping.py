@@ -29,7 +29,7 @@ __all__ = [
     "Keeper",
     "Work",
     "drop_wait",
-    "is_dead",
+    "is_still",
     "reads_once",
     "running_loop",
 ]
@@ -294,6 +294,11 @@ class Keeper:
 def is_dead(flight: Flight) -> bool:
     """Say whether nobody computes a flight: it was begun before a fork, or its event loop is closed."""
     return flight.process != getpid() or (flight.loop is not None and flight.loop.is_closed())
+
+
+def is_still(flight: Flight) -> bool:
+    """Say whether nobody computes a flight now: also where its loop does not run, and may never do so again."""
+    return is_dead(flight) or (flight.loop is not None and not flight.loop.is_running())
 
 
 def drop_wait(outer: Flight, flight: Flight) -> None:

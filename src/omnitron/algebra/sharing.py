@@ -14,7 +14,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from omnitron import runtime
-from omnitron.algebra.keeping import ALONE, HIT, LEAD, STALE, Keeper, Work, drop_wait, is_dead, reads_once, running_loop
+from omnitron.algebra.keeping import ALONE, HIT, LEAD, STALE, Keeper, Work, drop_wait, is_still, reads_once, running_loop
 from omnitron.policy import FAILED, FLYING, LANDED, Entry, Flight, Space, gate
 from omnitron.runtime import SYSTEM_CLOCK, current_context, log
 
@@ -25,7 +25,7 @@ __all__ = ["Desk"]
 
 computing: ContextVar[Flight | None] = ContextVar("omnitron_computing", default=None)
 LOOK_S = 1.0
-"""How long is waited for what another event loop computes before looking whether that loop is still there."""
+"""How long is waited for what another event loop computes before looking whether that loop still runs."""
 STOP_S = 0.05
 """The same, in a thread whose run may be stopped meanwhile."""
 
@@ -199,6 +199,8 @@ class Desk:
         def ended(done: Any) -> None:  # also when it was cancelled before it had begun
             if flight.state is FLYING:
                 self.keeper.broken(work, flight)
+            if not done.cancelled():
+                done.exception()  # who waits has it, and asyncio need not say that nobody took it
 
         flight.task = loop.create_task(self.compute(work, flight))
         flight.task.add_done_callback(ended)
@@ -290,7 +292,7 @@ def wait_here(keeper: Keeper, space: Space, flight: Flight, bell: Any) -> None:
             while not bell.acquire(timeout=pause):
                 if stops:
                     frame.run.go_on(frame, starts=True)  # type: ignore[union-attr, arg-type] # it asks for the path alone
-                if is_dead(flight):
+                if is_still(flight):
                     keeper.give_up(space, flight)
     finally:
         if leave(flight, bell):
@@ -335,7 +337,7 @@ async def wait_async(keeper: Keeper, space: Space, flight: Flight, future: Any) 
         else:
             while not future.done():
                 await asyncio.wait({future}, timeout=LOOK_S)
-                if not future.done() and is_dead(flight):
+                if not future.done() and is_still(flight):
                     keeper.give_up(space, flight)
     finally:
         if leave(flight, future):
