@@ -595,6 +595,29 @@ def test_what_is_dropped_is_let_go():
     assert first() is None
 
 
+def test_what_a_task_computed_is_let_go_without_a_collection():
+    """No circle of a task, its context and its result waits for the collector of garbage."""
+
+    class Result:
+        pass
+
+    async def make(x):
+        return Result()
+
+    async def main():
+        cached = flow(make).cache(60, max_entries=1)
+        first = weakref.ref(await cached(1))
+        await cached(2)
+        await turns()
+        return first()
+
+    gc.disable()
+    try:
+        assert asyncio.run(main()) is None
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize("forget", ["invalidate", "expire"])
 def test_what_is_forgotten_is_let_go(forget):
     """Neither is one that was invalidated, or found past its time."""

@@ -199,6 +199,7 @@ class Desk:
         def ended(done: Any) -> None:  # also when it was cancelled before it had begun
             if flight.state is FLYING:
                 self.keeper.broken(work, flight)
+            flight.task = None  # its context has the flight, and the value would live until garbage is collected
             if not done.cancelled():
                 done.exception()  # who waits has it, and asyncio need not say that nobody took it
 
@@ -295,18 +296,19 @@ def wait_here(keeper: Keeper, space: Space, flight: Flight, bell: Any) -> None:
                 if is_still(flight):
                     keeper.give_up(space, flight)
     finally:
-        if leave(flight, bell):
+        task = leave(flight, bell)
+        if task is not None:
             with suppress(RuntimeError):
-                flight.loop.call_soon_threadsafe(flight.task.cancel)
+                flight.loop.call_soon_threadsafe(task.cancel)
 
 
-def leave(flight: Flight, who: object) -> bool:
-    """Wait no longer; say whether the computation, in a task, is to be cancelled."""
+def leave(flight: Flight, who: object) -> Any:
+    """Wait no longer; give the task of the computation if it is to be cancelled, else None."""
     outer = computing.get()
     with gate:
         if outer is not None:
             drop_wait(outer, flight)
-        return flight.leave(who) and flight.task is not None
+        return flight.task if flight.leave(who) else None
 
 
 def waker_of(loop: Any, future: Any) -> Callable[[], object]:
@@ -340,8 +342,8 @@ async def wait_async(keeper: Keeper, space: Space, flight: Flight, future: Any) 
                 if not future.done() and is_still(flight):
                     keeper.give_up(space, flight)
     finally:
-        if leave(flight, future):
-            task = flight.task
+        task = leave(flight, future)
+        if task is not None:
             if flight.loop is not loop:
                 with suppress(RuntimeError):
                     flight.loop.call_soon_threadsafe(task.cancel)
