@@ -106,6 +106,21 @@ def test_models_are_stored_and_validated():
     assert (first, len(calls), type(again[1])) == (again, 1, Named)
 
 
+@flow
+def partly(x: int) -> Item:
+    """Give a model whose count was not set."""
+    calls.append(x)
+    return Item(name="a")
+
+
+def test_a_stored_model_knows_which_fields_were_set():
+    """What reads them, `model_dump(exclude_unset=True)` for example, finds the same."""
+    calls.clear()
+    cached = partly.cache(60, store=Storage(), version="1")
+    got = [cached(1).model_dump(exclude_unset=True) for _ in range(2)]
+    assert (got, calls) == ([{"name": "a"}] * 2, [1])
+
+
 def test_a_model_that_would_not_be_read_as_it_was_is_not_stored(caplog):
     """The call goes on."""
     storage = Storage()

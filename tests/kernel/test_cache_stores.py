@@ -5,6 +5,7 @@ import datetime as dt
 import decimal
 import enum
 import logging
+import math
 import pathlib
 import pickle
 import sqlite3
@@ -314,6 +315,36 @@ def test_other_classes_are_not_kept_and_the_call_goes_on(store, caplog):
         got = cached(1), cached(1)
     assert (got, calls) == ((Line("a"), Line("a")), [1, 1])
     assert ["cannot be kept in its store" in one.message for one in caplog.records] == [True]
+
+
+@dataclass
+class Reading:
+    """Its constructor makes other objects of what one holds."""
+
+    value: float
+    turn: int = field(default=0, compare=False)
+
+    def __post_init__(self):
+        self.turn += self.value == 1
+        self.seen = "new"
+
+
+@flow
+def measured(x: int) -> Reading:
+    """Give what the test says."""
+    return gives[x]
+
+
+@pytest.mark.parametrize(
+    ("value", "seen", "found"), [(1.0, "new", "miss"), (2.0, "old", "miss"), (math.nan, "new", "hit")]
+)
+def test_only_what_is_read_again_as_it_was_is_kept(store, value, seen, found):
+    """Whatever its own equality says: fields that do not compare and attributes that are no fields count, NaN is NaN."""
+    gives[1] = Reading(value)
+    gives[1].seen = seen
+    cached = stored(measured, store)
+    cached(1)
+    assert cached.cached.explain(1).outcome == found
 
 
 def test_a_class_that_somebody_wrote_into_the_store_is_not_called(store, caplog):

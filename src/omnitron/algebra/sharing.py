@@ -14,7 +14,18 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from omnitron import runtime
-from omnitron.algebra.keeping import ALONE, HIT, LEAD, STALE, Keeper, Work, drop_wait, is_still, reads_once, running_loop
+from omnitron.algebra.keeping import (
+    ALONE,
+    HIT,
+    LEAD,
+    STALE,
+    Keeper,
+    Work,
+    drop_wait,
+    is_still,
+    reads_once,
+    running_loop,
+)
 from omnitron.policy import FAILED, FLYING, LANDED, Entry, Flight, Space, gate
 from omnitron.runtime import SYSTEM_CLOCK, current_context, log
 

@@ -21,7 +21,7 @@ from omnitron.algebra.looking import Look
 from omnitron.code import COROUTINE
 from omnitron.errors import DefinitionError
 from omnitron.model import StoredValue, canonical
-from omnitron.policy import Coding
+from omnitron.policy import Coding, Former
 from omnitron.runtime import log
 
 if TYPE_CHECKING:
@@ -260,8 +260,9 @@ def is_later(answer: Any) -> bool:
 
 
 def alike_again(value: Any, again: Any) -> bool:
-    """Say whether a result was read as what it was."""
-    return type(again) is type(value) and bool(again == value)
+    """Say whether a result was read as what it was, in all that tells values apart in keys."""
+    form = Former()
+    return bool(form(again) == form(value))
 
 
 def storage_methods(storage: Any, *, is_async: bool) -> None:

@@ -2,14 +2,14 @@
 
 What stands for itself in JSON does so (None, booleans, numbers, texts, lists); anything else is an object of one tag:
 `{"tuple": [1, 2]}`. A dataclass, a record, a pydantic model, a named tuple or an enum member is
-`{"class": ["shop:Order", {...}]}`, and loads only if the annotation of the result leads to that very class: what somebody
-wrote into a store never chooses what is called.
+`{"class": ["shop:Order", {...}]}` (of a model, with the fields that were not set, if there are any), and loads only if the
+annotation of the result leads to that very class: what somebody wrote into a store never chooses what is called.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, get_args, get_origin
 
@@ -91,7 +91,9 @@ class Coding:
             kind.__module__.startswith("pathlib.")
         ):
             return write_text(value)
-        return {"class": [path_of(kind), self.write_fields(kind, value, level)]}
+        held = [path_of(kind), self.write_fields(kind, value, level)]
+        unset = sorted(set(field_names(kind)) - value.__pydantic_fields_set__) if is_model(kind) else []
+        return {"class": [*held, unset] if unset else held}
 
     def write_fields(self, kind: Any, value: Any, level: int) -> Any:
         """Give what JSON writes for an object of a class."""
@@ -120,15 +122,22 @@ class Coding:
             return ROWS[tag]([self.read(item) for item in held])
         return READERS[tag](held)
 
-    def read_object(self, path: str, held: Any) -> Any:
+    def read_object(self, path: str, held: Any, unset: Sequence[str] = ()) -> Any:
         """Give an object of a class that the annotation leads to; its own constructor has the last word."""
         kind = self.classes[path]
         if hasattr(kind, "__members__"):
             return kind[held] if isinstance(held, str) else kind(self.read(held))
         fields = {name: self.read(item) for name, item in held.items()}
         if hasattr(kind, "model_validate"):
-            return kind.model_validate(fields, by_name=True) if takes_names(kind) else kind.model_validate(fields)
+            made = kind.model_validate(fields, by_name=True) if takes_names(kind) else kind.model_validate(fields)
+            made.__pydantic_fields_set__.difference_update(unset)
+            return made
         return kind(**fields)
+
+
+def is_model(kind: Any) -> bool:
+    """Say whether a class is a pydantic model."""
+    return isinstance(kind.__dict__.get("__pydantic_fields__"), dict) and hasattr(kind, "model_validate")
 
 
 def takes_names(kind: Any) -> bool:
