@@ -637,6 +637,35 @@ def test_what_is_forgotten_is_let_go(forget):
     assert first() is None
 
 
+class Parting:
+    """A result whose end waits for another thread that uses a cache."""
+
+    other = staticmethod(flow(lambda x: x).cache(60))
+
+    def __init__(self, ends):
+        self.ends = ends
+
+    def __del__(self):
+        thread = threading.Thread(target=self.other, args=(id(self),), daemon=True)
+        thread.start()
+        thread.join(5)
+        self.ends.append(thread.is_alive())
+
+
+@pytest.mark.parametrize("forget", ["refresh", "invalidate", "clear", "expire", "explain", "evict"])
+def test_the_end_of_a_result_comes_where_no_lock_is_held(forget):
+    """It may wait for whatever it likes."""
+    ends, clock = [], ManualClock()
+    cached, ctx = flow(lambda x: Parting(ends) if x == 1 else None).cache(60, max_entries=1), context(clock=clock)
+    ctx.run(cached, 1)
+    if forget in ("expire", "explain"):
+        clock.move(61)
+    kept = cached.cached
+    doing = {"expire": lambda x: cached(x), "evict": lambda x: cached(x + 1), "clear": lambda x: kept.clear()}
+    ctx.run(flow(doing.get(forget) or getattr(kept, forget)), 1)
+    assert ends == [False]
+
+
 def test_a_configured_flow_is_forgotten_too():
     """`invalidate` reaches results under another policy."""
     calls = []
@@ -707,7 +736,7 @@ def test_a_plain_call_does_not_wait_for_who_waits_for_the_loop_that_it_stands_on
         await begun.wait()
         (other,) = in_threads(lambda: cached(1), 1)
         while not kept.cached.info().shared:
-            await asyncio.sleep(0.001)
+            await turns()
         here = cached(1)
         goes_on.set()
         return here, await task, await asyncio.wrap_future(other)

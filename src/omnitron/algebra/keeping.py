@@ -144,8 +144,9 @@ class Keeper:
             SelfWait: the call would wait for itself.
         """
         now, wakers = work.clock.monotonic(), []
+        dropped: list[Any] = []  # let go of where the lock is free again
         with gate:
-            entry = None if renew else self.book.look(work.space, work.key, now)
+            entry = None if renew else self.book.look(work.space, work.key, now, dropped)
             if entry is not None:
                 entry.hits += 1
                 if now < entry.expires:

@@ -106,8 +106,9 @@ class Kept:
             outcome = shelf.outcome(key, ctx.runtime.clock)
             if outcome != "miss":
                 return CacheExplanation(outcome)
+        dropped: list[Any] = []  # let go of where the lock is free again
         with gate:
-            return explain(keeper.book, space, key, tuple(part.name for part in keeper.keying.parts), now)
+            return explain(keeper.book, space, key, tuple(part.name for part in keeper.keying.parts), now, dropped)
 
     def refresh(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the flow whatever is kept, and keep what it gives; of an async flow, give the awaitable."""

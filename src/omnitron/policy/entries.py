@@ -133,16 +133,22 @@ class Book:
             self.spaces[who] = found = Space(who)
         return found
 
-    def look(self, space: Space, key: Hashable, now: float) -> Entry | None:
-        """Give what is kept under a key: a value or an error in its time, or a stale value; what is past all is dropped."""
+    def look(self, space: Space, key: Hashable, now: float, dropped: list[Any] | None = None) -> Entry | None:
+        """Give what is kept under a key: a value or an error in its time, or a stale value.
+
+        What is past all is taken out, and added to `dropped` for the caller to let go of, as by `keep`.
+        """
+        dropped = [] if dropped is None else dropped
         entry = space.entries.get(key)
         if entry is not None:
             if now < entry.until:
                 return entry
             self.remove(entry, "expired")
+            dropped.append(entry)
         entry = space.errors.get(key)
         if entry is not None and now >= entry.until:
             self.remove(entry, "expired")
+            dropped.append(entry)
             return None
         return entry
 
@@ -156,19 +162,20 @@ class Book:
         until: float | None = None,
         most: int,
         failed: bool = False,
-    ) -> list[Entry]:
+    ) -> list[Any]:
         """Keep a value (an error, if it `failed`) in at most `most` entries of the cell.
 
-        Gives the entries that had to go, for the caller to let go of: the end of a value may run code of its own.
+        Gives what had to go, for the caller to let go of: the end of a value may run code of its own.
         """
         until = expires if until is None else until
         held, other = (space.errors, space.entries) if failed else (space.entries, space.errors)
-        dropped: list[Entry] = []
+        dropped: list[Any] = []
         if (beside := other.get(key)) is not None and not (failed and beside.until > expires):
             self.remove(beside, "replaced")
             dropped.append(beside)
         entry = held.get(key)
         if entry is not None:
+            dropped.append(entry.value)
             entry.value = value  # in this order: who sees the new time sees the new value
             entry.until = until
             entry.expires = expires

@@ -56,7 +56,9 @@ REASONS = {
 }
 
 
-def explain(book: Book, space: Space, key: Hashable, parts: tuple[str, ...], now: float) -> CacheExplanation:
+def explain(
+    book: Book, space: Space, key: Hashable, parts: tuple[str, ...], now: float, dropped: list[Any] | None = None
+) -> CacheExplanation:
     """Explain what a call with a key would find (with the lock held).
 
     Args:
@@ -65,8 +67,9 @@ def explain(book: Book, space: Space, key: Hashable, parts: tuple[str, ...], now
         key: its key.
         parts: the names of what a key is made of, in order.
         now: the time.
+        dropped: takes what was past its time, as in `Book.look`.
     """
-    entry = book.look(space, key, now)
+    entry = book.look(space, key, now, dropped)
     if entry is not None:
         return CacheExplanation("error" if entry.failed else "hit" if now < entry.expires else "stale")
     if key in space.flights:
