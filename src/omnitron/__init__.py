@@ -39,6 +39,7 @@ from omnitron.errors import (
     NoRun,
     NotEnough,
     OmnitronError,
+    PolicyWarning,
     RemoteError,
     RunCancelled,
     SelfWait,
@@ -77,8 +78,8 @@ from omnitron.model import (
 from omnitron.runtime import Context, Key, Resource, context, current_context, current_step, needs, resource
 
 if TYPE_CHECKING:
-    from omnitron.algebra import by_type, choose, fallback, keep, loop, race, rebuild, tap
-    from omnitron.policy import Cache, Retry, RetryBudget, Schedule, Timeout
+    from omnitron.algebra import WorstCase, by_type, choose, fallback, keep, loop, race, rebuild, tap, worst_case
+    from omnitron.policy import Cache, Retry, RetryBudget, Schedule, Stack, Timeout
     from omnitron.runtime import Config, EventLog, Hooks, Run, RunFilter, Span, Tracing
     from omnitron.store import SQLiteStore
 
@@ -96,8 +97,10 @@ LATER = {
     "SQLiteStore": "store",
     "Schedule": "policy",
     "Span": "runtime",
+    "Stack": "policy",
     "Timeout": "policy",
     "Tracing": "runtime",
+    "WorstCase": "algebra",
     "by_type": "algebra",
     "choose": "algebra",
     "fallback": "algebra",
@@ -106,6 +109,7 @@ LATER = {
     "race": "algebra",
     "rebuild": "algebra",
     "tap": "algebra",
+    "worst_case": "algebra",
 }
 """What is imported when it is first touched, by its room."""
 
@@ -151,6 +155,7 @@ __all__ = [
     "Ok",
     "OmnitronError",
     "Outcome",
+    "PolicyWarning",
     "Random",
     "RemoteError",
     "Replace",
@@ -165,6 +170,7 @@ __all__ = [
     "SelfWait",
     "SQLiteStore",
     "Span",
+    "Stack",
     "StoredValue",
     "StreamEnd",
     "TimedOut",
@@ -173,6 +179,7 @@ __all__ = [
     "Unpicklable",
     "WorkerLost",
     "WorkerStartFailed",
+    "WorstCase",
     "__version__",
     "by_type",
     "choose",
@@ -196,6 +203,7 @@ __all__ = [
     "try_with",
     "walk",
     "when",
+    "worst_case",
 ]
 
 

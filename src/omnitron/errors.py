@@ -25,6 +25,8 @@ What a user's own function raises leaves a flow unchanged; only what the library
     ├── InvariantBroken      what must hold under faults does not (also an AssertionError)
     └── Deadlock             in virtual time: all tasks wait, and nothing will wake one (also a RuntimeError)
 
+What is no error, but surely not meant, is a warning: `PolicyWarning`, a UserWarning.
+
 Every error pickles, and carries what it knows as attributes besides its text. Read next: `omnitron.model`.
 """
 
@@ -50,6 +52,7 @@ __all__ = [
     "NoMatch",
     "NotEnough",
     "OmnitronError",
+    "PolicyWarning",
     "RemoteError",
     "RunCancelled",
     "SelfWait",
@@ -70,6 +73,14 @@ class DefinitionError(OmnitronError, TypeError):
 
 class InvalidValue(DefinitionError, ValueError):
     """A value of the right type stands outside the range that its option allows."""
+
+
+class PolicyWarning(UserWarning):
+    """Policies stand over a flow in an order that defeats one of them; told where the outer one is written.
+
+    The text begins with the code of the rule, so that a filter can name it:
+    `warnings.filterwarnings("ignore", "order-retry-in-retry")`. See docs/order.md.
+    """
 
 
 class MissingKey(OmnitronError, KeyError):

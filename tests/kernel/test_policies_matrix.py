@@ -4,6 +4,7 @@ A wrapper is a line of `WRAPPERS`; a new policy adds one, and is tested with all
 """
 
 import asyncio
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from omnitron import (
     EventLog,
     Key,
     MissingCapability,
+    PolicyWarning,
     TimedOut,
     context,
     current_context,
@@ -30,6 +32,9 @@ from omnitron import (
     when,
 )
 from omnitron.testing import VirtualClock
+
+pytestmark = pytest.mark.filterwarnings("ignore::omnitron.PolicyWarning")
+"""Every order is made here, the wrong ones too."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +171,9 @@ def fits(names, colour):
     for place, name in enumerate(names):
         if f.colour not in WRAPPERS[name].colours or set(names[:place]) & set(WRAPPERS[name].never_over):
             return False
-        f = WRAPPERS[name].wrap(f)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PolicyWarning)
+            f = WRAPPERS[name].wrap(f)
     return True
 
 

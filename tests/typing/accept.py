@@ -48,6 +48,7 @@ from omnitron import (
     Schedule,
     Secret,
     SQLiteStore,
+    Stack,
     StoredValue,
     TimedOut,
     Timeout,
@@ -73,6 +74,7 @@ from omnitron import (
     when,
 )
 from omnitron.model import Deployment, PerformanceClaim, ResourceRequirements, ScalingPolicy, SemanticDescriptor
+from omnitron.policy import PolicyValue
 
 R = TypeVar("R")
 TENANT = Key("tenant", str)
@@ -1287,6 +1289,26 @@ async def timeouts(order: Order, orders: list[Order]) -> None:
     assert_type(stock.stream().timeout(idle=1)(orders), AsyncInts)
     late: TimeoutError = TimedOut("")
     del late
+
+
+async def stacked(order: Order) -> None:
+    """Policies in a stack go over what each of them goes over."""
+    for_sync = Retry(4) + Cache(60)
+    house = Timeout(5) + Retry(4)
+    assert_type(price.apply(for_sync)(order), float)
+    assert_type(price.apply(Retry(4) + for_sync)(order), float)
+    assert_type(price.apply(for_sync + (Cache(60) + Retry(2)))(order), float)
+    assert_type(price.apply(for_sync.fresh())(order), float)
+    assert_type(await stock.apply(house)(order), int)
+    assert_type(await stock.apply(for_sync + house)(order), int)
+    assert_type(await stock.apply(Cache(60) + house + Retry())(order), int)
+    assert_type(await price.on("thread").apply(house.fresh())(order), float)
+    assert_type(listen.apply(Timeout(idle=1) + Timeout(60))(3), AsyncIterator[Order])
+    assert_type(Timeout(5).fresh(), Timeout)
+    named: Stack[Retry | Cache] = for_sync
+    anything: Stack[PolicyValue] = house
+    for policy in anything + named:
+        assert_type(await stock.apply(policy)(order), int)
 
 
 async def cached(order: Order) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from omnitron import (
     AsyncFlow,
+    Cache,
     Config,
     Context,
     Failure,
@@ -559,6 +560,11 @@ async def timed(order: Order, feed: AsyncIterable[Order]) -> None:
     """Nothing ends a sync flow."""
     price.timeout(5)  # refused: sync
     price.apply(Timeout(5))  # refused: sync
+    price.apply(Timeout(5) + Retry())  # refused: sync
+    price.apply((Cache(60) + Retry()) + Timeout(5))  # refused: sync
+    Timeout(5) + 3  # refused: not a policy
+    Retry() + Cache  # refused: a class
+    3 + Retry()  # refused: not a policy
     price.each().timeout(5)  # refused: sync
     read.timeout(5)  # refused: a sync stream
     price.stream().timeout(idle=5)  # refused: perhaps a sync stream

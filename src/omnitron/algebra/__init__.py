@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from omnitron.algebra.bodies import called_flows, readable
     from omnitron.algebra.choosing import ByType, Choose, Keep, Tap
     from omnitron.algebra.chunking import Chunked
+    from omnitron.algebra.orders import Misorder, misorders
     from omnitron.algebra.overlooking import Overlooked, overlooked
     from omnitron.algebra.passing import keep, loop, tap
     from omnitron.algebra.places import On
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from omnitron.algebra.timing import Timed
     from omnitron.algebra.tuning import Change, Tuning, near_place, tune, unplaced_text
     from omnitron.algebra.within import Within
+    from omnitron.algebra.worst import StepCase, WorstCase, worst_case
 
 LAZY = {
     "Batched": "batching",
@@ -49,15 +51,18 @@ LAZY = {
     "Fallback": "recovering",
     "Keep": "choosing",
     "Loop": "repeating",
+    "Misorder": "orders",
     "On": "places",
     "Overlooked": "overlooking",
     "Race": "racing",
     "Retrying": "retrying",
+    "StepCase": "worst",
     "Tap": "choosing",
     "Timed": "timing",
     "Tuning": "tuning",
     "Windows": "batching",
     "Within": "within",
+    "WorstCase": "worst",
     "by_type": "selecting",
     "called_flows": "bodies",
     "choose": "selecting",
@@ -65,6 +70,7 @@ LAZY = {
     "is_need": "annotated",
     "keep": "passing",
     "loop": "passing",
+    "misorders": "orders",
     "near_place": "tuning",
     "overlooked": "overlooking",
     "race": "racing",
@@ -75,6 +81,7 @@ LAZY = {
     "typed_parameters": "annotated",
     "typed_result": "annotated",
     "unplaced_text": "tuning",
+    "worst_case": "worst",
 }
 """What is imported when it is first touched, by the module that holds it."""
 
@@ -95,6 +102,7 @@ __all__ = [
     "Identity",
     "Keep",
     "Loop",
+    "Misorder",
     "Node",
     "On",
     "Overlooked",
@@ -105,6 +113,7 @@ __all__ = [
     "Sequence",
     "Star",
     "Step",
+    "StepCase",
     "Stream",
     "Tap",
     "TryWith",
@@ -114,6 +123,7 @@ __all__ = [
     "When",
     "Windows",
     "Within",
+    "WorstCase",
     "Writer",
     "by_type",
     "called_flows",
@@ -127,6 +137,7 @@ __all__ = [
     "is_need",
     "keep",
     "loop",
+    "misorders",
     "near_place",
     "overlooked",
     "parallel",
@@ -144,6 +155,7 @@ __all__ = [
     "unplaced_text",
     "walk",
     "when",
+    "worst_case",
 ]
 
 

@@ -17,6 +17,7 @@ from omnitron.algebra.making import step_of
 from omnitron.algebra.neighbours import check_neighbours, check_star
 from omnitron.algebra.node import Node, checked_name, walk_nodes
 from omnitron.algebra.notes import path_of
+from omnitron.algebra.ordering import ordered
 from omnitron.algebra.pickling import is_fixed, reduce_flow
 from omnitron.algebra.policed import Policed
 from omnitron.algebra.printing import render
@@ -206,7 +207,7 @@ class AnyFlow(Standing, Policed, Generic[P, R]):  # noqa: D101 - `OwnDoc`
                 and the outcomes of those that ended are given, as under "collect". Once so many have failed that the
                 quorum is out of reach, the rest is cancelled too and an `ExceptionGroup` of all errors leaves.
         """
-        return from_node(Each(self.node, concurrency, unordered, mode, fold, start, threads, quorum))
+        return from_node(ordered(Each(self.node, concurrency, unordered, mode, fold, start, threads, quorum)))
 
     def stream(
         self,
@@ -230,7 +231,7 @@ class AnyFlow(Standing, Policed, Generic[P, R]):  # noqa: D101 - `OwnDoc`
                 `Ok(value)` and `Failure(error, input, path)`; an error of the iterable itself ends it all the same.
             threads: the same as `concurrency` for a sync flow, over a sync iterable only.
         """
-        return from_node(Stream(self.node, concurrency, unordered, mode, threads))
+        return from_node(ordered(Stream(self.node, concurrency, unordered, mode, threads)))
 
     def on(self, place: str) -> AsyncFlow[P, R]:
         """Give the async flow that runs this one in another place.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from omnitron.algebra.ordering import ordered
 from omnitron.errors import DefinitionError
 from omnitron.policy import MAX_DELAY_S, MAX_ENTRIES, MAX_WAIT_S, SIZE
 
@@ -12,7 +13,18 @@ if TYPE_CHECKING:
     from omnitron.algebra.kept import Kept
     from omnitron.algebra.node import Node
     from omnitron.model import CacheStorage
-    from omnitron.policy import Backoff, Cache, Jitter, Retry, RetryBudget, Schedule, Seconds, Timeout
+    from omnitron.policy import (
+        Backoff,
+        Cache,
+        Jitter,
+        PolicyValue,
+        Retry,
+        RetryBudget,
+        Schedule,
+        Seconds,
+        Stack,
+        Timeout,
+    )
 
 __all__ = ["Policed"]
 
@@ -186,7 +198,7 @@ class Policed:
             """
             from omnitron.algebra.batching import Batched, Windows
 
-            return flow_of(Batched(self.node, size, max_wait, by, key, Windows()))
+            return flow_of(ordered(Batched(self.node, size, max_wait, by, key, Windows())))
 
         def chunk(
             self,
@@ -221,22 +233,24 @@ class Policed:
 
             return flow_of(Chunked(self.node, size, concurrency, weigh, max_weight, mode, threads))
 
-        def apply(self, policy: Retry | Timeout | Cache) -> Self:
-            """Give this flow under a policy: `f.apply(Retry(...))` is `f.retry(Retry(...))`."""
-            from omnitron.algebra.caching import Cached
-            from omnitron.algebra.retrying import Retrying
-            from omnitron.algebra.timing import Timed
-            from omnitron.policy import Cache, Retry, Timeout
+        def apply(self, policy: PolicyValue | Stack[Any]) -> Self:
+            """Give this flow under a policy, or under those of a stack, its first innermost.
 
-            if isinstance(policy, Retry):
-                return refined(self, Retrying.of(self.node, policy))
-            if isinstance(policy, Timeout):
-                return refined(self, Timed(self.node, policy.seconds, policy.idle))
-            if isinstance(policy, Cache):
-                return refined(self, Cached.of(self.node, policy))
-            raise DefinitionError(
-                f"apply takes a policy (Retry, Timeout, Cache), got {policy!r} ({type(policy).__name__})."
-            )
+            `f.apply(Retry(...))` is `f.retry(Retry(...))`, and `f.apply(a + b)` is `f.apply(a).apply(b)`. What is given
+            to several flows shares its state among them; `policy.fresh()` and `stack.fresh()` share none.
+
+            Raises:
+                DefinitionError, InvalidValue: no policy, or one that does not go over this flow.
+            """
+            from omnitron.algebra.applying import node_of
+            from omnitron.policy import Stack
+
+            if not isinstance(policy, Stack):
+                return refined(self, node_of(self.node, policy))
+            made = self
+            for one in policy:
+                made = refined(made, node_of(made.node, one))
+            return made
 
 
 F = TypeVar("F")
@@ -244,7 +258,7 @@ F = TypeVar("F")
 
 def refined(flow: F, node: Node) -> F:
     """Give the flow of a node, which is one of the same colour."""
-    made: F = flow_of(node)
+    made: F = flow_of(ordered(node))
     return made
 
 

@@ -40,6 +40,11 @@ class Timed(Policy):
     kind = "timeout"
     tunable: ClassVar = {"seconds": float, "idle": float}
 
+    @classmethod
+    def of(cls, body: Node, policy: Timeout) -> Timed:
+        """Give the node of a policy over a flow."""
+        return cls(body, policy.seconds, policy.idle)
+
     def check(self) -> None:
         """Refuse what nothing could end, and seconds that are none."""
         Timeout(self.seconds, idle=self.idle)

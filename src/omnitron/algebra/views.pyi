@@ -35,7 +35,7 @@ from omnitron.algebra.callables import (
 )
 from omnitron.algebra.flows import AnyFlow, AsyncFlow, Flow, P, R
 from omnitron.model import Outcome
-from omnitron.policy import Cache, Retry, Seconds, Timeout
+from omnitron.policy import EitherColour, PolicyValue, Seconds, Stack, Timeout
 
 __all__ = ["AsyncView", "StreamFlow", "SyncView"]
 
@@ -65,9 +65,9 @@ class SyncView(AnyFlow[P, R]):
     @overload
     def timeout(self: Late, seconds: Seconds | None = None, *, idle: Seconds | None = None) -> Late: ...
     @overload
-    def apply(self, policy: Retry | Cache) -> Self: ...
+    def apply(self: Late, policy: PolicyValue | Stack[PolicyValue]) -> Late: ...
     @overload
-    def apply(self: Late, policy: Timeout) -> Late: ...
+    def apply(self, policy: EitherColour | Stack[EitherColour]) -> Self: ...
     def bind(self, /, **fixed: Any) -> Flow[..., R]:
         """Give this flow with some parameters fixed by name; those after them are passed by keyword."""
 
@@ -201,8 +201,8 @@ class AsyncView(AnyFlow[P, R]):
     def timeout(self, seconds: Seconds | Timeout) -> Self:
         """Give this flow with a bound on its time: what takes longer is cancelled, and its clean-up awaited."""
 
-    def apply(self, policy: Retry | Timeout | Cache) -> Self:
-        """Give this flow under a policy."""
+    def apply(self, policy: PolicyValue | Stack[PolicyValue]) -> Self:
+        """Give this flow under a policy, or under those of a stack, its first innermost."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Later[R]:
         """Give the coroutine that runs it."""

@@ -10,6 +10,7 @@ from omnitron.policy.defaults import ATTEMPTS, MAX_DELAY_S, MAX_ENTRIES, MAX_WAI
 
 if TYPE_CHECKING:
     from omnitron.policy.asked import retry_after
+    from omnitron.policy.bounds import last_start, most_attempts, usual_waits
     from omnitron.policy.budgets import RetryBudget
     from omnitron.policy.caches import Cache, CacheCell
     from omnitron.policy.coding import Coding
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from omnitron.policy.keys import PLAIN, Former, Same
     from omnitron.policy.retries import Backoff, Retry, Tries
     from omnitron.policy.schedules import Jitter, Moment, Schedule, Seconds, check_seconds
+    from omnitron.policy.stacks import EitherColour, PolicyValue, Stack
     from omnitron.policy.timeouts import Timeout
     from omnitron.policy.windows import Window, answers_of, check_window, same_key
 
@@ -31,6 +33,7 @@ LAZY = {
     "CacheExplanation": "explaining",
     "CacheInfo": "entries",
     "Coding": "coding",
+    "EitherColour": "stacks",
     "Entry": "entries",
     "FAILED": "flights",
     "FLYING": "flights",
@@ -40,12 +43,14 @@ LAZY = {
     "LANDED": "flights",
     "Moment": "schedules",
     "PLAIN": "keys",
+    "PolicyValue": "stacks",
     "Retry": "retries",
     "RetryBudget": "budgets",
     "Same": "keys",
     "Schedule": "schedules",
     "Seconds": "schedules",
     "Space": "entries",
+    "Stack": "stacks",
     "Timeout": "timeouts",
     "Tries": "retries",
     "Window": "windows",
@@ -55,14 +60,18 @@ LAZY = {
     "check_window": "windows",
     "explain": "explaining",
     "gate": "flights",
+    "last_start": "bounds",
+    "most_attempts": "bounds",
     "retry_after": "asked",
     "same_key": "windows",
+    "usual_waits": "bounds",
 }
 """What is imported when it is first touched, by the module that holds it."""
 
 __all__ = [
     "ATTEMPTS",
     "BROKEN",
+    "EitherColour",
     "FAILED",
     "FLYING",
     "LANDED",
@@ -70,6 +79,7 @@ __all__ = [
     "MAX_ENTRIES",
     "MAX_WAIT_S",
     "PLAIN",
+    "PolicyValue",
     "SIZE",
     "Backoff",
     "Book",
@@ -89,6 +99,7 @@ __all__ = [
     "Schedule",
     "Seconds",
     "Space",
+    "Stack",
     "Timeout",
     "Tries",
     "Window",
@@ -98,8 +109,11 @@ __all__ = [
     "check_window",
     "explain",
     "gate",
+    "last_start",
+    "most_attempts",
     "retry_after",
     "same_key",
+    "usual_waits",
 ]
 
 

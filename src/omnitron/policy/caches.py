@@ -11,6 +11,7 @@ from omnitron.policy.defaults import MAX_ENTRIES
 from omnitron.policy.entries import Book, CacheInfo
 from omnitron.policy.flights import gate
 from omnitron.policy.schedules import check_seconds
+from omnitron.policy.stacks import EitherColour
 
 if TYPE_CHECKING:
     from omnitron.model import CacheStorage
@@ -35,7 +36,7 @@ class CacheCell(Record):
         return self._book
 
 
-class Cache(Record):
+class Cache(EitherColour):
     """A policy: keep what a flow gives. `f.cache(...)` takes the same arguments, or such a value.
 
     The entries belong to the value: flows that are given the same one share its bound, its statistics and `clear`, and
@@ -118,10 +119,6 @@ class Cache(Record):
     def cell(self) -> CacheCell:
         """The state that those who are given this value share."""
         return self._cell
-
-    def fresh(self) -> Cache:
-        """Give an equal policy with nothing kept."""
-        return self.replace()
 
     def info(self) -> CacheInfo:
         """Give what was done so far, by all who share this value."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from omnitron.errors import DefinitionError, InvalidValue
-from omnitron.model import Record
 from omnitron.policy.asked import retry_after
 from omnitron.policy.budgets import RetryBudget
 from omnitron.policy.defaults import ATTEMPTS, DELAY_S, MAX_DELAY_S
 from omnitron.policy.schedules import JITTERS, LONGEST_S, Capped, Growing, Moment, Schedule, Seconds, check_seconds
+from omnitron.policy.stacks import EitherColour
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +22,7 @@ __all__ = ["Backoff", "Retry", "Tries", "checked_on"]
 Backoff: TypeAlias = Literal["exponential", "linear", "fibonacci", "fixed"]
 
 
-class Retry(Record):
+class Retry(EitherColour):
     """A policy: try again what failed. `f.retry(...)` takes the same arguments, or such a value.
 
     Durations are seconds, or a timedelta.
@@ -124,6 +124,10 @@ class Retry(Record):
         if attempts is not None or self.deadline is not None:
             schedule = schedule.up_to(attempts=attempts, elapsed=self.deadline)
         return schedule
+
+    def fresh(self) -> Self:
+        """Give an equal policy that shares nothing with this one: its budget, where it has one, is new."""
+        return self if self.budget is None else self.replace(budget=self.budget.fresh())
 
     def takes(self, error: Exception) -> bool:
         """Say whether an error is one that is tried again."""

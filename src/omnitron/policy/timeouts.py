@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from omnitron.errors import DefinitionError, InvalidValue
-from omnitron.model import Record
 from omnitron.policy.schedules import Seconds, check_seconds
+from omnitron.policy.stacks import PolicyValue
 
 __all__ = ["Timeout"]
 
 
-class Timeout(Record):
+class Timeout(PolicyValue):
     """A policy: end an async flow that takes too long. `f.timeout(...)` takes the same arguments, or such a value.
 
     Args:
