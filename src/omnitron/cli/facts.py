@@ -12,6 +12,7 @@ from typing import Any
 from omnitron.cli.targets import AnyFlow
 from omnitron.cli.trees import duration_text
 from omnitron.cli.wants import want_lines
+from omnitron.cli.worst import order_lines, worst_lines
 from omnitron.errors import DefinitionError, MissingExtra
 from omnitron.model import Deployment, FlowExample, FlowMeta, Inputs, PerformanceClaim
 
@@ -59,6 +60,9 @@ def facts(flow: AnyFlow) -> Iterator[tuple[str, list[str]]]:
     for name, text in found.items():
         if text:
             yield name, text.splitlines()
+    for name, lines in (("worst case", worst_lines(flow)), ("order", order_lines(flow))):
+        if lines:
+            yield name, lines
 
 
 def effects_text(meta: FlowMeta) -> str:
