@@ -209,6 +209,7 @@ def test_a_retry_around_a_batch_retries_single_items() -> None:
 # ---------------------------------------------------------------- when a window closes
 
 
+@pytest.mark.filterwarnings("ignore:order-each-below-batch")
 def test_each_with_less_workers_than_size_does_not_wait() -> None:
     """Eight workers around a batch of 128 are served after two quiet turns, without a clock that moves."""
     loader = Loader()

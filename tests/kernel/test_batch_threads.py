@@ -98,6 +98,8 @@ def test_a_thread_with_a_loop_does_not_wait() -> None:
     assert asyncio.run(main()) == "1"
 
 
+@pytest.mark.filterwarnings("ignore:order-each-below-batch")
+@pytest.mark.filterwarnings("ignore:order-stream-below-batch")
 @pytest.mark.parametrize(
     "make",
     [
@@ -124,6 +126,7 @@ def test_branches_on_threads_share_a_call() -> None:
     assert both(-1) == ("-1", -1, "1")
 
 
+@pytest.mark.filterwarnings("ignore:order-each-below-batch")
 def test_threads_that_wait_in_different_windows_all_go_on() -> None:
     """Where nobody can come to any of them, all are closed."""
     loader = Loader()
@@ -254,6 +257,7 @@ def test_a_clock_that_stands_still_is_moved_on() -> None:
     assert 5.0 <= clock.monotonic() < 5.1
 
 
+@pytest.mark.filterwarnings("ignore:order-each-below-batch")
 def test_a_retry_around_a_batch_retries_single_items() -> None:
     """Only what failed is asked for again."""
     fresh = {1, 3}

@@ -469,6 +469,7 @@ def test_an_undo_around_a_retry_sees_its_result(colour):
     assert book == [5]
 
 
+@pytest.mark.filterwarnings("ignore:order-retry-in-retry")
 def test_retries_nest():
     """Each of the outer attempts has all of the inner ones."""
     trial = Trial(*down(20))

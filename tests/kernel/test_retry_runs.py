@@ -85,6 +85,7 @@ def test_a_retry_as_the_whole_flow_is_seen_once_an_attempt(colour):
     ]
 
 
+@pytest.mark.filterwarnings("ignore:order-retry-in-retry")
 def test_the_innermost_retry_counts():
     """A retry within another starts anew."""
     trial, log = Trial(*down(3)), EventLog()
@@ -249,6 +250,7 @@ def test_one_attempt_is_no_word_worth():
     assert note(lambda: trial.run(trial.step().retry(1), 5)) == "raised in flow 'call', at call"
 
 
+@pytest.mark.filterwarnings("ignore:order-retry-in-retry")
 @pytest.mark.parametrize("delay", [0, 0.0001])
 def test_one_error_object_may_be_raised_by_every_attempt(delay):
     """As fakes do: what it told of attempts before is not added up."""

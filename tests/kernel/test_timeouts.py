@@ -330,6 +330,7 @@ def test_a_timeout_under_a_retry_is_tried_again():
     assert desk.book == ["cancelled", "clean"] * 3
 
 
+@pytest.mark.filterwarnings("ignore:order-timeout-around-waits")
 def test_a_timeout_around_a_retry_bounds_it_all():
     """It cancels the wait between two attempts too."""
     desk = Desk()

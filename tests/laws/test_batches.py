@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from omnitron import EventLog, context, flow
 
+pytestmark = pytest.mark.filterwarnings("ignore::omnitron.PolicyWarning")
+"""Every order is drawn, the wrong ones too."""
+
 
 class Odd(ValueError):
     """What some items raise."""

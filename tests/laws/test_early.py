@@ -13,6 +13,9 @@ from . import early, steps, streams
 from .strategies import any_trees, async_trees, build
 from .test_laws import Slow, becomes_later, becomes_of, still_running
 
+pytestmark = pytest.mark.filterwarnings("ignore::omnitron.PolicyWarning")
+"""Every order is drawn, the wrong ones too."""
+
 few = settings(deadline=None, max_examples=80)
 late_trees = async_trees.filter(lambda recipe: build(recipe).node.is_async)
 

@@ -42,6 +42,9 @@ from .strategies import (
     wide_trees,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore::omnitron.PolicyWarning")
+"""Every order is drawn, the wrong ones too."""
+
 small_trees = trees(size=3)
 laws = settings(deadline=None, max_examples=200)
 few = settings(deadline=None, max_examples=80)
