@@ -77,7 +77,7 @@ class RateLimited(Policy):
 class Hedged(Policy):
     """Stands for a hedge."""
 
-    __slots__ = ("body", "at_most")
+    __slots__ = ("body", "at_most", "budget")
     kind = "hedge"
 
 
@@ -114,8 +114,8 @@ WRONG = {
         lambda: load.apply(Retry() + Timeout(60) + Retry()),
     ],
     "order-retry-around-hedge": [
-        lambda: over(Hedged, load, 2).retry(),
-        lambda: (double | over(Hedged, load, 2)).retry(),
+        lambda: over(Hedged, load, 2, None).retry(),
+        lambda: (double | over(Hedged, load, 2, None)).retry(),
     ],
     "order-retry-around-kept-errors": [
         lambda: double.cache(60, ttl_on_error=5).retry(),
@@ -155,7 +155,7 @@ WRONG = {
     "order-bulkhead-around-cache": [lambda: over(Bulk, double.cache(60), 8)],
     "order-bulkhead-around-batch": [lambda: over(Bulk, loads.batch(128), 8)],
     "order-circuit-breaker-around-cache": [lambda: over(Broken, double.cache(60))],
-    "order-hedge-around-cache": [lambda: over(Hedged, load.cache(60).timeout(5), 2)],
+    "order-hedge-around-cache": [lambda: over(Hedged, load.cache(60).timeout(5), 2, None)],
 }
 
 
@@ -188,8 +188,9 @@ RIGHT = {
     "a cache without errors": lambda: double.cache(60).retry(),
     "errors kept for less time": lambda: double.cache(60, ttl_on_error=1).retry(4, 1, jitter="none"),
     "a cache that is turned off": lambda: double.cache(60, ttl_on_error=5, mode="disable").retry(),
-    "retry in hedge": lambda: over(Hedged, load.retry(), 2),
-    "hedge under a budget": lambda: over(Hedged, load, 2).retry(budget=budgeted()),
+    "retry in hedge": lambda: over(Hedged, load.retry(), 2, None),
+    "hedge under a budget": lambda: over(Hedged, load, 2, None).retry(budget=budgeted()),
+    "a hedge of a budget": lambda: over(Hedged, load, 2, budgeted()).retry(),
     "time enough": lambda: load.apply(SECOND).timeout(3.1),
     "an endless retry": lambda: load.retry(backoff=Schedule.fixed(10)).timeout(5),
     "a retry with a deadline": lambda: load.retry(4, delay=10, deadline=5).timeout(5),
@@ -216,7 +217,7 @@ RIGHT = {
     "a bulkhead that is wide": lambda: over(Bulk, loads.batch(128), 128),
     "a breaker on either side of a retry": lambda: (over(Broken, double).retry(), over(Broken, double.retry())),
     "a breaker inside a cache": lambda: over(Broken, double).cache(60),
-    "a hedge inside a cache": lambda: over(Hedged, load, 2).cache(60),
+    "a hedge inside a cache": lambda: over(Hedged, load, 2, None).cache(60),
 }
 
 

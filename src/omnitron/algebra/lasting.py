@@ -178,7 +178,7 @@ def hedging(node: Any, inside: Sequence[Lasting]) -> Lasting:
     (body,) = inside
     most, delay = getattr(node, "at_most", None) or 2, getattr(node, "delay", None)
     main = product(most, body.main)
-    if isinstance(delay, int | float):
+    if isinstance(delay, int | float) and getattr(node, "percentile", None) is None:
         main = min(main, (most - 1) * delay + body.main)
     return body._replace(main=main, undo=product(most, body.undo), clean=product(most, body.clean))
 

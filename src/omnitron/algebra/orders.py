@@ -17,7 +17,7 @@ from omnitron.algebra.reaching import Inside, Reach, calls, errors, everything, 
 from omnitron.algebra.retrying import Retrying
 from omnitron.errors import TimedOut
 from omnitron.model import Record
-from omnitron.policy import SIZE, last_start, most_attempts, usual_waits
+from omnitron.policy import SIZE, RetryBudget, last_start, most_attempts, usual_waits
 
 __all__ = ["RULES", "Misorder", "Rule", "broken", "misorders", "tries"]
 
@@ -168,8 +168,9 @@ def retry_in_retry(outer: Any, found: list[Inside]) -> str | None:
 
 
 def retry_around_hedge(outer: Any, found: list[Inside]) -> str | None:
-    """Each attempt is hedged, so that calls multiply."""
-    if tries(outer) <= 1 or outer.budget is not None:
+    """Each attempt is hedged, so that calls multiply, unless a budget that somebody has named bounds them."""
+    found = [one for one in found if not isinstance(getattr(one.node, "budget", None), RetryBudget)]
+    if tries(outer) <= 1 or outer.budget is not None or not found:
         return None
     most, inner = max(
         ((getattr(one.node, "at_most", None) or HEDGES, one.node) for one in found), key=lambda pair: pair[0]
