@@ -120,9 +120,9 @@ def test_what_is_no_policy_is_not_added(wrong, hint):
             make()
 
 
-@pytest.mark.parametrize("wrong", [Retry(), 3, "ab"])
+@pytest.mark.parametrize("wrong", [Retry(), 3, "ab", {Retry(), Timeout(5)}])
 def test_a_stack_is_made_of_several(wrong):
-    """One policy is none."""
+    """One policy is none, and a set has no order."""
     with pytest.raises(DefinitionError, match="made of several"):
         Stack(wrong)
 

@@ -41,6 +41,7 @@ from omnitron import (
     Key,
     Objective,
     Ok,
+    PolicyWarning,
     Resource,
     Retry,
     RetryBudget,
@@ -72,6 +73,7 @@ from omnitron import (
     tap,
     try_with,
     when,
+    worst_case,
 )
 from omnitron.model import Deployment, PerformanceClaim, ResourceRequirements, ScalingPolicy, SemanticDescriptor
 from omnitron.policy import PolicyValue
@@ -1309,6 +1311,12 @@ async def stacked(order: Order) -> None:
     anything: Stack[PolicyValue] = house
     for policy in anything + named:
         assert_type(await stock.apply(policy)(order), int)
+    worst = worst_case(stock.apply(house))
+    assert_type(worst.attempts, int | None)
+    assert_type((worst.seconds, worst.counted), tuple[float | None, float | None])
+    assert_type([(step.path, step.attempts) for step in worst.steps], list[tuple[str, int | None]])
+    quiet: type[UserWarning] = PolicyWarning
+    del quiet
 
 
 async def cached(order: Order) -> None:

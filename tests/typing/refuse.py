@@ -37,6 +37,7 @@ from omnitron import (
     tap,
     try_with,
     when,
+    worst_case,
 )
 
 TENANT = Key("tenant", str)
@@ -563,6 +564,7 @@ async def timed(order: Order, feed: AsyncIterable[Order]) -> None:
     price.apply(Timeout(5) + Retry())  # refused: sync
     price.apply((Cache(60) + Retry()) + Timeout(5))  # refused: sync
     Timeout(5) + 3  # refused: not a policy
+    worst_case(len)  # refused: not a flow
     Retry() + Cache  # refused: a class
     3 + Retry()  # refused: not a policy
     price.each().timeout(5)  # refused: sync

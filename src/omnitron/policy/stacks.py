@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
 
 from omnitron.errors import DefinitionError
@@ -72,8 +72,10 @@ class Stack(Record, Generic[P_co]):
     policies: tuple[P_co, ...]
 
     def __init__(self, policies: Iterable[P_co] = ()) -> None:
-        if isinstance(policies, PolicyValue | str) or not isinstance(policies, Iterable):
-            raise DefinitionError(f"a stack is made of several policies, `Stack([a, b])` or `a + b`; got {policies!r}.")
+        if isinstance(policies, PolicyValue | str | Set) or not isinstance(policies, Iterable):
+            raise DefinitionError(
+                f"a stack is made of several policies in order, `Stack([a, b])` or `a + b`; got {policies!r}."
+            )
         held = tuple(policies)
         for policy in held:
             if not isinstance(policy, PolicyValue):
