@@ -84,7 +84,7 @@ class Hedged(Policy):
 class Bulk(Policy):
     """Stands for a bulkhead."""
 
-    __slots__ = ("body", "max_concurrent")
+    __slots__ = ("body", "limit")
     kind = "bulkhead"
 
 

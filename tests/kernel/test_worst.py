@@ -55,8 +55,15 @@ NEVER = step("never")
 class Waiting(Policy):
     """Stands for a policy that waits for a turn."""
 
-    __slots__ = ("body", "max_wait")
+    __slots__ = ("body", "max_wait", "wait")
     kind = "rate_limit"
+
+
+class Bulk(Policy):
+    """Stands for a bulkhead."""
+
+    __slots__ = ("body", "queue")
+    kind = "bulkhead"
 
 
 class Hedged(Policy):
@@ -115,8 +122,11 @@ class Strange(Node):
         (from_node(Hedged(B.node, 3, 2)), 14),
         (from_node(Hedged(A.node, 3, 2)), 3),
         (from_node(Hedged(B.node, 2, None)), 20),
-        (from_node(Waiting(A.node, 5)), 6),
-        (from_node(Waiting(A.node, None)), None),
+        (from_node(Waiting(A.node, 5, True)), 6),
+        (from_node(Waiting(A.node, None, False)), 1),
+        (from_node(Bulk(A.node, 0)), 1),
+        (from_node(Bulk(A.node, 3)), None),
+        (from_node(Waiting(A.node, None, True)), None),
     ],
 )
 def test_seconds_of(subject, seconds):
@@ -135,7 +145,7 @@ def test_seconds_of(subject, seconds):
         (A.retry(backoff=Schedule.fixed(1)), "'a' has no bound on its attempts, nor a deadline.", None),
         (A.undo(NEVER), "'a/never' may take any time: no timeout is around it.", 1),
         (try_with(A, finally_=NEVER).timeout(5), "'try_with/never' may take any time: no timeout is around it.", 1),
-        (from_node(Waiting(A.node, None)), "'a' waits for its turn as long as it takes.", None),
+        (from_node(Waiting(A.node, None, True)), "'a' waits for its turn as long as it takes.", None),
         (from_node(Strange(A.node)), "'strange' is of a kind (strange) of which nobody told how long it takes.", None),
         (sync.within(deadline=5), "'sync' may take any time: no timeout is around it.", 0),
         (parallel(sync, number, threads=2), "'parallel/sync' may take any time: no timeout is around it.", 0),

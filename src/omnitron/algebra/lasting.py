@@ -186,10 +186,9 @@ def hedging(node: Any, inside: Sequence[Lasting]) -> Lasting:
 def queueing(node: Any, inside: Sequence[Lasting]) -> Lasting:
     """The wait for a turn, and the flow."""
     (body,) = inside
-    wait: Any = next((found for name in WAITING if (found := getattr(node, name, None)) is not None), None)
-    if wait is False:
-        wait = 0.0
-    if not isinstance(wait, int | float) or wait is True:
+    none = getattr(node, "wait", True) is False or getattr(node, "queue", None) == 0
+    wait: float | None = 0.0 if none else getattr(node, "max_wait", None)
+    if wait is None:
         return body._replace(main=inf, why=((node, "waits for its turn as long as it takes"), *body.why))
     return body._replace(main=wait + body.main)
 
@@ -199,7 +198,6 @@ def any_kind(node: Any, inside: Sequence[Lasting]) -> Lasting:
     return Lasting(inf, why=((node, f"is of a kind ({node.kind}) of which nobody told how long it takes"),))
 
 
-WAITING = ("max_wait", "wait", "timeout")
 TIMES: Mapping[str, Ruling] = {
     "batch": batching,
     "bind": after_another,

@@ -23,8 +23,6 @@ __all__ = ["RULES", "Misorder", "Rule", "broken", "misorders", "tries"]
 
 LONG = 48
 HEDGES = 2
-LETS_IN = ("concurrency", "max_concurrent", "at_most", "limit")
-"""What the field of a bulkhead may be called that says how many run at once."""
 
 
 class Rule(Record):
@@ -293,7 +291,7 @@ def rate_limit_around_retry(outer: Any, found: list[Inside]) -> str | None:
 
 def bulkhead_around_batch(outer: Any, found: list[Inside]) -> str | None:
     """Fewer callers are let in than a window takes."""
-    bound: int | None = next((most for name in LETS_IN if (most := getattr(outer, name, None)) is not None), None)
+    bound: int | None = getattr(outer, "limit", None)
     for inside in found:
         size: int = getattr(inside.node, "batch_size", 0)
         if bound is not None and bound < size:
