@@ -51,6 +51,7 @@ from omnitron.errors import (
 from omnitron.model import (
     CacheStorage,
     Call,
+    CallAnswered,
     CallFailed,
     CallFinished,
     CallStarted,
@@ -118,6 +119,7 @@ __all__ = [
     "Cache",
     "CacheStorage",
     "Call",
+    "CallAnswered",
     "CallFailed",
     "CallFinished",
     "CallStarted",

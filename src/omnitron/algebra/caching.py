@@ -126,10 +126,12 @@ class Cached(Policy):
             w.pass_on(self.body, args, target)
             return
         place = w.cursor - 1 + inside(self)
-        desk = Desk(Keeper(self), w.spot(place), renew=self.mode == "recompute")
-        fn = w.function(self.body, args, awaits=w.awaits if w.seen else self.body.is_async)
+        awaits = w.awaits if w.seen else self.body.is_async
+        site = w.site(called(self), place, awaits=awaits) if w.seen else None
+        desk = Desk(Keeper(self), w.spot(place), site, renew=self.mode == "recompute")
+        fn = w.function(self.body, args, awaits=awaits)
         passed = f", {args.call}" if args.call else ""
-        wait, later = ("await ", "_async") if (w.awaits if w.seen else self.body.is_async) else ("", "")
+        wait, later = ("await ", "_async") if awaits else ("", "")
         if w.seen:
             w.mark(f"{target} = {wait}{w.bind(getattr(desk, 'ask' + later))}({fn}{passed})", place)
             return
@@ -159,6 +161,13 @@ class Cached(Policy):
             if value != getattr(default, name):
                 shown.append(f"{name}={getattr(value, '__qualname__', None) or repr(value)}")
         return ", ".join(shown)
+
+
+def called(node: Node) -> Node:
+    """Give the part whose call is spared: beneath refinements, which have no boundary of their own."""
+    for _ in range(inside(node)):
+        node = node.children[0]
+    return node
 
 
 def check_owner(node: Receiver) -> None:

@@ -46,9 +46,10 @@ class Work:
         key: its key.
         fn, args, kwargs: what computes it.
         flight: the computation that it began, if it did.
+        outcome: how it was answered without one: "hit", "stale" or "shared"; else "".
     """
 
-    __slots__ = ("args", "clock", "flight", "fn", "key", "kwargs", "space")
+    __slots__ = ("args", "clock", "flight", "fn", "key", "kwargs", "outcome", "space")
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Work:
         self.args = args
         self.kwargs = kwargs
         self.flight: Flight | None = None
+        self.outcome = ""
 
     def run(self) -> Any:
         """Call what computes it."""
@@ -211,8 +213,9 @@ class Keeper:
         for wake in wakers:
             wake()
 
-    def found(self, flight: Flight, *, is_stale: bool) -> None:
+    def found(self, work: Work, flight: Flight, *, is_stale: bool) -> None:
         """Count what was found in the store."""
+        work.outcome = STALE if is_stale else HIT
         with gate:
             self.book.misses -= 1
             self.book.hits += 1

@@ -26,15 +26,18 @@ from omnitron.algebra.keeping import (
     reads_once,
     running_loop,
 )
+from omnitron.model import CallAnswered
 from omnitron.policy import FAILED, FLYING, LANDED, Entry, Flight, Space, gate
 from omnitron.runtime import SYSTEM_CLOCK, current_context, log
 
 if TYPE_CHECKING:
     from omnitron.algebra.notes import Spot
+    from omnitron.runtime import Frame, Site
 
 __all__ = ["Desk"]
 
 computing: ContextVar[Flight | None] = ContextVar("omnitron_computing", default=None)
+SHARED = "shared"
 LOOK_S = 1.0
 """How long is waited for what another event loop computes before looking whether that loop still runs."""
 STOP_S = 0.05
@@ -47,15 +50,17 @@ class Desk:
     Attributes:
         keeper: what keeps it.
         spot: the place.
+        site: the boundary there that a call would have, where calls are watched.
         renew: whether nothing kept is given.
         plain: the space where nothing watches.
     """
 
-    __slots__ = ("keeper", "plain", "renew", "spot")
+    __slots__ = ("keeper", "plain", "renew", "site", "spot")
 
-    def __init__(self, keeper: Keeper, spot: Spot, *, renew: bool = False) -> None:
+    def __init__(self, keeper: Keeper, spot: Spot, site: Site | None, *, renew: bool = False) -> None:
         self.keeper = keeper
         self.spot = spot
+        self.site = site
         self.renew = renew
         self.plain = keeper.space()
 
@@ -82,7 +87,22 @@ class Desk:
 
     def ask(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Give what a call gives, in the context that is here."""
-        return self.fetch(self.work_here(fn, args, kwargs))
+        work = self.work_here(fn, args, kwargs)
+        value = self.fetch(work)
+        frame = runtime.read_watch() if work.outcome else None
+        if frame is not None:
+            frame.run.notify(self.answered(frame, work, value))
+        return value
+
+    def answered(self, frame: Frame, work: Work, value: Any) -> CallAnswered:
+        """Give the event of a call that was answered without being made."""
+        site = self.site
+        assert site is not None  # it is watched
+        node = site.node
+        path = runtime.beneath(frame, site.segment) if node.segment or node.label is not None else frame.path
+        spared = runtime.child_frame(frame, path, site, work.args, work.kwargs).call
+        assert spared is not None
+        return CallAnswered(spared, value, work.outcome)
 
     def fetch(self, work: Work) -> Any:
         """Give what is kept, wait for who computes it, or compute it."""
@@ -100,18 +120,20 @@ class Desk:
             bell.acquire()
             word, found = keeper.approach(work, bell, bell.release, outer=outer, renew=self.renew)
             if word is HIT:
-                return given(found)
+                return given(work, found)
             if word is ALONE:
                 return work.run()
             if word is STALE:
                 entry, flight = found
                 if flight is not None:
                     self.refresh_aside(work, flight)
+                work.outcome = STALE
                 return entry.value
             if word is LEAD:
                 return self.lead(work, found)
             wait_here(keeper, work.space, found, bell)
             if found.state is LANDED:
+                work.outcome = SHARED
                 return found.value
             if found.state is FAILED:
                 raise_shared(found.error, found.trace)
@@ -142,7 +164,7 @@ class Desk:
             return work.run()
         found = None if self.renew or flight.pinned else shelf.load(work.key, work.clock)
         if found is not None:
-            keeper.found(flight, is_stale=found[1])
+            keeper.found(work, flight, is_stale=found[1])
             return found[0]
         value = work.run()
         if flight.keeps and not reads_once(value):
@@ -175,7 +197,14 @@ class Desk:
 
     async def ask_async(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """The async twin of `ask`."""
-        return await self.fetch_async(self.work_here(fn, args, kwargs))
+        work = self.work_here(fn, args, kwargs)
+        value = await self.fetch_async(work)
+        frame = runtime.read_watch() if work.outcome else None
+        if frame is not None:
+            later = frame.run.tell(self.answered(frame, work, value))
+            if later is not None:
+                await later
+        return value
 
     async def fetch_async(self, work: Work) -> Any:
         """The async twin of `fetch`."""
@@ -188,16 +217,18 @@ class Desk:
                 work, future, waker_of(loop, future), outer=outer, loop=loop, renew=self.renew
             )
             if word is HIT:
-                return given(found)
+                return given(work, found)
             if word is STALE:
                 entry, flight = found
                 if flight is not None:
                     self.begin(loop, work, flight)
+                work.outcome = STALE
                 return entry.value
             if word is LEAD:
                 self.begin(loop, work, found)
             await wait_async(keeper, work.space, found, future)
             if found.state is LANDED:
+                work.outcome = work.outcome or ("" if word is LEAD else SHARED)
                 return found.value
             if word is LEAD and found.error is not None:
                 raise found.error.with_traceback(found.trace)
@@ -244,7 +275,7 @@ class Desk:
             return await work.run()
         found = None if self.renew or flight.pinned else await shelf.load_async(work.key, work.clock)
         if found is not None:
-            keeper.found(flight, is_stale=found[1])
+            keeper.found(work, flight, is_stale=found[1])
             return found[0]
         value = await work.run()
         if flight.keeps and not reads_once(value):
@@ -254,10 +285,11 @@ class Desk:
         return value
 
 
-def given(entry: Entry) -> Any:
+def given(work: Work, entry: Entry) -> Any:
     """Give what is kept: a value, or raise the error."""
     if entry.failed:
         raise_shared(*entry.value)
+    work.outcome = HIT
     return entry.value
 
 

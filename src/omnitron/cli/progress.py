@@ -20,7 +20,7 @@ from rich.text import Text
 
 from omnitron.cli.targets import AnyFlow
 from omnitron.cli.trees import Branch, Count, grow, lines_of
-from omnitron.model import Call, CallFailed, CallStarted, Event, ItemYielded
+from omnitron.model import Call, CallAnswered, CallFailed, CallStarted, Event, ItemYielded
 
 __all__ = ["Progress", "live"]
 
@@ -70,6 +70,9 @@ class Progress:
                 return
             if type(event) is ItemYielded:
                 count.given += 1
+                return
+            if type(event) is CallAnswered:
+                count.kept += 1
                 return
             count.ended += 1
             count.seconds += getattr(event, "duration_s", 0.0)

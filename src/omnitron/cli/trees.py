@@ -24,13 +24,15 @@ class Count:
         seconds: the sum over the calls that ended; calls at the same time add up.
         items: the sum of the lengths of what `each` was given, as far as those are known.
         given: how many items a stream gave.
+        kept: how many calls a cache spared.
         turns: how many turns a `loop` takes at most, 0 where there is no such number.
     """
 
-    __slots__ = ("cancelled", "ended", "failed", "given", "items", "seconds", "started", "turns")
+    __slots__ = ("cancelled", "ended", "failed", "given", "items", "kept", "seconds", "started", "turns")
 
     def __init__(self) -> None:
         self.started = self.ended = self.failed = self.cancelled = self.given = self.items = self.turns = 0
+        self.kept = 0
         self.seconds = 0.0
 
     def text(self, begun: int, *, running: bool) -> str:
@@ -44,6 +46,8 @@ class Count:
             words.append(f"{self.started - self.ended:,} running")
         if self.given:
             words.append(f"{self.given:,} item{'' if self.given == 1 else 's'}")
+        if self.kept:
+            words.append(f"{self.kept:,} from the cache")
         if self.failed:
             words.append(f"{self.failed:,} failed")
         if self.cancelled:

@@ -3,6 +3,7 @@
 Nothing here runs anything. Read next: `omnitron.runtime` (what a run carries) and `omnitron.algebra` (what a flow is).
 """
 
+from omnitron.model.answers import CallAnswered
 from omnitron.model.encoding import canonical, keyed_hash
 from omnitron.model.events import (
     COLLECT,
@@ -45,6 +46,7 @@ __all__ = [
     "STREAMS",
     "CacheStorage",
     "Call",
+    "CallAnswered",
     "CallFailed",
     "CallFinished",
     "CallStarted",

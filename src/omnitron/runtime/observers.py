@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from omnitron.errors import DefinitionError, RunCancelled
-from omnitron.model import CallFailed, CallFinished, CallStarted, Event, ItemYielded
+from omnitron.model import CallAnswered, CallFailed, CallFinished, CallStarted, Event, ItemYielded
 
 __all__ = ["EventLog", "Hooks", "Span", "Tracing"]
 
@@ -19,7 +19,8 @@ class Hooks:
 
     Each function takes one event: `before` a `CallStarted`, `after` a `CallFinished` (`.output`, `.duration_s`; of a
     stream when it has ended, with a `StreamEnd`), `on_error` a `CallFailed` (`.error`, `.duration_s`; cancellation too),
-    `on_item` an `ItemYielded` (`.index`, `.item`). All have `.flow, .path, .attempt, .run_id,
+    `on_item` an `ItemYielded` (`.index`, `.item`), `on_answer` a `CallAnswered`: what a cache gave in the place of a call
+    (`.output`, `.outcome`). All have `.flow, .path, .attempt, .run_id,
     .input`. Functions of one kind are called in the order given, each even when an earlier one raised. Over async flows
     they may be async; over sync flows that is refused when the run starts.
 
@@ -28,9 +29,10 @@ class Hooks:
         after: a function or several.
         on_error: a function or several.
         on_item: a function or several.
+        on_answer: a function or several.
     """
 
-    __slots__ = ("after", "before", "is_async", "on_error", "on_item")
+    __slots__ = ("after", "before", "is_async", "on_answer", "on_error", "on_item")
 
     def __init__(
         self,
@@ -39,12 +41,14 @@ class Hooks:
         after: Hook | Iterable[Hook] = (),
         on_error: Hook | Iterable[Hook] = (),
         on_item: Hook | Iterable[Hook] = (),
+        on_answer: Hook | Iterable[Hook] = (),
     ) -> None:
         self.before = functions("before", before)
         self.after = functions("after", after)
         self.on_error = functions("on_error", on_error)
         self.on_item = functions("on_item", on_item)
-        hooks = (*self.before, *self.after, *self.on_error, *self.on_item)
+        self.on_answer = functions("on_answer", on_answer)
+        hooks = (*self.before, *self.after, *self.on_error, *self.on_item, *self.on_answer)
         self.is_async = any(is_coroutine_function(hook) for hook in hooks)
 
     def observe(self, event: Event, /) -> Awaitable[None] | None:
@@ -66,6 +70,8 @@ class Hooks:
         """Give the functions that take events of a kind."""
         if kind is ItemYielded:
             return self.on_item
+        if kind is CallAnswered:
+            return self.on_answer
         return self.before if kind is CallStarted else self.after if kind is CallFinished else self.on_error
 
     async def finish(
@@ -88,7 +94,7 @@ class Hooks:
     def __repr__(self) -> str:
         named = ", ".join(
             f"{kind}=[{', '.join(getattr(hook, '__name__', repr(hook)) for hook in hooks)}]"
-            for kind in ("before", "after", "on_error", "on_item")
+            for kind in ("before", "after", "on_error", "on_item", "on_answer")
             if (hooks := getattr(self, kind))
         )
         return f"Hooks({named})"
@@ -153,9 +159,21 @@ class Span:
         error: the exception it left with, or None.
         started_s: when it started, in seconds of the context's monotonic clock.
         duration_s: how long it took, None while it runs.
+        cache: "hit", "stale" or "shared" where a cache answered in its place (it took no time then), else None.
     """
 
-    __slots__ = ("duration_s", "error", "name", "parent_id", "path", "run_id", "span_id", "started_s", "status")
+    __slots__ = (
+        "cache",
+        "duration_s",
+        "error",
+        "name",
+        "parent_id",
+        "path",
+        "run_id",
+        "span_id",
+        "started_s",
+        "status",
+    )
 
     def __init__(
         self, name: str, path: str, run_id: str, span_id: int, parent_id: int | None, started_s: float
@@ -169,9 +187,11 @@ class Span:
         self.error: BaseException | None = None
         self.started_s = started_s
         self.duration_s: float | None = None
+        self.cache: str | None = None
 
     def __repr__(self) -> str:
         took = "" if self.duration_s is None else f", {self.duration_s * 1e3:.3f} ms"
+        took = took if self.cache is None else f", cache {self.cache}"
         return f"Span({self.path!r}, {self.status}{took})"
 
 
@@ -203,6 +223,15 @@ class Tracing:
             span = self._open[key] = Span(call.flow, call.path, call.run_id, call.call_id, parent, call.started_s)
             if self.keep:
                 self.spans.append(span)
+            return
+        if isinstance(event, CallAnswered):
+            parent = None if call.parent is None else call.parent.call_id
+            spared = Span(call.flow, call.path, call.run_id, call.call_id, parent, call.started_s)
+            spared.status, spared.duration_s, spared.cache = "ok", 0.0, event.outcome
+            if self.keep:
+                self.spans.append(spared)
+            if self.on_end is not None:
+                self.on_end(spared)
             return
         ended = self._open.pop(key, None)
         if ended is None:
