@@ -43,6 +43,7 @@ def facts(name):
             ],
         ),
         ("plain", []),
+        ("large", ["worst case:   not told of a tree of 393,215 places; `worst_case(flow)` takes its time for it"]),
         ("twice", ["worst case:   12 attempts of 'load'", "12 s", f"order:        {TWICE}"]),
     ],
 )

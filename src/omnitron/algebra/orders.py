@@ -78,12 +78,22 @@ class Misorder(Record):
 
 def misorders(root: Node) -> tuple[Misorder, ...]:
     """Give all that is wrong with the order of policies in a tree, from the outside."""
-    found: list[Misorder] = []
+    wrong: dict[int, list[tuple[str, str]]] = {}
     seen: set[int] = set()
-    for path, node in walk_nodes(root):
+    stack = [root]
+    while stack:  # each different part once; paths are only looked for where there is something to tell
+        node = stack.pop()
         if id(node) not in seen:
             seen.add(id(node))
-            found += [Misorder(code, path, text) for code, text in findings(node)]
+            told = [*findings(node)]
+            if told:
+                wrong[id(node)] = told
+            stack += [child for child in node.children if child.children]
+    found: list[Misorder] = []
+    for path, node in walk_nodes(root) if wrong else ():
+        found += [Misorder(code, path, text) for code, text in wrong.pop(id(node), ())]
+        if not wrong:
+            break
     return tuple(found)
 
 

@@ -36,7 +36,8 @@ def everything(node: Node) -> tuple[Node, ...]:
 
 def calls(node: Node) -> tuple[Node, ...]:
     """Reach what is called with the very arguments, once for each call: through policies, not into what a cache is over."""
-    return node.children[:1] if isinstance(node, Policy) and node.kind != "cache" else ()
+    passes = isinstance(node, Policy) or node.kind in ("bind", "method")
+    return node.children[:1] if passes and node.kind != "cache" else ()
 
 
 def errors(node: Node) -> tuple[Node, ...]:

@@ -8,10 +8,13 @@ from omnitron.cli.targets import AnyFlow
 __all__ = ["order_lines", "worst_lines"]
 
 STEPS = 5
+PLACES = 200_000
 
 
 def worst_lines(flow: AnyFlow) -> list[str]:
     """Give the most attempts and the longest time; nothing for a flow without a policy that bears on either."""
+    if flow.node.size > PLACES:
+        return [f"not told of a tree of {flow.node.size:,} places; `worst_case(flow)` takes its time for it"]
     case = worst_case(flow)
     if case.attempts == 1 and case.counted == 0 and case.seconds is None:
         return []
