@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from omnitron import Retry, Timeout, flow, loop, parallel
+from omnitron import Retry, Timeout, flow, loop
 
 
 @flow
@@ -23,9 +23,6 @@ bounded = load.apply(Timeout(5) + Retry(4, max_delay=10))
 both = (bounded | load.named("save").timeout(3) | parse).named("both")
 endless = loop(load.timeout(1), until=parse)
 plain = (parse | parse).named("plain")
-large = load.timeout(1)
-for _ in range(17):
-    large = parallel(large, large)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     twice = load.timeout(1).retry(4, max_delay=0).retry(3, max_delay=0)

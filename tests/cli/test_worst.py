@@ -43,10 +43,19 @@ def facts(name):
             ],
         ),
         ("plain", []),
-        ("large", ["worst case:   not told of a tree of 393,215 places; `worst_case(flow)` takes its time for it"]),
         ("twice", ["worst case:   12 attempts of 'load'", "12 s", f"order:        {TWICE}"]),
     ],
 )
 def test_the_worst_case_is_shown(name, lines):
     """What bears on it, and nothing for a flow without policies."""
     assert facts(name) == lines
+
+
+def test_the_worst_case_of_a_large_tree_is_not_looked_for(monkeypatch):
+    """Each place would be walked; the order of policies is told all the same."""
+    monkeypatch.setattr("omnitron.cli.worst.PLACES", 3)
+
+    assert facts("twice") == [
+        "worst case:   not told of a tree of 4 places; `worst_case(flow)` takes its time for it",
+        f"order:        {TWICE}",
+    ]
