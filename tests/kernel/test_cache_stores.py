@@ -28,6 +28,8 @@ from omnitron import (
     context,
     current_context,
     flow,
+    needs,
+    resource,
 )
 from omnitron.testing import ManualClock
 
@@ -296,6 +298,29 @@ def test_fakes_and_guarded_calls_stay_out_of_a_store(store):
     assert context(replace={"look_up": lambda x: "fake"}).run(cached, 1) == "fake"
     assert guarded.run(cached, 1) == cached(1) == 1
     assert calls == [1, 1, 1]
+
+
+@resource(scope="app")
+def link():
+    """What is asked."""
+    yield "real"
+
+
+@flow
+def ask(x, *, over=needs(link)):
+    """Ask."""
+    calls.append(x)
+    return f"{over} {x}"
+
+
+def test_what_stands_in_for_a_resource_stays_out_of_a_store(store):
+    """A test may give one of its own, and neither reads nor writes what others do."""
+    cached = stored(ask, store)
+    with context() as real:
+        fake = real.with_({link: "fake"})
+        got = [ctx.run(cached, 1) for ctx in (real, fake, fake, real)]
+        assert fake.run(flow(lambda x: cached.cached.peek(x)), 1) is None
+    assert (got, calls) == (["real 1", "fake 1", "fake 1", "real 1"], [1, 1, 1])
 
 
 def test_contexts_of_other_capabilities_have_results_of_their_own(store):

@@ -9,7 +9,7 @@ from math import inf
 from os import getpid
 from typing import TYPE_CHECKING, Any
 
-from omnitron.algebra.keying import Keying
+from omnitron.algebra.keying import Keying, has_stand_in
 from omnitron.algebra.storing import Shelf
 from omnitron.errors import DefinitionError, SelfWait
 from omnitron.policy import BROKEN, FAILED, LANDED, Flight, Same, Space, chain_of, gate
@@ -116,8 +116,10 @@ class Keeper:
         with gate:
             return self.book.space((*self.who, aside))
 
-    def shelf_in(self, space: Space) -> Shelf | None:
-        """Give the store, as it is in a kind of context: fakes, and what guards let pass, are for this run alone."""
+    def shelf_in(self, space: Space, key: Hashable) -> Shelf | None:
+        """Give the store for a key in a kind of context: fakes, and what guards let pass, are for this run alone."""
+        if self.shelf is not None and has_stand_in(key):
+            return None
         who: Any = space.who
         aside = who[-1]
         return self.shelf if self.shelf is None or not aside else self.shelf.beside(*aside[1:])

@@ -68,7 +68,7 @@ class Kept:
         with gate:
             dropped = [keeper.book.invalidate(space, key) for space in self.spaces()]
         del dropped
-        shelf = keeper.shelf_in(keeper.space_in(current_context()))
+        shelf = keeper.shelf_in(keeper.space_in(current_context()), key)
         return None if shelf is None else shelf.storage.delete(shelf.text(key))
 
     def clear(self) -> Any:
@@ -89,7 +89,7 @@ class Kept:
         """
         keeper, ctx = self._keeper, current_context()
         key, space, clock = keeper.keying.key_of(*args, **kwargs), keeper.space_in(ctx), ctx.runtime.clock
-        shelf = keeper.shelf_in(space)
+        shelf = keeper.shelf_in(space, key)
         if shelf is not None:
             storage_methods(shelf.storage, is_async=False)
             found = shelf.load(key, clock)
@@ -101,7 +101,7 @@ class Kept:
         """Say whether a call would be a hit, and which part of its key is another if not; nothing is computed."""
         keeper, ctx = self._keeper, current_context()
         key, space, now = keeper.keying.key_of(*args, **kwargs), keeper.space_in(ctx), ctx.runtime.clock.monotonic()
-        shelf = keeper.shelf_in(space)
+        shelf = keeper.shelf_in(space, key)
         if shelf is not None:
             outcome = shelf.outcome(key, ctx.runtime.clock)
             if outcome != "miss":

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from omnitron.algebra.node import Node
     from omnitron.algebra.writer import Args, Writer
 
-__all__ = ["Keying", "unseen_need"]
+__all__ = ["Keying", "has_stand_in", "unseen_need"]
 
 
 def unseen_need(needs: frozenset[Any]) -> Any:
@@ -202,13 +202,13 @@ class Keying:
         """Give what tells a resource from another: what stands in its place, or the values that it is opened with."""
         values = ctx._values
         if target in values:
-            return (Same, Same(values[target]))
+            return (Resource, Same(values[target]))
         if target.scope == "app" and ctx._scope is not None:
             values = ctx._scope.root.context._values
         found: list[Any] = []
         for key in sorted(target.keys, key=lambda key: str(getattr(key, "name", key))):
             if isinstance(key, Resource):
-                found.append((Same, Same(values[key])) if key in values else None)
+                found.append((Resource, Same(values[key])) if key in values else None)
             else:
                 found.append((key, self.form_or_same(values[key])) if key in values else None)
         return (Resource, *found)
@@ -321,6 +321,13 @@ class Keying:
         with w.block("else:"):
             w.mark(f"{found} = ({w.bind(form.known.get)}({kind}) or {make})({name})", place)
         return found
+
+
+def has_stand_in(key: Any) -> bool:
+    """Say whether something of the context stood in the place of a resource when a key was made."""
+    if type(key) is not tuple:
+        return False
+    return (len(key) == 2 and key[0] is Resource and type(key[1]) is Same) or any(map(has_stand_in, key))
 
 
 def refuse_secret(value: Any) -> NoReturn:

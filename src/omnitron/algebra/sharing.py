@@ -159,7 +159,7 @@ class Desk:
 
     def value_of(self, work: Work, flight: Flight) -> Any:
         """Give what the store has, else what the flow gives."""
-        keeper, shelf = self.keeper, self.keeper.shelf_in(work.space)
+        keeper, shelf = self.keeper, self.keeper.shelf_in(work.space, work.key)
         if shelf is None:
             return work.run()
         found = None if self.renew or flight.pinned else shelf.load(work.key, work.clock)
@@ -270,7 +270,7 @@ class Desk:
 
     async def value_of_async(self, work: Work, flight: Flight) -> Any:
         """The async twin of `value_of`."""
-        keeper, shelf = self.keeper, self.keeper.shelf_in(work.space)
+        keeper, shelf = self.keeper, self.keeper.shelf_in(work.space, work.key)
         if shelf is None:
             return await work.run()
         found = None if self.renew or flight.pinned else await shelf.load_async(work.key, work.clock)
