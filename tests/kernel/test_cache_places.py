@@ -65,7 +65,7 @@ def test_items_of_a_stream_and_of_threads():
 
 def test_a_batch_waits_for_no_company_from_threads_that_wait_for_its_answer():
     """Threads of one crew that wait for a key are counted among those that will not come."""
-    doubled = flow(lambda xs: [2 * x for x in xs]).batch(100, max_wait=20.0).cache(60)
+    doubled = flow(lambda xs: [2 * x for x in xs]).batch(4, max_wait=20.0).cache(60)
     begun = time.monotonic()
     assert doubled.each(threads=4)([1, 1, 1, 1, 2]) == [2, 2, 2, 2, 4]
     assert time.monotonic() - begun < 10
