@@ -91,6 +91,22 @@ def test_a_refresh_that_fails_is_logged_and_the_old_one_stays(caplog):
     scene.refreshed()
 
 
+def test_a_refresh_that_failed_is_not_tried_again_while_its_error_is_kept():
+    """`ttl_on_error` spares who has failed also where an old result stands in."""
+
+    def fails():
+        raise OSError("gone")
+
+    scene = Scene(ttl_on_error=2)
+    scene.act = fails
+    counts = []
+    for passed in (0, 11, 1, 1.5):
+        scene.ask(passed)
+        scene.refreshed()
+        counts.append(scene.calls)
+    assert counts == [1, 2, 2, 3]
+
+
 class Scenes:
     """The async twin."""
 

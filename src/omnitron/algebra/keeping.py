@@ -161,10 +161,9 @@ class Keeper:
                 flight = None
             if entry is not None:
                 self.book.stale += 1
-                found: tuple[str, Any] = (
-                    STALE,
-                    (entry, None if flight is not None else self.launch(work, None, loop, pinned=True)),
-                )
+                error = work.space.errors.get(work.key)
+                rests = flight is not None or (error is not None and now < error.until)
+                found: tuple[str, Any] = STALE, (entry, None if rests else self.launch(work, None, loop, pinned=True))
             elif flight is None:
                 flight = self.launch(work, outer, loop)
                 if loop is not None:
