@@ -492,6 +492,15 @@ def test_flows_with_other_bound_values_share_nothing(one, other):
     assert got == [repr(one), repr(other)]
 
 
+def test_what_a_bound_value_holds_when_a_call_is_made_counts():
+    """A list that is bound, and changed between two calls, is another argument."""
+    row = [1]
+    cached = (flow(shown).bind(x=row) | flow(len)).cache(60)
+    cached()
+    row.append(2)
+    assert (str(cached.cached.explain()), cached()) == ("a miss: the nearest call before differs in bound x.", 6)
+
+
 def test_a_missing_value_is_told_before_the_look():
     """A warm cache does not hide that the context lacks it."""
     cached = whose.cache(60)

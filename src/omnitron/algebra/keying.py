@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from omnitron import runtime
 from omnitron.algebra.node import walk_nodes
-from omnitron.algebra.refining import entry_function
+from omnitron.algebra.refining import Bound, entry_function
 from omnitron.errors import DefinitionError
 from omnitron.model import Secret
 from omnitron.policy import PLAIN, Former, Same
@@ -115,6 +115,7 @@ class Keying:
                 self.parts.append(Part(f"needed {need.target.name}", ground=partial(self.seen, need)))
         for need in sorted(self.called(node) - held, key=lambda need: str(getattr(need.target, "name", ""))):
             self.parts.append(Part(f"needed {need.target.name}", ground=partial(self.seen_if_held, need.target)))
+        self.parts += [] if node.key is not None else self.bound_parts(body)
         self.key_of: Callable[..., Any] = self.made()
 
     def called(self, node: Cached) -> set[Need]:
@@ -152,6 +153,15 @@ class Keying:
             else:
                 parts.append(Part(name, self.form, plain=True))
         return parts
+
+    def bound_parts(self, body: Node) -> list[Part]:
+        """Give the parts that are of values fixed by `bind` which may change: what they hold when a call is made."""
+        held = [pair for _, one in walk_nodes(body) if isinstance(one, Bound) for pair in one.keywords]
+        return [
+            Part(f"bound {name}", ground=partial(self.form, value))
+            for name, value in held
+            if not is_hashable(value) and self.has_form(value)
+        ]
 
     def has_form(self, value: Any) -> bool:
         """Say whether a default has a form."""
@@ -321,6 +331,15 @@ class Keying:
         with w.block("else:"):
             w.mark(f"{found} = ({w.bind(form.known.get)}({kind}) or {make})({name})", place)
         return found
+
+
+def is_hashable(value: Any) -> bool:
+    """Say whether a value has a hash, as what never changes has."""
+    try:
+        hash(value)
+    except Exception:
+        return False
+    return True
 
 
 def has_stand_in(key: Any) -> bool:
