@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from omnitron import EventLog, context, flow
 
-pytestmark = pytest.mark.filterwarnings("ignore::omnitron.PolicyWarning")
 """Every order is drawn, the wrong ones too."""
 
 

@@ -13,7 +13,6 @@ from . import early, steps, streams
 from .strategies import any_trees, async_trees, build
 from .test_laws import Slow, becomes_later, becomes_of, still_running
 
-pytestmark = pytest.mark.filterwarnings("ignore::omnitron.PolicyWarning")
 """Every order is drawn, the wrong ones too."""
 
 few = settings(deadline=None, max_examples=80)

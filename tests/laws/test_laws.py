@@ -42,7 +42,6 @@ from .strategies import (
     wide_trees,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::omnitron.PolicyWarning")
 """Every order is drawn, the wrong ones too."""
 
 small_trees = trees(size=3)

@@ -33,7 +33,6 @@ from omnitron import (
 )
 from omnitron.testing import VirtualClock, inject
 
-pytestmark = pytest.mark.filterwarnings("ignore::omnitron.PolicyWarning")
 SECONDS = st.sampled_from([0.0, 0.25, 1.0, 2.5, 10.0])
 BOUNDS = st.sampled_from([0.5, 1.0, 3.0, 20.0])
 
