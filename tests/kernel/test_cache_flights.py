@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 
 from omnitron import Cache, DefinitionError, SelfWait, TimedOut, context, flow, needs, parallel, resource
-from omnitron.testing import ManualClock
+from omnitron.testing import ManualClock, VirtualClock
 
 
 class Blocked:
@@ -191,7 +191,7 @@ def test_a_leader_whose_time_is_over_leaves_it_too():
 
     async def main():
         held = Suspended()
-        late = asyncio.create_task(held.flow.timeout(0.001)(1))
+        late = asyncio.create_task(held.flow.timeout(1)(1))
         await held.begun.wait()
         rest = await begin(lambda: held.flow(1), 10)
         with pytest.raises(TimedOut):
@@ -199,7 +199,7 @@ def test_a_leader_whose_time_is_over_leaves_it_too():
         held.event.set()
         return await asyncio.gather(*rest), held.calls
 
-    assert asyncio.run(main()) == ([1] * 10, [1])
+    assert VirtualClock().run(main()) == ([1] * 10, [1])
 
 
 def test_when_nobody_waits_any_more_it_is_cancelled_and_awaited():

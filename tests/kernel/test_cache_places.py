@@ -208,13 +208,14 @@ def test_a_leader_whose_deadline_passes_is_succeeded():
     def step(x):
         calls.append(x)
         started.set()
-        threading.Event().wait(0.05)
+        if len(calls) == 1:
+            threading.Event().wait(0.5)
         return x
 
     policy = Cache(60)
     cached = (step | step).cache(policy)
     with ThreadPoolExecutor(1) as pool:
-        leader = pool.submit(context(deadline=0.03).run, cached, 1)
+        leader = pool.submit(context(deadline=0.4).run, cached, 1)
         started.wait(10)
         got = cached(1)
         assert isinstance(leader.exception(10), DeadlineExceeded)

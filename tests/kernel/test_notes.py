@@ -289,3 +289,17 @@ def test_a_branch_that_the_loop_wakes_is_named():
     assert notes_of(lambda: asyncio.run(parallel(woken, waiting)(1))) == [
         "raised in flow 'parallel', at parallel/woken"
     ]
+
+
+def test_a_step_at_any_depth_of_generated_code_is_named():
+    """Also where the code is so deep that no more of it is written inside."""
+
+    def boom(value):
+        raise ValueError(value)
+
+    tree = flow(boom)
+    for depth in range(20):
+        tree = try_with(tree, catch=flow(boom, name=f"caught {depth}"), on=KeyError)
+        with pytest.raises(ValueError) as caught:
+            tree(1)
+        assert caught.value.__notes__ == [f"raised in flow 'try_with', at {'try_with/' * (depth + 1)}boom"]

@@ -243,7 +243,11 @@ class Writer:
             return self.boundary(self.site(child, index, awaits=awaits), fn, args, target, keep, index)
         if self.nesting >= MAX_NESTING or (len(self.lines) > MAX_LINES and child.children):
             fn, awaits = self.callable_of(child, index, args, awaits=self.late(child))
-            self.line(f"{target} = {'await ' if awaits else ''}{self.attach(fn)}({args.call})")
+            text = f"{target} = {'await ' if awaits else ''}{self.attach(fn)}({args.call})"
+            if child.children:
+                self.line(text)
+            else:  # what it calls is the user's function, and no code of ours that tells more
+                self.mark(text, index)
             self.go_on_stopping(target, index, stops=awaits and not child.is_async)
         else:
             self.cursor = index + 1
