@@ -80,7 +80,7 @@ from omnitron.runtime import Context, Key, Resource, context, current_context, c
 
 if TYPE_CHECKING:
     from omnitron.algebra import WorstCase, by_type, choose, fallback, keep, loop, race, rebuild, tap, worst_case
-    from omnitron.policy import Cache, Retry, RetryBudget, Schedule, Stack, Timeout
+    from omnitron.policy import Cache, Hedge, Retry, RetryBudget, Schedule, Stack, Timeout
     from omnitron.runtime import Config, EventLog, Hooks, Run, RunFilter, Span, Tracing
     from omnitron.store import SQLiteStore
 
@@ -90,6 +90,7 @@ LATER = {
     "Cache": "policy",
     "Config": "runtime",
     "EventLog": "runtime",
+    "Hedge": "policy",
     "Hooks": "runtime",
     "Retry": "policy",
     "RetryBudget": "policy",
@@ -139,6 +140,7 @@ __all__ = [
     "FlowExample",
     "FlowMeta",
     "Guard",
+    "Hedge",
     "Hooks",
     "Inputs",
     "InvalidValue",

@@ -90,6 +90,7 @@ def seen(failure):
 WRAPPERS = {
     "retry": Wrapper(lambda f: f.retry(delay=0)),
     "timeout": Wrapper(lambda f: f.timeout(60), ("async",)),
+    "hedge": Wrapper(lambda f: f.hedge(60), ("async",)),
     "cache": Wrapper(lambda f: f.cache(60), never_over=("undo",)),
     "batch": Wrapper(lambda f: f.each().batch(max_wait=0.001)),
     "chunk": Wrapper(lambda f: f.each().chunk(), takes=one, gives=first),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from omnitron.algebra.bodies import called_flows, readable
     from omnitron.algebra.choosing import ByType, Choose, Keep, Tap
     from omnitron.algebra.chunking import Chunked
+    from omnitron.algebra.hedging import Hedged
     from omnitron.algebra.orders import Misorder, misorders
     from omnitron.algebra.overlooking import Overlooked, overlooked
     from omnitron.algebra.passing import keep, loop, tap
@@ -49,6 +50,7 @@ LAZY = {
     "Choose": "choosing",
     "Chunked": "chunking",
     "Fallback": "recovering",
+    "Hedged": "hedging",
     "Keep": "choosing",
     "Loop": "repeating",
     "Misorder": "orders",
@@ -99,6 +101,7 @@ __all__ = [
     "Fallback",
     "Flow",
     "Gather",
+    "Hedged",
     "Identity",
     "Keep",
     "Loop",

@@ -15,6 +15,7 @@ __all__ = ["NODES", "node_of"]
 
 NODES: dict[str, tuple[str, str]] = {
     "Cache": ("caching", "Cached"),
+    "Hedge": ("hedging", "Hedged"),
     "Retry": ("retrying", "Retrying"),
     "Timeout": ("timing", "Timed"),
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from omnitron.algebra.ordering import ordered
 from omnitron.errors import DefinitionError
-from omnitron.policy import MAX_DELAY_S, MAX_ENTRIES, MAX_WAIT_S, SIZE
+from omnitron.policy import DELAY_S, HEDGE_BUDGET, HEDGES, MAX_DELAY_S, MAX_ENTRIES, MAX_WAIT_S, SIZE
 
 if TYPE_CHECKING:
     from omnitron.algebra.kept import Kept
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from omnitron.policy import (
         Backoff,
         Cache,
+        Hedge,
         Jitter,
         PolicyValue,
         Retry,
@@ -166,6 +167,48 @@ class Policed:
             if idle is not None:
                 raise DefinitionError("timeout takes a `Timeout` alone, got `idle` beside it.")
             return self.apply(seconds)
+
+        def hedge(
+            self,
+            delay: Seconds | Hedge = DELAY_S,
+            at_most: int = HEDGES,
+            *,
+            percentile: float | None = None,
+            minimum: Seconds = 0.0,
+            on: type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool] = Exception,
+            budget: float | RetryBudget | None = HEDGE_BUDGET,
+            idempotent: bool = False,
+        ) -> Self:
+            """Give this async flow with a second attempt beside a slow first one: the first result is the result.
+
+            The other attempts are cancelled and awaited before it leaves. An attempt that fails is followed by another at
+            once, if one is left; where all fail, the error of the last to fail leaves, with a note that counts them and one
+            that lists the others. An input that is an iterator is read once, so that there is no second attempt.
+
+            Args:
+                delay: seconds without a result after which another attempt starts; with `percentile`, until enough calls
+                    were measured. Or a `Hedge`, alone.
+                at_most: how many attempts a call has at most, the first included.
+                percentile: take for the delay what this share of the last 128 calls did not exceed, 0.95 for example.
+                minimum: with `percentile`, the shortest delay.
+                on: after which errors another attempt starts at once; any other error leaves, and ends those beside it.
+                budget: how many hedges a call earns, over all calls, beside ten in reserve; or a `RetryBudget` that others
+                    share; None for no bound.
+                idempotent: says that doing it twice does no harm; asked for where the flow declares `Effect.WRITE`.
+
+            Raises:
+                DefinitionError, InvalidValue: a wrong option, a sync flow, a stream, or a flow that declares a write.
+            """
+            from omnitron.policy import Hedge
+
+            options: dict[str, Any] = {
+                "at_most": at_most, "percentile": percentile, "minimum": minimum, "on": on, "budget": budget,
+                "idempotent": idempotent,
+            }  # fmt: skip
+            if not isinstance(delay, Hedge):
+                return self.apply(Hedge(delay, **options))
+            check_alone("hedge", options, Hedge())
+            return self.apply(delay)
 
         def batch(
             self,

@@ -35,7 +35,7 @@ from omnitron.algebra.callables import (
 )
 from omnitron.algebra.flows import AnyFlow, AsyncFlow, Flow, P, R
 from omnitron.model import Outcome
-from omnitron.policy import EitherColour, PolicyValue, Seconds, Stack, Timeout
+from omnitron.policy import EitherColour, Hedge, PolicyValue, RetryBudget, Seconds, Stack, Timeout
 
 __all__ = ["AsyncView", "StreamFlow", "SyncView"]
 
@@ -200,6 +200,22 @@ class AsyncView(AnyFlow[P, R]):
 
     def timeout(self, seconds: Seconds | Timeout) -> Self:
         """Give this flow with a bound on its time: what takes longer is cancelled, and its clean-up awaited."""
+
+    @overload
+    def hedge(self, delay: Hedge, /) -> Self: ...
+    @overload
+    def hedge(
+        self,
+        delay: Seconds = 0.1,
+        at_most: int = 2,
+        *,
+        percentile: float | None = None,
+        minimum: Seconds = 0.0,
+        on: type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool] = ...,
+        budget: float | RetryBudget | None = 0.1,
+        idempotent: bool = False,
+    ) -> Self:
+        """Give this flow with a second attempt beside a slow first one: the first result is the result."""
 
     def apply(self, policy: PolicyValue | Stack[PolicyValue]) -> Self:
         """Give this flow under a policy, or under those of a stack, its first innermost."""

@@ -6,7 +6,7 @@ tested without waiting. What drives them stands in `omnitron.algebra` (sync and 
 
 from typing import TYPE_CHECKING, Any
 
-from omnitron.policy.defaults import ATTEMPTS, MAX_DELAY_S, MAX_ENTRIES, MAX_WAIT_S, SIZE
+from omnitron.policy.defaults import ATTEMPTS, DELAY_S, HEDGE_BUDGET, HEDGES, MAX_DELAY_S, MAX_ENTRIES, MAX_WAIT_S, SIZE
 
 if TYPE_CHECKING:
     from omnitron.policy.asked import retry_after
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from omnitron.policy.entries import Book, CacheInfo, Entry, Space
     from omnitron.policy.explaining import CacheExplanation, explain
     from omnitron.policy.flights import BROKEN, FAILED, FLYING, LANDED, Flight, chain_of, gate
+    from omnitron.policy.hedges import Hedge, HedgeCell, HedgeInfo, Starts
     from omnitron.policy.keys import PLAIN, Former, Same
     from omnitron.policy.retries import Backoff, Retry, Tries
     from omnitron.policy.schedules import Jitter, Moment, Schedule, Seconds, check_seconds
@@ -39,6 +40,9 @@ LAZY = {
     "FLYING": "flights",
     "Flight": "flights",
     "Former": "keys",
+    "Hedge": "hedges",
+    "HedgeCell": "hedges",
+    "HedgeInfo": "hedges",
     "Jitter": "schedules",
     "LANDED": "flights",
     "Moment": "schedules",
@@ -52,6 +56,7 @@ LAZY = {
     "Space": "entries",
     "Stack": "stacks",
     "Timeout": "timeouts",
+    "Starts": "hedges",
     "Tries": "retries",
     "Window": "windows",
     "answers_of": "windows",
@@ -71,9 +76,12 @@ LAZY = {
 __all__ = [
     "ATTEMPTS",
     "BROKEN",
+    "DELAY_S",
     "EitherColour",
     "FAILED",
     "FLYING",
+    "HEDGES",
+    "HEDGE_BUDGET",
     "LANDED",
     "MAX_DELAY_S",
     "MAX_ENTRIES",
@@ -91,6 +99,9 @@ __all__ = [
     "Entry",
     "Flight",
     "Former",
+    "Hedge",
+    "HedgeCell",
+    "HedgeInfo",
     "Jitter",
     "Moment",
     "Retry",
@@ -100,6 +111,7 @@ __all__ = [
     "Seconds",
     "Space",
     "Stack",
+    "Starts",
     "Timeout",
     "Tries",
     "Window",
