@@ -37,6 +37,7 @@ from omnitron import (
     Flow,
     FlowExample,
     FlowMeta,
+    Hedge,
     Inputs,
     Key,
     Objective,
@@ -1317,6 +1318,14 @@ async def stacked(order: Order) -> None:
     assert_type([(step.path, step.attempts) for step in worst.steps], list[tuple[str, int | None]])
     quiet: type[UserWarning] = PolicyWarning
     del quiet
+async def hedges(order: Order) -> None:
+    """A second attempt is for what is async, and changes no type."""
+    assert_type(await stock.hedge()(order), int)
+    assert_type(await stock.hedge(timedelta(seconds=1), 3, percentile=0.95, minimum=0.1)(order), int)
+    assert_type(await stock.hedge(Hedge(0.1, on=ConnectionError, budget=RetryBudget()))(order), int)
+    assert_type(await stock.apply(Hedge(budget=None))(order), int)
+    assert_type(await price.on("thread").hedge(0.1, on=lambda error: "busy" in str(error))(order), float)
+    assert_type(Hedge().fresh().info().hedges, int)
 
 
 async def cached(order: Order) -> None:

@@ -14,6 +14,7 @@ from omnitron import (
     Config,
     Context,
     Failure,
+    Hedge,
     Flow,
     Key,
     Ok,
@@ -575,6 +576,18 @@ async def timed(order: Order, feed: AsyncIterable[Order]) -> None:
     stock.timeout("5")  # refused: no number
     (await stock.timeout(5)(order)).upper()  # refused: a number
     Timeout("5")  # refused: no number
+
+
+async def hedged(order: Order) -> None:
+    """Nothing starts beside a sync flow."""
+    price.hedge(1)  # refused: sync
+    price.apply(Hedge(1))  # refused: sync
+    stock.hedge("1")  # refused: no number
+    stock.hedge(Timeout(1))  # refused: not a Hedge
+    stock.hedge(Hedge(1), 3)  # refused: options beside a value
+    stock.hedge(budget="all")  # refused: no budget
+    (await stock.hedge(1)(order)).upper()  # refused: a number
+    Hedge(at_most="2")  # refused: no number
 
 
 def declarations() -> None:
