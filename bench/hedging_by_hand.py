@@ -11,8 +11,8 @@ from bench.work import add_soon
 async def hedged(value: int) -> int:
     """A second attempt where the first has given nothing after 60 s.
 
-    Lacks: what fails at once is not tried again while there is time; a cancellation leaves the attempts running; no bound on
-    the load; a fixed delay; no events, no notes, no clock but the loop's.
+    Lacks: what fails at once is not tried again while there is time; a cancellation leaves the attempts running; no bound
+    on the load; a fixed delay; no events, no notes, no clock but the loop's.
     """
     first = asyncio.create_task(add_soon(value))
     done, _ = await asyncio.wait({first}, timeout=60)
