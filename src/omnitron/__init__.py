@@ -80,13 +80,14 @@ from omnitron.runtime import Context, Key, Resource, context, current_context, c
 
 if TYPE_CHECKING:
     from omnitron.algebra import WorstCase, by_type, choose, fallback, keep, loop, race, rebuild, tap, worst_case
-    from omnitron.policy import Cache, Hedge, Retry, RetryBudget, Schedule, Stack, Timeout
+    from omnitron.policy import Adaptive, Cache, Hedge, Retry, RetryBudget, Schedule, Stack, Timeout
     from omnitron.runtime import Config, EventLog, Hooks, Run, RunFilter, Span, Tracing
     from omnitron.store import SQLiteStore
 
 __version__ = "0.1.0"
 
 LATER = {
+    "Adaptive": "policy",
     "Cache": "policy",
     "Config": "runtime",
     "EventLog": "runtime",
@@ -116,6 +117,7 @@ LATER = {
 """What is imported when it is first touched, by its room."""
 
 __all__ = [
+    "Adaptive",
     "AsyncFlow",
     "Cache",
     "CacheStorage",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from omnitron.algebra.callables import Declared
+    from omnitron.policy import Adaptive
     from omnitron.runtime import Config
 
 __all__ = ["AsyncFlow", "AnyFlow", "Flow", "as_step", "flow_node", "from_node"]
@@ -181,7 +182,7 @@ class AnyFlow(Standing, Policed, Generic[P, R]):  # noqa: D101 - `OwnDoc`
     def each(
         self,
         *,
-        concurrency: int | None = None,
+        concurrency: int | Adaptive | None = None,
         unordered: bool = False,
         mode: str = "raise",
         fold: Callable[[Any, Any], Any] | None = None,
@@ -195,7 +196,7 @@ class AnyFlow(Standing, Policed, Generic[P, R]):  # noqa: D101 - `OwnDoc`
         (64) at once, and takes async iterables too; items are read only as workers become free.
 
         Args:
-            concurrency: the bound for an async flow.
+            concurrency: the bound for an async flow; an `Adaptive` finds it by measured latency.
             unordered: take results as they come instead of in the order of their inputs.
             mode: "raise": the first error ends it. "collect": a list of `Ok(value)` and `Failure(error, input, path)`,
                 as many as inputs.

@@ -23,6 +23,7 @@ from omnitron.algebra.undoing import scoped
 from omnitron.algebra.writer import Args
 from omnitron.code import UNKNOWN
 from omnitron.errors import DefinitionError
+from omnitron.model import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from omnitron.algebra.looking import Before, Look
     from omnitron.algebra.writer import Writer
     from omnitron.code import Parameters
+    from omnitron.policy import Adaptive
 
 __all__ = ["DEFAULT_CONCURRENCY", "Each"]
 
@@ -41,7 +43,7 @@ class Each(Node):
 
     Attributes:
         body: the flow of one item.
-        concurrency: how many async calls are on the way at most; None for the default of 64.
+        concurrency: how many async calls are on the way at most; None for the default of 64; or an `Adaptive`.
         unordered: whether results are taken as they come.
         mode: "raise" or "collect".
         fold: the reducer `(accumulator, result) -> accumulator`, or None for a list.
@@ -52,7 +54,7 @@ class Each(Node):
 
     __slots__ = ("body", "concurrency", "unordered", "mode", "fold", "start", "threads", "quorum")
     body: Node
-    concurrency: int | None
+    concurrency: int | Adaptive | None
     unordered: bool
     mode: str
     fold: Callable[[Any, Any], Any] | None
@@ -66,7 +68,10 @@ class Each(Node):
         """Refuse bounds, modes, reducers and flows that do not fit."""
         check_one("the flow under `each`", "an item", self.body)
         check_mode(self.mode)
-        check_count("concurrency", self.concurrency)
+        if isinstance(self.concurrency, Record):
+            check_adaptive(self.concurrency, self.quorum)
+        else:
+            check_count("concurrency", self.concurrency)
         check_count("threads", self.threads)
         check_quorum(self.quorum, self.mode)
         if not isinstance(self.unordered, bool):
@@ -113,7 +118,9 @@ class Each(Node):
             "leave": runtime.leave_frame if w.seen else None,
         }
         run = w.bind(runtime.each_async if self.body.is_async else runtime.each_threads)
-        bound = self.threads or self.concurrency or DEFAULT_CONCURRENCY
+        bound: object = self.threads or self.concurrency or DEFAULT_CONCURRENCY
+        if isinstance(self.concurrency, Record):
+            run, bound = w.bind(runtime.each_adaptive), w.bind(self.concurrency.gauge)
         wait = "await " if self.body.is_async else ""
         path_of = w.bind(w.spot(place))
         text = f"{run}({body}, {args.value}, {bound}, path_of={path_of}, **{w.bind(options, 'k')})"
@@ -225,3 +232,15 @@ class Each(Node):
         if self.fold is not None:
             shown.append(f"fold={getattr(self.fold, '__name__', repr(self.fold))}")
         return ", ".join(shown)
+
+
+def check_adaptive(value: object, quorum: int | None) -> None:
+    """Refuse what is no bound, and one that moves beside a quorum."""
+    from omnitron.policy import Adaptive
+
+    if not isinstance(value, Adaptive):
+        raise DefinitionError(f"`concurrency` is a positive whole number, or an Adaptive, got {value!r}.")
+    if quorum is not None:
+        raise DefinitionError(
+            "`quorum` ends when enough have succeeded, and measures nothing: give it a fixed `concurrency`."
+        )

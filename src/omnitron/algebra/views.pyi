@@ -35,7 +35,7 @@ from omnitron.algebra.callables import (
 )
 from omnitron.algebra.flows import AnyFlow, AsyncFlow, Flow, P, R
 from omnitron.model import Outcome
-from omnitron.policy import EitherColour, Hedge, PolicyValue, RetryBudget, Seconds, Stack, Timeout
+from omnitron.policy import Adaptive, EitherColour, Hedge, PolicyValue, RetryBudget, Seconds, Stack, Timeout
 
 __all__ = ["AsyncView", "StreamFlow", "SyncView"]
 
@@ -275,13 +275,17 @@ class AsyncView(AnyFlow[P, R]):
     def each(
         self: Callable[[A], Later[T]],
         *,
-        concurrency: int | None = None,
+        concurrency: int | Adaptive | None = None,
         unordered: bool = False,
         mode: Raise = "raise",
     ) -> AsyncFlow[[Items[A]], list[T]]: ...
     @overload
     def each(
-        self: Callable[[A], Later[T]], *, concurrency: int | None = None, unordered: bool = False, mode: Collect
+        self: Callable[[A], Later[T]],
+        *,
+        concurrency: int | Adaptive | None = None,
+        unordered: bool = False,
+        mode: Collect,
     ) -> AsyncFlow[[Items[A]], list[Outcome[T]]]: ...
     @overload
     def each(
@@ -289,7 +293,7 @@ class AsyncView(AnyFlow[P, R]):
         *,
         fold: Callable[[U, T], U],
         start: Callable[[], U],
-        concurrency: int | None = None,
+        concurrency: int | Adaptive | None = None,
         unordered: bool = False,
         mode: Raise = "raise",
     ) -> AsyncFlow[[Items[A]], U]: ...
@@ -299,7 +303,7 @@ class AsyncView(AnyFlow[P, R]):
         *,
         fold: Callable[[U, Outcome[T]], U],
         start: Callable[[], U],
-        concurrency: int | None = None,
+        concurrency: int | Adaptive | None = None,
         unordered: bool = False,
         mode: Collect,
     ) -> AsyncFlow[[Items[A]], U]: ...

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from omnitron.policy.defaults import ATTEMPTS, DELAY_S, HEDGE_BUDGET, HEDGES, MAX_DELAY_S, MAX_ENTRIES, MAX_WAIT_S, SIZE
 
 if TYPE_CHECKING:
+    from omnitron.policy.adapting import Adaptive, AdaptiveInfo, Shift
     from omnitron.policy.asked import retry_after
     from omnitron.policy.bounds import last_start, most_attempts, usual_waits
     from omnitron.policy.budgets import RetryBudget
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from omnitron.policy.windows import Window, answers_of, check_window, same_key
 
 LAZY = {
+    "Adaptive": "adapting",
+    "AdaptiveInfo": "adapting",
     "BROKEN": "flights",
     "Backoff": "retries",
     "Book": "entries",
@@ -53,6 +56,7 @@ LAZY = {
     "Same": "keys",
     "Schedule": "schedules",
     "Seconds": "schedules",
+    "Shift": "adapting",
     "Space": "entries",
     "Stack": "stacks",
     "Timeout": "timeouts",
@@ -89,6 +93,8 @@ __all__ = [
     "PLAIN",
     "PolicyValue",
     "SIZE",
+    "Adaptive",
+    "AdaptiveInfo",
     "Backoff",
     "Book",
     "Cache",
@@ -109,6 +115,7 @@ __all__ = [
     "Same",
     "Schedule",
     "Seconds",
+    "Shift",
     "Space",
     "Stack",
     "Starts",

@@ -45,6 +45,7 @@ from omnitron.runtime.watching import (
 from omnitron.runtime.whereabouts import adopt_reader
 
 if TYPE_CHECKING:
+    from omnitron.runtime.adapting import each_adaptive
     from omnitron.runtime.apart import context_apart, earlier, outlook, run_apart, run_apart_async
     from omnitron.runtime.configuring import Config, Setting, Variable, spelled, variable_name
     from omnitron.runtime.crews import Crew, crew_here, gate, looks_s, refuse_to_wait
@@ -106,6 +107,7 @@ LAZY = {
     "Tracing": "observers",
     "Variable": "configuring",
     "check_changes": "deriving",
+    "each_adaptive": "adapting",
     "each_async": "joining",
     "each_quorum": "quorums",
     "each_quorum_async": "racing",
@@ -177,6 +179,7 @@ __all__ = [
     "crew_here",
     "current_context",
     "current_step",
+    "each_adaptive",
     "each_async",
     "each_quorum",
     "each_quorum_async",

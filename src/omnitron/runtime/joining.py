@@ -329,8 +329,12 @@ async def each_async(
         **options: `unordered`, `collect`, `fold` and `start` as `Each` has them; `enter(index)` and `leave(token)` frame
             each item for whoever watches.
     """
-    source = Source(items)
-    loop = Loop(call, source, concurrency, path_of, **options)
+    return await work_through(Loop(call, Source(items), concurrency, path_of, **options), concurrency)
+
+
+async def work_through(loop: Loop, concurrency: int) -> Any:
+    """Run the workers of a loop until its source is empty; give the list, or the folded value."""
+    source = loop.source
     size = source.known_size()
     count = concurrency if size is None else max(1, min(concurrency, size))
     try:
