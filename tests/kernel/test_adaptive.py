@@ -75,13 +75,13 @@ def served(bound, count, places, *, clock=None, change=None, **options):
 
 @pytest.mark.parametrize("places", [2, 3, 5, 10, 20, 40])
 def test_it_finds_what_a_server_does_at_once(places):
-    """It rests a little above that, takes at most a fifteenth more time than a bound that knows, and no long queue."""
+    """It rests a little above that, grows within seconds, costs at most a tenth of the time, and makes no long queue."""
     bound = Adaptive(2, 64)
 
     server, seconds = served(bound, 4000, places)
 
     assert places <= bound.info().limit <= max(places + 2, 1.35 * places)
-    assert seconds <= 4000 / places * 16 / 15 + 10
+    assert seconds <= 1.1 * 4000 / places + 10
     assert max(server.busy[2000:]) <= max(places + 3, 1.4 * places)
 
 
@@ -94,7 +94,7 @@ def test_it_does_not_oscillate(places):
 
     rest = limits[1000:]
     place = max(set(rest), key=rest.count)
-    assert rest.count(place) >= 0.9 * len(rest)
+    assert sum(abs(limit - place) <= 1 for limit in rest) >= 0.95 * len(rest)
     assert set(rest) <= {place - 1, place, place + 1, place // 2}
 
 
@@ -316,7 +316,7 @@ def test_the_other_options_hold(watched, unordered):
 
     values = [outcome.input if isinstance(outcome, Failure) else outcome.value for outcome in collected]
     assert (sorted(values) if unordered else values, counted) == (list(range(10)), 10)
-    assert not watched or "work[3]" in " ".join(paths) or any("[3]" in path for path in paths)
+    assert not watched or {f"each[{number}]/work" in " ".join(paths) for number in range(10)} == {True}
 
 
 def test_items_are_taken_only_when_there_is_a_place():

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypedDict, TypeVar, assert_type
 
 from omnitron import (
+    Adaptive,
     AsyncFlow,
     Cache,
     CacheStorage,
@@ -1326,6 +1327,9 @@ async def hedges(order: Order) -> None:
     assert_type(await stock.apply(Hedge(budget=None))(order), int)
     assert_type(await price.on("thread").hedge(0.1, on=lambda error: "busy" in str(error))(order), float)
     assert_type(Hedge().fresh().info().hedges, int)
+    assert_type(await stock.each(concurrency=Adaptive(2, 64))([order]), list[int])
+    assert_type(await stock.each(concurrency=Adaptive(high=8), mode="collect")([order]), list[Outcome[int]])
+    assert_type(Adaptive().fresh().info().limit, int)
 
 
 async def cached(order: Order) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from omnitron import (
+    Adaptive,
     AsyncFlow,
     Cache,
     Config,
@@ -588,6 +589,9 @@ async def hedged(order: Order) -> None:
     stock.hedge(budget="all")  # refused: no budget
     (await stock.hedge(1)(order)).upper()  # refused: a number
     Hedge(at_most="2")  # refused: no number
+    price.each(concurrency=Adaptive())  # refused: sync
+    stock.each(concurrency=Adaptive(), quorum=2)  # refused: a quorum measures nothing
+    Adaptive("2")  # refused: no number
 
 
 def declarations() -> None:

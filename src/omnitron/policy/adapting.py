@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from math import fsum
+
 from omnitron.errors import DefinitionError, InvalidValue
 from omnitron.model import Record
 
@@ -74,8 +75,8 @@ class Adaptive(Record):
     """A bound on how much runs at once that follows the measured latency: `f.each(concurrency=Adaptive(low=2, high=64))`.
 
     It starts at `low`, doubles while calls take no longer for it, and comes to rest a little above what the other side does
-    at once without a queue. The bound belongs to the value and is kept from call to call; who shares the value shares it. Two
-    made alike are equal and share nothing; a pickled one starts anew.
+    at once without a queue. The bound belongs to the value and is kept from call to call; who shares the value shares it.
+    Two made alike are equal and share nothing; a pickled one starts anew.
 
     Args:
         low: the least.
