@@ -8,6 +8,7 @@ import pytest
 
 from omnitron import (
     Adaptive,
+    Config,
     DefinitionError,
     EventLog,
     Failure,
@@ -369,3 +370,8 @@ def test_an_error_and_a_cancellation_leave_no_task(seed):
 def test_it_is_shown_in_the_tree():
     """With its bounds."""
     assert soon.each(concurrency=Adaptive(2, 8)).node.detail() == "concurrency=Adaptive(low=2, high=8)"
+
+
+def test_a_fixed_bound_takes_its_place_from_outside():
+    """A number in the configuration, which is one of the numbers that the loop may have anyway."""
+    assert Config({"each": {"concurrency": 3}}).apply(soon.each(concurrency=Adaptive())) == soon.each(concurrency=3)

@@ -1,13 +1,17 @@
 """`.hedge`: a second attempt beside a slow first one. Every clock here is virtual, so that nothing waits."""
 
 import asyncio
+import gc
 import pickle
+import weakref
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
 from omnitron import (
+    Config,
     DeadlineExceeded,
     DefinitionError,
     Effect,
@@ -432,6 +436,19 @@ def test_a_hedged_flow_is_described_and_built_again():
     assert rebuild(tree.describe()) == tree
 
 
+def test_a_hedge_is_tuned_from_outside():
+    """Its numbers, which are checked; what was counted stays."""
+    policy = Hedge(2)
+    tree = takes.hedge(policy)
+
+    tuned = Config({"takes": {"delay": 3, "at_most": 4, "percentile": 0.9}}).apply(tree)
+
+    assert tuned == takes.hedge(3, 4, percentile=0.9)
+    assert tuned.node.cell is policy.cell
+    with pytest.raises(InvalidValue, match="`at_most`"):
+        Config({"takes": {"at_most": 1}}).apply(tree)
+
+
 def test_a_hedge_adds_no_segment():
     """Its name and its path are those of the flow; the tree shows it."""
     tree = takes.hedge(0.5, at_most=3)
@@ -777,6 +794,28 @@ def test_no_interleaving_leaves_a_task(part):
 
     for seed in range(25 * part, 25 * part + 25):
         assert VirtualClock(seed=seed).run(main(seed)) == []
+
+
+def test_a_failed_call_is_not_kept_alive():
+    """Neither by its error, once that is gone, nor by its attempts; there is no cycle for the collector."""
+    clock, marks = VirtualClock(), []
+
+    class Mark:
+        """Something that the attempt holds."""
+
+    @flow
+    async def fail(x):
+        mark = Mark()
+        marks.append(weakref.ref(mark))
+        raise Down
+
+    gc.disable()
+    try:
+        with suppress(Down):
+            run(clock, fail.hedge(1), "x")
+        assert [mark() for mark in marks] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_watching_costs_no_task_either():

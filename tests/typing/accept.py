@@ -1328,7 +1328,7 @@ async def hedges(order: Order) -> None:
     assert_type(await price.on("thread").hedge(0.1, on=lambda error: "busy" in str(error))(order), float)
     assert_type(Hedge().fresh().info().hedges, int)
     assert_type(await stock.each(concurrency=Adaptive(2, 64))([order]), list[int])
-    assert_type(await stock.each(concurrency=Adaptive(high=8), mode="collect")([order]), list[Outcome[int]])
+    assert_type(await stock.each(concurrency=Adaptive(high=8), mode="collect")([order]), list[Ok[int] | Failure])
     assert_type(Adaptive().fresh().info().limit, int)
 
 
