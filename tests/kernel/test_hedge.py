@@ -441,7 +441,7 @@ def test_a_hedge_is_tuned_from_outside():
     policy = Hedge(2)
     tree = takes.hedge(policy)
 
-    tuned = Config({"takes": {"delay": 3, "at_most": 4, "percentile": 0.9}}).apply(tree)
+    tuned = Config({"takes": {"delay": 3.0, "at_most": 4, "percentile": 0.9}}).apply(tree)
 
     assert tuned == takes.hedge(3, 4, percentile=0.9)
     assert tuned.node.cell is policy.cell
@@ -798,7 +798,7 @@ def test_no_interleaving_leaves_a_task(part):
 
 def test_a_failed_call_is_not_kept_alive():
     """Neither by its error, once that is gone, nor by its attempts; there is no cycle for the collector."""
-    clock, marks = VirtualClock(), []
+    marks = []
 
     class Mark:
         """Something that the attempt holds."""
@@ -809,10 +809,13 @@ def test_a_failed_call_is_not_kept_alive():
         marks.append(weakref.ref(mark))
         raise Down
 
+    async def main():
+        with suppress(Down):
+            await fail.hedge(1)("x")
+
     gc.disable()
     try:
-        with suppress(Down):
-            run(clock, fail.hedge(1), "x")
+        asyncio.run(main())
         assert [mark() for mark in marks] == [None, None]
     finally:
         gc.enable()
