@@ -1319,6 +1319,8 @@ async def stacked(order: Order) -> None:
     assert_type([(step.path, step.attempts) for step in worst.steps], list[tuple[str, int | None]])
     quiet: type[UserWarning] = PolicyWarning
     del quiet
+
+
 async def hedges(order: Order) -> None:
     """A second attempt is for what is async, and changes no type."""
     assert_type(await stock.hedge()(order), int)
