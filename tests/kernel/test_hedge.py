@@ -796,8 +796,9 @@ def test_no_interleaving_leaves_a_task(part):
         assert VirtualClock(seed=seed).run(main(seed)) == []
 
 
-def test_a_failed_call_is_not_kept_alive():
-    """Neither by its error, once that is gone, nor by its attempts; there is no cycle for the collector."""
+@pytest.mark.parametrize("succeeds", [False, True])
+def test_a_failed_attempt_is_not_kept_alive(succeeds):
+    """Neither by the error that leaves, once that is gone, nor by the result: there is no cycle for the collector."""
     marks = []
 
     class Mark:
@@ -807,16 +808,18 @@ def test_a_failed_call_is_not_kept_alive():
     async def fail(x):
         mark = Mark()
         marks.append(weakref.ref(mark))
-        raise Down
+        if len(marks) == 1 or not succeeds:
+            raise Down
+        return "done"
 
     async def main():
         with suppress(Down):
             await fail.hedge(1)("x")
+        return [mark() for mark in marks]
 
     gc.disable()
     try:
-        asyncio.run(main())
-        assert [mark() for mark in marks] == [None, None]
+        assert asyncio.run(main()) == [None, None]
     finally:
         gc.enable()
 

@@ -48,7 +48,8 @@ class Attempts(Starts):
 
     Attributes:
         errors: what attempts have raised before one has won; the last one leaves where none wins.
-        fatal: what is no outcome of an attempt and leaves whatever the others do: an interrupt, a cancellation of its own.
+        fatal: what is no outcome of an attempt and leaves whatever the others do: an interrupt, a cancellation of its own,
+            what the user's predicate raises.
         left: how many run.
         others: the errors that do not leave, as texts.
         winner: the number of the attempt that has succeeded, 0 for none.
@@ -99,6 +100,7 @@ class Attempts(Starts):
             raise
         except BaseException:
             await self.end()
+            self.errors = []
             raise
         if policy.percentile is not None and self.winner:
             state.measured(self.clock.monotonic() - began)
@@ -108,6 +110,7 @@ class Attempts(Starts):
             self.leave()
         if self.winner > 1:
             state.add(wins=1)
+        self.errors = []  # which hold the frames of attempts, and these hold this
         return self.value
 
     def leave(self) -> NoReturn:
@@ -123,7 +126,11 @@ class Attempts(Starts):
     async def end(self) -> None:
         """Cancel what still runs, and wait for its end."""
         self.stop()
-        await runtime.all_ended([*self.tasks, *self.bells])
+        try:
+            await runtime.all_ended([*self.tasks, *self.bells])
+        except BaseException:
+            self.errors = []  # see `run`
+            raise
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start an attempt, and the time until the next one."""
@@ -138,7 +145,7 @@ class Attempts(Starts):
         if self.clock is runtime.SYSTEM_CLOCK:
             self.bell = loop.call_later(self.delay, self.ring)
         else:
-            self.bell = loop.create_task(self.wait())
+            self.bell = loop.create_task(self.wait(), context=self.around.copy())
             self.bells.append(self.bell)
 
     async def wait(self) -> None:
@@ -213,8 +220,8 @@ class Attempts(Starts):
                     self.stop()
                 elif not retry_after(error, self.clock.now) and self.may_start():
                     self.start(asyncio.get_running_loop())
-            except Exception as raised:  # by the user's predicate
-                self.errors.append(raised)
+            except BaseException as raised:  # by the user's predicate
+                self.fatal = raised
                 self.stop()
 
     def stop(self) -> None:
