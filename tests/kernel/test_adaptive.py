@@ -179,6 +179,7 @@ def test_it_doubles_until_calls_take_longer():
 
     assert [(shift.before, shift.after) for shift in shifts] == [(2, 4), (4, 8), (8, 16), (16, 12)]
     assert shifts[-1] == Shift(16, 12, "calls take 1.6 s, and 1 s without load")
+    assert (gauge.info().why, gauge.info().changes) == (shifts[-1].why, 4)
 
 
 def test_calls_of_another_epoch_tell_nothing():

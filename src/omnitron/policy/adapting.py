@@ -58,17 +58,21 @@ class AdaptiveInfo(Record):
         latency: that of the last round.
         rounds: how many rounds were measured.
         changes: how often the bound has changed.
+        why: the reason for the last change, "" before the first.
     """
 
-    __slots__ = ("limit", "base", "latency", "rounds", "changes")
+    __slots__ = ("limit", "base", "latency", "rounds", "changes", "why")
     limit: int
     base: float | None
     latency: float | None
     rounds: int
     changes: int
+    why: str
 
-    def __init__(self, limit: int, base: float | None, latency: float | None, rounds: int, changes: int) -> None:
-        self._fill(limit=limit, base=base, latency=latency, rounds=rounds, changes=changes)
+    def __init__(
+        self, limit: int, base: float | None, latency: float | None, rounds: int, changes: int, why: str
+    ) -> None:
+        self._fill(limit=limit, base=base, latency=latency, rounds=rounds, changes=changes, why=why)
 
 
 class Adaptive(Record):
@@ -123,7 +127,7 @@ class Gauge:
 
     __slots__ = (
         "base", "calm", "changes", "epoch", "growing", "high", "latency", "limit", "locks", "low", "rest", "rounds",
-        "samples", "was",
+        "samples", "was", "why",
     )  # fmt: skip
 
     def __init__(self, low: int, high: int) -> None:
@@ -137,6 +141,7 @@ class Gauge:
         self.calm = True
         self.rest = PROBE_EVERY
         self.was: int | None = None
+        self.why = ""
         self.locks: dict[int, threading.Lock] = {}
 
     @property
@@ -177,7 +182,7 @@ class Gauge:
     def info(self) -> AdaptiveInfo:
         """Give where it is."""
         with self.lock:
-            return AdaptiveInfo(self.limit, self.base, self.latency, self.rounds, self.changes)
+            return AdaptiveInfo(self.limit, self.base, self.latency, self.rounds, self.changes, self.why)
 
     # ------------------------------------------------------------------ with the lock held
 
@@ -242,6 +247,7 @@ class Gauge:
             return None
         self.limit = limit
         self.changes += 1
+        self.why = why
         return Shift(before, limit, why)
 
 

@@ -39,12 +39,11 @@ class Gate:
         running: how many of them compute.
     """
 
-    __slots__ = ("clock", "entered", "inside", "limits", "running", "tell", "waiting")
+    __slots__ = ("clock", "entered", "inside", "limits", "running", "waiting")
 
-    def __init__(self, limits: Limits, clock: Clock, tell: Callable[[Any], None] | None) -> None:
+    def __init__(self, limits: Limits, clock: Clock) -> None:
         self.limits = limits
         self.clock = clock
-        self.tell = tell
         self.entered = self.inside = self.running = 0
         self.waiting: deque[asyncio.Future[int]] = deque()
 
@@ -80,19 +79,17 @@ class Gate:
         """Give a function that measures each call, and gives its place back."""
 
         async def measured(item: Any) -> Any:
-            epoch, began, shift = self.entered, self.clock.monotonic(), None
+            epoch, began = self.entered, self.clock.monotonic()
             self.running += 1
             try:
                 result = await call(item)
-                shift = self.limits.ended(epoch, self.clock.monotonic() - began, self.running)
+                self.limits.ended(epoch, self.clock.monotonic() - began, self.running)
             except Exception as error:
-                shift = self.limits.failed(epoch, error)
+                self.limits.failed(epoch, error)
                 raise
             finally:
                 self.running -= 1
                 self.leave()
-                if shift is not None and self.tell is not None:
-                    self.tell(shift)
             return result
 
         return measured
@@ -126,7 +123,6 @@ async def each_adaptive(
     limits: Limits,
     *,
     path_of: PathOf,
-    tell: Callable[[Any], None] | None = None,
     **options: Any,
 ) -> Any:
     """Do what `each_async` does, with as many calls at once as `limits` allows from moment to moment.
@@ -136,9 +132,8 @@ async def each_adaptive(
         items: any iterable.
         limits: the bound, which is told how long each call took.
         path_of: tells where an error was raised, for outcomes.
-        tell: is given every change of the bound, if anybody wants to know.
         **options: those of `each_async`.
     """
-    gate = Gate(limits, current_context().runtime.clock, tell)
+    gate = Gate(limits, current_context().runtime.clock)
     source = Gated(items, gate)
     return await work_through(Loop(gate.around(call), source, limits.high, path_of, **options), limits.high)
