@@ -19,7 +19,20 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench import batching, caching, hedging, peers, promises, retrying, rows, running, streaming, together, whole
+from bench import (
+    batching,
+    caching,
+    hedging,
+    limiting,
+    peers,
+    promises,
+    retrying,
+    rows,
+    running,
+    streaming,
+    together,
+    whole,
+)
 from bench.measure import Spread
 from bench.promises import Proof, Shown
 from bench.rows import Row, Settings, Subjects
@@ -58,6 +71,7 @@ SECTIONS: dict[str, Section] = {
     "batching": batching.batching,
     "caching": caching.caching,
     "hedging": hedging.hedging,
+    "limiting": limiting.limiting,
     "together": together.together,
     "first": lambda settings, subjects, proof: whole.first_calls(settings),
     "import": lambda settings, subjects, proof: whole.imports(settings),

@@ -119,7 +119,7 @@ class ExampleItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Say what does not hold; where an example raised, with the traceback of its error."""
-        from omnitron.errors import ExamplesFailed
+        from omnitron.testing import ExamplesFailed
 
         if not isinstance(excinfo.value, ExamplesFailed):
             return super().repr_failure(excinfo, style)

@@ -27,6 +27,7 @@ from omnitron.algebra import (
 )
 from omnitron.errors import (
     BatchError,
+    BulkheadFull,
     DeadlineExceeded,
     DefinitionError,
     InvalidValue,
@@ -40,6 +41,7 @@ from omnitron.errors import (
     NotEnough,
     OmnitronError,
     PolicyWarning,
+    RateLimited,
     RemoteError,
     RunCancelled,
     SelfWait,
@@ -66,6 +68,7 @@ from omnitron.model import (
     Guard,
     Inputs,
     ItemYielded,
+    LimitStorage,
     Objective,
     Observer,
     Ok,
@@ -80,23 +83,37 @@ from omnitron.runtime import Context, Key, Resource, context, current_context, c
 
 if TYPE_CHECKING:
     from omnitron.algebra import WorstCase, by_type, choose, fallback, keep, loop, race, rebuild, tap, worst_case
-    from omnitron.policy import Adaptive, Cache, Hedge, Retry, RetryBudget, Schedule, Stack, Timeout
+    from omnitron.policy import (
+        Adaptive,
+        Bulkhead,
+        Cache,
+        Hedge,
+        RateLimit,
+        Retry,
+        RetryBudget,
+        Schedule,
+        Stack,
+        Timeout,
+    )
     from omnitron.runtime import Config, EventLog, Hooks, Run, RunFilter, Span, Tracing
-    from omnitron.store import SQLiteStore
+    from omnitron.store import SQLiteLimits, SQLiteStore
 
 __version__ = "0.1.0"
 
 LATER = {
     "Adaptive": "policy",
+    "Bulkhead": "policy",
     "Cache": "policy",
     "Config": "runtime",
     "EventLog": "runtime",
     "Hedge": "policy",
     "Hooks": "runtime",
+    "RateLimit": "policy",
     "Retry": "policy",
     "RetryBudget": "policy",
     "Run": "runtime",
     "RunFilter": "runtime",
+    "SQLiteLimits": "store",
     "SQLiteStore": "store",
     "Schedule": "policy",
     "Span": "runtime",
@@ -119,6 +136,8 @@ LATER = {
 __all__ = [
     "Adaptive",
     "AsyncFlow",
+    "Bulkhead",
+    "BulkheadFull",
     "Cache",
     "CacheStorage",
     "Call",
@@ -149,6 +168,7 @@ __all__ = [
     "ItemYielded",
     "Key",
     "LimitReached",
+    "LimitStorage",
     "MissingCapability",
     "MissingExtra",
     "MissingKey",
@@ -163,6 +183,8 @@ __all__ = [
     "Outcome",
     "PolicyWarning",
     "Random",
+    "RateLimit",
+    "RateLimited",
     "RemoteError",
     "Replace",
     "Resource",
@@ -174,6 +196,7 @@ __all__ = [
     "Schedule",
     "Secret",
     "SelfWait",
+    "SQLiteLimits",
     "SQLiteStore",
     "Span",
     "Stack",

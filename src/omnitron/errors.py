@@ -14,7 +14,9 @@ What a user's own function raises leaves a flow unchanged; only what the library
     ├── NoMatch              a value for which `choose` or `by_type` has no arm (also a LookupError)
     ├── BatchError           a batch that has no answer for each of its items, or whose run was ended
     ├── LimitReached         a `loop` took all its turns and its test never said to stop
-    ├── SelfWait             a cached flow asked for the result that it is computing (also a RuntimeError)
+    ├── SelfWait             a flow that would wait for itself: its own result, its own place (also a RuntimeError)
+    ├── RateLimited          a call that a rate limit refused
+    ├── BulkheadFull         a call for which a bulkhead had no room
     ├── NotEnough            a quorum of more items than there were (also a ValueError)
     ├── MissingExtra         an optional dependency is not installed (also an ImportError)
     ├── Unpicklable          a flow that cannot travel, and why (also a TypeError)
@@ -37,6 +39,7 @@ from typing import Any
 
 __all__ = [
     "BatchError",
+    "BulkheadFull",
     "DeadlineExceeded",
     "Deadlock",
     "DefinitionError",
@@ -53,6 +56,7 @@ __all__ = [
     "NotEnough",
     "OmnitronError",
     "PolicyWarning",
+    "RateLimited",
     "RemoteError",
     "RunCancelled",
     "SelfWait",
@@ -189,22 +193,69 @@ class RunCancelled(OmnitronError):
 
 
 class SelfWait(OmnitronError, RuntimeError):
-    """A cached flow asked, while it computed a result, for that very result, and would have waited for itself.
+    """A flow would have waited for itself: for the result that it computes, or for the place under a limit that it has.
 
     Attributes:
-        flow: the name of the flow.
+        flow, text: the name of the flow, and what to do; None for a cached flow that asked for its own result.
     """
 
-    def __init__(self, flow: str) -> None:
+    def __init__(self, flow: str, text: str | None = None) -> None:
         """Make the error of the flow `flow`."""
-        super().__init__(flow)
-        self.flow = flow
+        super().__init__(flow, text)
+        self.flow, self.text = flow, text
 
     def __str__(self) -> str:
         """Say what happened, and what to do."""
-        return (
+        return self.text or (
             f"the cached flow {self.flow!r} was asked, in the course of a computation, for the result of that very "
             "computation, which would wait for itself. Call it with other arguments there, or without its cache."
+        )
+
+
+class RateLimited(OmnitronError):
+    """A rate limit refused a call, which has not begun.
+
+    Attributes:
+        retry_after: after how many seconds there is a permit for this call, if nobody else takes it; `.retry` waits for it.
+        flow, limit, why: the name of the flow, the limit ("500 times in 60 s"), and why the call does not wait so long.
+    """
+
+    def __init__(self, flow: str, limit: str, retry_after: float, why: str) -> None:
+        """Describe the limit."""
+        super().__init__(flow, limit, retry_after, why)
+        self.flow, self.limit, self.retry_after, self.why = flow, limit, retry_after, why
+
+    def __str__(self) -> str:
+        """Say what happened, for how long it holds, and what to do."""
+        return (
+            f"{self.flow!r} may be called {self.limit}, and the permit for this call comes in {self.retry_after:.6g} s: "
+            f"{self.why}. Call it later, or put `.retry(...)` around it, which waits for so long."
+        )
+
+
+class BulkheadFull(OmnitronError):
+    """A bulkhead had no room for a call, which has not begun.
+
+    Attributes:
+        flow, limit, waiting: the name of the flow, how many calls run at once, and how many waited.
+        waited: how many seconds this one waited; 0.0 for one that was refused at once.
+    """
+
+    retry_after: float | None = None  # nobody knows when there will be room
+
+    def __init__(self, flow: str, limit: int, waiting: int, waited: float = 0.0) -> None:
+        """Describe who is before it."""
+        super().__init__(flow, limit, waiting, waited)
+        self.flow, self.limit, self.waiting, self.waited = flow, limit, waiting, waited
+
+    def __str__(self) -> str:
+        """Say what happened, and what to do."""
+        how = f"{self.waiting} more wait, which is the length of its `queue`"
+        if self.waited:
+            how = f"this call has waited {self.waited:.6g} s for room, which is `max_wait`"
+        return (
+            f"at most {self.limit} calls of {self.flow!r} run at once, all places are taken, and {how}. Call it later, or "
+            "make room: a larger `limit`, or a longer `queue` if what it guards can bear it."
         )
 
 

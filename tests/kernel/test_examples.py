@@ -8,8 +8,7 @@ import statistics
 import pytest
 
 from omnitron import DefinitionError, FlowExample, Inputs, Key, MissingCapability, context, current_context, flow
-from omnitron.errors import ExamplesFailed
-from omnitron.testing import check_examples
+from omnitron.testing import ExamplesFailed, check_examples
 
 tenant = Key("tenant", str)
 

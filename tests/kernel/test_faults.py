@@ -23,8 +23,17 @@ from omnitron import (
     walk,
     when,
 )
-from omnitron.errors import Deadlock, InvariantBroken, Unpicklable
-from omnitron.testing import Broken, Injected, ManualClock, VirtualClock, check_faults, inject
+from omnitron.errors import Unpicklable
+from omnitron.testing import (
+    Broken,
+    Deadlock,
+    Injected,
+    InvariantBroken,
+    ManualClock,
+    VirtualClock,
+    check_faults,
+    inject,
+)
 
 
 @flow

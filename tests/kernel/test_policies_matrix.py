@@ -92,6 +92,8 @@ WRAPPERS = {
     "timeout": Wrapper(lambda f: f.timeout(60), ("async",)),
     "hedge": Wrapper(lambda f: f.hedge(60), ("async",)),
     "cache": Wrapper(lambda f: f.cache(60), never_over=("undo",)),
+    "rate_limit": Wrapper(lambda f: f.rate_limit(1000)),
+    "bulkhead": Wrapper(lambda f: f.bulkhead(8)),
     "batch": Wrapper(lambda f: f.each().batch(max_wait=0.001)),
     "chunk": Wrapper(lambda f: f.each().chunk(), takes=one, gives=first),
     "within": Wrapper(lambda f: f.within(more="x", deadline=60)),

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 import pytest
 
 from omnitron import DeadlineExceeded, EventLog, context, flow
-from omnitron.errors import Deadlock, DefinitionError
+from omnitron.errors import DefinitionError
 from omnitron.runtime import wait_on
-from omnitron.testing import ManualClock, VirtualClock, jumping
+from omnitron.testing import Deadlock, ManualClock, VirtualClock, jumping
 
 # ------------------------------------------------------------------ time
 

@@ -28,6 +28,7 @@ from typing import Any, TypeAlias, TypedDict, TypeVar, assert_type
 from omnitron import (
     Adaptive,
     AsyncFlow,
+    Bulkhead,
     Cache,
     CacheStorage,
     Config,
@@ -41,15 +42,18 @@ from omnitron import (
     Hedge,
     Inputs,
     Key,
+    LimitStorage,
     Objective,
     Ok,
     PolicyWarning,
+    RateLimit,
     Resource,
     Retry,
     RetryBudget,
     Run,
     Schedule,
     Secret,
+    SQLiteLimits,
     SQLiteStore,
     Stack,
     StoredValue,
@@ -1345,6 +1349,28 @@ async def cached(order: Order) -> None:
     storage: CacheStorage = SQLiteStore("cache.db")
     own: CacheStorage = Shelf()
     del storage, own
+
+
+async def limited(order: Order) -> None:
+    """A limit keeps the type of the flow, and any object with the one method is a storage."""
+    assert_type(price.rate_limit(500, per=60)(order), float)
+    assert_type(await stock.rate_limit(RateLimit(5, kind="window"))(order), int)
+    assert_type(price.rate_limit(5, timedelta(seconds=1), key=str, max_wait=1.5)(order), float)
+    assert_type(price.bulkhead(10, queue=100)(order), float)
+    assert_type(await stock.bulkhead(Bulkhead(10, max_wait=1)).apply(RateLimit(1))(order), int)
+    assert_type(price.apply(Bulkhead(1))(order), float)
+    assert_type(Bulkhead(1).info().running, int)
+    assert_type(RateLimit(1).fresh().info().keys, int)
+    counted: LimitStorage = SQLiteLimits("limits.db")
+    remote: LimitStorage = Counter()
+    del counted, remote
+
+
+class Counter:
+    """A storage of limits of one's own."""
+
+    async def take(self, key: str, kind: str, count: int, per: float, burst: int, now: Callable[[], float], /) -> float:
+        return 0.0
 
 
 class Shelf:

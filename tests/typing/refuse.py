@@ -626,6 +626,16 @@ def caches() -> None:
     login.cache(60, mode=1)  # refused: no mode
 
 
+def limits() -> None:
+    """Limits take numbers, and a storage with its method."""
+    login.rate_limit("5")  # refused: a text
+    login.rate_limit()  # refused: no number
+    login.rate_limit(5, wait="yes")  # refused: a text
+    login.rate_limit(5, store="limits.db", name="x")  # refused: a text is no storage
+    login.bulkhead("5")  # refused: a text
+    login.bulkhead(5, queue=1.5)  # refused: no whole number
+
+
 class Mine(Secret[str]):  # refused: final
     """A secret of one's own."""
 

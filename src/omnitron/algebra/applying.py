@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["NODES", "node_of"]
 
 NODES: dict[str, tuple[str, str]] = {
+    "Bulkhead": ("bulkheading", "Bulkheaded"),
     "Cache": ("caching", "Cached"),
     "Hedge": ("hedging", "Hedged"),
+    "RateLimit": ("limiting", "Limited"),
     "Retry": ("retrying", "Retrying"),
     "Timeout": ("timing", "Timed"),
 }

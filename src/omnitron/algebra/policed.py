@@ -12,13 +12,15 @@ from omnitron.policy import DELAY_S, HEDGE_BUDGET, HEDGES, MAX_DELAY_S, MAX_ENTR
 if TYPE_CHECKING:
     from omnitron.algebra.kept import Kept
     from omnitron.algebra.node import Node
-    from omnitron.model import CacheStorage
+    from omnitron.model import CacheStorage, LimitStorage
     from omnitron.policy import (
         Backoff,
+        Bulkhead,
         Cache,
         Hedge,
         Jitter,
         PolicyValue,
+        RateLimit,
         Retry,
         RetryBudget,
         Schedule,
@@ -131,6 +133,75 @@ class Policed:
             return refined(self, Cached.of(self.node, Cache(ttl, **options)))
         check_alone("cache", options, Cache(None))
         return refined(self, Cached.of(self.node, ttl))
+
+    def rate_limit(
+        self,
+        count: int | RateLimit,
+        per: Seconds = 1.0,
+        *,
+        kind: str = "bucket",
+        burst: int | None = None,
+        wait: bool = True,
+        max_wait: Seconds | None = None,
+        key: Callable[..., Any] | None = None,
+        store: LimitStorage | None = None,
+        name: str | None = None,
+    ) -> Self:
+        """Give this flow called so often at most: a call waits for its permit, in the order in which they came.
+
+        A call whose permit would come after the context's deadline is refused at once. Who is cancelled while it waits
+        takes no permit along. Flows that are given the same `RateLimit` share its permits.
+
+        Args:
+            count: how many calls; or a `RateLimit`, alone.
+            per: in how many seconds.
+            kind: "bucket" (`burst` at once, then one every `per / count` seconds), or "window" (never more than `count` in
+                any `per` seconds).
+            burst: how many a bucket that was idle lets pass at once; left out, `count`.
+            wait: False refuses with `RateLimited` in the place of waiting; its `retry_after` says for how long.
+            max_wait: seconds; a call that would have to wait longer is refused at once.
+            key: takes the arguments; calls for which it gives different values have limits of their own.
+            store: what counts for several processes, for example `SQLiteLimits("limits.db")`.
+            name: of the limit in its store.
+
+        Raises:
+            DefinitionError, InvalidValue: a wrong option, or a flow that gives a stream.
+            RateLimited: (when it runs) the permit would come too late.
+        """
+        from omnitron.algebra.limiting import Limited
+        from omnitron.policy import RateLimit
+
+        options: dict[str, Any] = {
+            "per": per, "kind": kind, "burst": burst, "wait": wait, "max_wait": max_wait, "key": key, "store": store,
+            "name": name,
+        }  # fmt: skip
+        if not isinstance(count, RateLimit):
+            return refined(self, Limited.of(self.node, RateLimit(count, **options)))
+        check_alone("rate_limit", options, RateLimit(1))
+        return refined(self, Limited.of(self.node, count))
+
+    def bulkhead(self, limit: int | Bulkhead, queue: int | None = None, *, max_wait: Seconds | None = None) -> Self:
+        """Give this flow run so many times at once at most: more calls wait, in the order in which they came.
+
+        A place is given back on every way out. Flows that are given the same `Bulkhead` share its places.
+
+        Args:
+            limit: how many calls run at once; or a `Bulkhead`, alone.
+            queue: how many more wait; who comes then is refused at once with `BulkheadFull`. None for no bound.
+            max_wait: seconds; who has waited so long is refused then.
+
+        Raises:
+            DefinitionError, InvalidValue: a wrong option, or a flow that gives a stream.
+            BulkheadFull: (when it runs) there is no room.
+            SelfWait: (when it runs) all calls that run wait, in the course of it, for one more place.
+        """
+        from omnitron.algebra.bulkheading import Bulkheaded
+        from omnitron.policy import Bulkhead
+
+        if not isinstance(limit, Bulkhead):
+            return refined(self, Bulkheaded.of(self.node, Bulkhead(limit, queue, max_wait=max_wait)))
+        check_alone("bulkhead", {"queue": queue, "max_wait": max_wait}, Bulkhead(1))
+        return refined(self, Bulkheaded.of(self.node, limit))
 
     @property
     def cached(self) -> Kept:

@@ -24,6 +24,7 @@ from omnitron.model.events import (
     new_yielded,
 )
 from omnitron.model.facts import Capability, Effect, capability_names, covers
+from omnitron.model.limiting import LimitStorage
 from omnitron.model.meta import (
     Deployment,
     FlowExample,
@@ -62,6 +63,7 @@ __all__ = [
     "Guard",
     "Inputs",
     "ItemYielded",
+    "LimitStorage",
     "MASK",
     "Objective",
     "Observer",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from omnitron.policy.asked import retry_after
     from omnitron.policy.bounds import last_start, most_attempts, usual_waits
     from omnitron.policy.budgets import RetryBudget
+    from omnitron.policy.bulkheads import Bulkhead, BulkheadCell, BulkheadInfo
     from omnitron.policy.caches import Cache, CacheCell
     from omnitron.policy.coding import Coding
     from omnitron.policy.entries import Book, CacheInfo, Entry, Space
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
     from omnitron.policy.flights import BROKEN, FAILED, FLYING, LANDED, Flight, chain_of, gate
     from omnitron.policy.hedges import Hedge, HedgeCell, HedgeInfo, Starts
     from omnitron.policy.keys import PLAIN, Former, Same
+    from omnitron.policy.limits import Lane, RateCell, RateInfo, RateLimit
+    from omnitron.policy.permits import Bucket, Sliding, until
     from omnitron.policy.retries import Backoff, Retry, Tries
     from omnitron.policy.schedules import Jitter, Moment, Schedule, Seconds, check_seconds
     from omnitron.policy.stacks import EitherColour, PolicyValue, Stack
     from omnitron.policy.timeouts import Timeout
+    from omnitron.policy.turns import Turns, Waiter, door
     from omnitron.policy.windows import Window, answers_of, check_window, same_key
 
 LAZY = {
@@ -32,6 +36,10 @@ LAZY = {
     "BROKEN": "flights",
     "Backoff": "retries",
     "Book": "entries",
+    "Bucket": "permits",
+    "Bulkhead": "bulkheads",
+    "BulkheadCell": "bulkheads",
+    "BulkheadInfo": "bulkheads",
     "Cache": "caches",
     "CacheCell": "caches",
     "CacheExplanation": "explaining",
@@ -49,24 +57,32 @@ LAZY = {
     "Jitter": "schedules",
     "LANDED": "flights",
     "Moment": "schedules",
+    "Lane": "limits",
     "PLAIN": "keys",
     "PolicyValue": "stacks",
+    "RateCell": "limits",
+    "RateInfo": "limits",
+    "RateLimit": "limits",
     "Retry": "retries",
     "RetryBudget": "budgets",
     "Same": "keys",
     "Schedule": "schedules",
     "Seconds": "schedules",
     "Shift": "adapting",
+    "Sliding": "permits",
     "Space": "entries",
     "Stack": "stacks",
     "Timeout": "timeouts",
     "Starts": "hedges",
     "Tries": "retries",
+    "Turns": "turns",
+    "Waiter": "turns",
     "Window": "windows",
     "answers_of": "windows",
     "chain_of": "flights",
     "check_seconds": "schedules",
     "check_window": "windows",
+    "door": "turns",
     "explain": "explaining",
     "gate": "flights",
     "last_start": "bounds",
@@ -74,6 +90,7 @@ LAZY = {
     "retry_after": "asked",
     "same_key": "windows",
     "usual_waits": "bounds",
+    "until": "permits",
 }
 """What is imported when it is first touched, by the module that holds it."""
 
@@ -97,6 +114,10 @@ __all__ = [
     "AdaptiveInfo",
     "Backoff",
     "Book",
+    "Bucket",
+    "Bulkhead",
+    "BulkheadCell",
+    "BulkheadInfo",
     "Cache",
     "CacheCell",
     "CacheExplanation",
@@ -109,23 +130,31 @@ __all__ = [
     "HedgeCell",
     "HedgeInfo",
     "Jitter",
+    "Lane",
     "Moment",
+    "RateCell",
+    "RateInfo",
+    "RateLimit",
     "Retry",
     "RetryBudget",
     "Same",
     "Schedule",
     "Seconds",
     "Shift",
+    "Sliding",
     "Space",
     "Stack",
     "Starts",
     "Timeout",
     "Tries",
+    "Turns",
+    "Waiter",
     "Window",
     "answers_of",
     "chain_of",
     "check_seconds",
     "check_window",
+    "door",
     "explain",
     "gate",
     "last_start",
@@ -133,6 +162,7 @@ __all__ = [
     "retry_after",
     "same_key",
     "usual_waits",
+    "until",
 ]
 
 

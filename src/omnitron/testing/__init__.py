@@ -3,10 +3,10 @@
 Tested themselves; nothing in the library imports them. The pytest plugin is the module `omnitron_pytest`.
 """
 
-from omnitron.errors import Deadlock
 from omnitron.testing.clock import ManualClock
 from omnitron.testing.driving import Broken, check_faults
 from omnitron.testing.examples import Case, Mismatch, cases_of, check_examples, failed, top_flows
+from omnitron.testing.failures import Deadlock, ExamplesFailed, InvariantBroken
 from omnitron.testing.faults import Fault, Faulty, Injected
 from omnitron.testing.injecting import inject
 from omnitron.testing.strategies import inputs
@@ -16,9 +16,11 @@ __all__ = [
     "Broken",
     "Case",
     "Deadlock",
+    "ExamplesFailed",
     "Fault",
     "Faulty",
     "Injected",
+    "InvariantBroken",
     "ManualClock",
     "Mismatch",
     "VirtualClock",

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from omnitron.algebra import AnyFlow
-from omnitron.errors import Deadlock, DefinitionError, InvariantBroken
+from omnitron.errors import DefinitionError
 from omnitron.model import Failure, Ok, Record
+from omnitron.testing.failures import Deadlock, InvariantBroken
 from omnitron.testing.faults import ENDLESS, FAULTS, Fault, Injected
 from omnitron.testing.injecting import Place, places_of, wrapped
 
@@ -86,7 +87,7 @@ def check_faults(
         ...     return move(1)
         >>> check_faults(move, run, lambda outcome: left == [7], faults=["error"])
         Traceback (most recent call last):
-        omnitron.errors.InvariantBroken: 1 of 3 faults break what must hold of 'take → put':
+        omnitron.testing.failures.InvariantBroken: 1 of 3 faults break what must hold of 'take → put':
           inject(flow, 'take → put/put', error=Injected, at=1)
             the run raised Injected: a fault that a test injected
             but the invariant is False

@@ -17,9 +17,10 @@ from types import AsyncGeneratorType, FunctionType, GeneratorType, ModuleType
 from typing import Any
 
 from omnitron.algebra import AnyFlow, Node, Step, from_node, walk
-from omnitron.errors import DefinitionError, ExamplesFailed
+from omnitron.errors import DefinitionError
 from omnitron.model import FlowExample, Inputs, Record
 from omnitron.runtime import Context
+from omnitron.testing.failures import ExamplesFailed
 
 __all__ = ["Case", "Mismatch", "cases_of", "check_examples", "failed", "top_flows"]
 

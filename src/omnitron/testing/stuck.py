@@ -9,7 +9,7 @@ from inspect import CORO_SUSPENDED, getcoroutinestate
 from types import CoroutineType, FrameType
 from typing import Any
 
-from omnitron.errors import Deadlock
+from omnitron.testing.failures import Deadlock
 
 __all__ = ["deadlock"]
 

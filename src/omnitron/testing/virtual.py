@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from inspect import iscoroutine
 from typing import Any, TypeVar
 
-from omnitron.errors import Deadlock, DefinitionError, InvalidValue
+from omnitron.errors import DefinitionError, InvalidValue
+from omnitron.testing.failures import Deadlock
 from omnitron.testing.jumping import VirtualLoop
 
 __all__ = ["VirtualClock"]
