@@ -22,10 +22,7 @@ What a user's own function raises leaves a flow unchanged; only what the library
     ├── Unpicklable          a flow that cannot travel, and why (also a TypeError)
     ├── RemoteError          an error in a worker process that could not travel back itself
     ├── WorkerLost           a worker process ended in the middle of its work
-    ├── WorkerStartFailed    a worker process ended before it could take any work
-    ├── ExamplesFailed       examples of a flow that do not hold (also an AssertionError)
-    ├── InvariantBroken      what must hold under faults does not (also an AssertionError)
-    └── Deadlock             in virtual time: all tasks wait, and nothing will wake one (also a RuntimeError)
+    └── WorkerStartFailed    a worker process ended before it could take any work
 
 What is no error, but surely not meant, is a warning: `PolicyWarning`, a UserWarning.
 
@@ -41,11 +38,8 @@ __all__ = [
     "BatchError",
     "BulkheadFull",
     "DeadlineExceeded",
-    "Deadlock",
     "DefinitionError",
-    "ExamplesFailed",
     "InvalidValue",
-    "InvariantBroken",
     "LimitReached",
     "MissingCapability",
     "MissingExtra",
@@ -428,84 +422,3 @@ class WorkerStartFailed(OmnitronError, RuntimeError):
             f"a worker process ended with exit code {self.exit_code} while it started. It imports the main module of the "
             'program anew: put what runs there under `if __name__ == "__main__":`, and start the program from a file.'
         )
-
-
-class ExamplesFailed(OmnitronError, AssertionError):
-    """Examples of a flow do not hold; raised by `omnitron.testing.check_examples`.
-
-    Attributes:
-        flow: the flow's name.
-        count: how many examples ran.
-        mismatches: what does not hold, one record of texts an example.
-    """
-
-    def __init__(self, flow: str, count: int, mismatches: tuple[Any, ...]) -> None:
-        """Describe what does not hold."""
-        super().__init__(flow, count, mismatches)
-        self.flow = flow
-        self.count = count
-        self.mismatches = mismatches
-
-    def __str__(self) -> str:
-        """Say how many of them, and of each what was expected and what came."""
-        wrong = len(self.mismatches)
-        which = f"{wrong} of {self.count} examples" if self.count > 1 else "the example"
-        verb, them = ("does", "it") if wrong == 1 else ("do", "them")
-        lines = [f"{which} of {self.flow!r} {verb} not hold. Mend {them}, or the flow:"]
-        return "\n".join([*lines, *(f"  {line}" for one in self.mismatches for line in str(one).splitlines())])
-
-
-class InvariantBroken(OmnitronError, AssertionError):
-    """What must hold whatever fails does not; raised by `omnitron.testing.check_faults`.
-
-    Attributes:
-        flow: the flow's name.
-        count: how many runs with a fault there were.
-        broken: what broke it, one record of texts a fault.
-    """
-
-    def __init__(self, flow: str, count: int, broken: tuple[Any, ...]) -> None:
-        """Describe what broke the invariant."""
-        super().__init__(flow, count, broken)
-        self.flow = flow
-        self.count = count
-        self.broken = broken
-
-    def __str__(self) -> str:
-        """Say how many faults broke it, and of each where it was and what came of it."""
-        if not self.count:
-            return f"what must hold of {self.flow!r} does not hold without any fault. Mend the flow, or what must hold."
-        head = f"{len(self.broken)} of {self.count} faults break what must hold of {self.flow!r}:"
-        return "\n".join([head, *(f"  {line}" for one in self.broken for line in str(one).splitlines())])
-
-
-class Deadlock(OmnitronError, RuntimeError):
-    """In virtual time: every task waits, and nothing will wake one; raised by `omnitron.testing.VirtualClock.run`.
-
-    Attributes:
-        waiting: each task that waits: its name, and where.
-        time_s: what the clock showed.
-        threads: the names of threads that still ran, which were given some seconds to wake a task.
-    """
-
-    def __init__(self, waiting: tuple[tuple[str, str], ...], time_s: float, threads: tuple[str, ...] = ()) -> None:
-        """Describe who waits."""
-        super().__init__(waiting, time_s, threads)
-        self.waiting = waiting
-        self.time_s = time_s
-        self.threads = threads
-
-    def __str__(self) -> str:
-        """Say who waits where, and what to do."""
-        shown = [f"  {name} waits in {where}" for name, where in self.waiting[:20]]
-        if len(self.waiting) > 20:
-            shown.append(f"  and {len(self.waiting) - 20:,} more")
-        who = "no task is left, and the loop" if not shown else "every task"
-        head = f"at {self.time_s:.3f} s of virtual time {who} waits for something, and nothing will bring it."
-        way = "Let something wake them, or put a timeout around what waits."
-        if self.threads:
-            way += (
-                f" Threads still run, and woke nobody for some seconds: {', '.join(self.threads)}. Where a task waits for "
-                "one of them, await that inside `with clock.outside():`."
-            )
-        return "\n".join([head, *shown, way])
