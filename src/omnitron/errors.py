@@ -16,6 +16,7 @@ What a user's own function raises leaves a flow unchanged; only what the library
     ├── LimitReached         a `loop` took all its turns and its test never said to stop
     ├── SelfWait             a flow that would wait for itself: its own result, its own place (also a RuntimeError)
     ├── RateLimited          a call that a rate limit refused
+    ├── CircuitOpen          a call that a circuit breaker refused
     ├── BulkheadFull         a call for which a bulkhead had no room
     ├── NotEnough            a quorum of more items than there were (also a ValueError)
     ├── MissingExtra         an optional dependency is not installed (also an ImportError)
@@ -37,6 +38,7 @@ from typing import Any
 __all__ = [
     "BatchError",
     "BulkheadFull",
+    "CircuitOpen",
     "DeadlineExceeded",
     "DefinitionError",
     "InvalidValue",
@@ -250,6 +252,32 @@ class BulkheadFull(OmnitronError):
         return (
             f"at most {self.limit} calls of {self.flow!r} run at once, all places are taken, and {how}. Call it later, or "
             "make room: a larger `limit`, or a longer `queue` if what it guards can bear it."
+        )
+
+
+class CircuitOpen(OmnitronError):
+    """A circuit breaker refused a call, which has not begun.
+
+    Attributes:
+        flow, state: the name of the flow, and the state: "open", "half-open" or "isolated".
+        why: the reason of that state.
+        retry_after: in how many seconds a call may be let through; None where nobody knows.
+    """
+
+    def __init__(self, flow: str, state: str, why: str, retry_after: float | None = None) -> None:
+        """Describe the state."""
+        super().__init__(flow, state, why, retry_after)
+        self.flow, self.state, self.why, self.retry_after = flow, state, why, retry_after
+
+    def __str__(self) -> str:
+        """Say what happened, and what to do."""
+        then = {
+            "open": f"It lets a call through in {self.retry_after or 0.0:.6g} s.",
+            "half-open": "It has let through all the calls that try whether it works again: wait for what comes of them.",
+        }.get(self.state, "It stays so until `close()` is called on it.")
+        return (
+            f"the circuit breaker of {self.flow!r} is {self.state}, because {self.why}. {then} Give another answer by "
+            "`.or_else(...)`, or wait by `.retry(...)` around it."
         )
 
 

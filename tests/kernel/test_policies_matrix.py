@@ -91,6 +91,7 @@ WRAPPERS = {
     "retry": Wrapper(lambda f: f.retry(delay=0)),
     "timeout": Wrapper(lambda f: f.timeout(60), ("async",)),
     "hedge": Wrapper(lambda f: f.hedge(60), ("async",)),
+    "circuit_breaker": Wrapper(lambda f: f.circuit_breaker()),
     "cache": Wrapper(lambda f: f.cache(60), never_over=("undo",)),
     "rate_limit": Wrapper(lambda f: f.rate_limit(1000)),
     "bulkhead": Wrapper(lambda f: f.bulkhead(8)),

@@ -16,6 +16,7 @@ __all__ = ["NODES", "node_of"]
 NODES: dict[str, tuple[str, str]] = {
     "Bulkhead": ("bulkheading", "Bulkheaded"),
     "Cache": ("caching", "Cached"),
+    "CircuitBreaker": ("breaking", "Breaking"),
     "Hedge": ("hedging", "Hedged"),
     "RateLimit": ("limiting", "Limited"),
     "Retry": ("retrying", "Retrying"),

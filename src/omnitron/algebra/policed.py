@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from omnitron.algebra.ordering import ordered
 from omnitron.errors import DefinitionError
-from omnitron.policy import DELAY_S, HEDGE_BUDGET, HEDGES, MAX_DELAY_S, MAX_ENTRIES, MAX_WAIT_S, SIZE
+from omnitron.policy import (
+    DELAY_S,
+    FAILURES,
+    HEDGE_BUDGET,
+    HEDGES,
+    MAX_DELAY_S,
+    MAX_ENTRIES,
+    MAX_WAIT_S,
+    OPEN_FOR_S,
+    SIZE,
+    WINDOW,
+)
 
 if TYPE_CHECKING:
     from omnitron.algebra.kept import Kept
@@ -17,6 +28,7 @@ if TYPE_CHECKING:
         Backoff,
         Bulkhead,
         Cache,
+        CircuitBreaker,
         Hedge,
         Jitter,
         PolicyValue,
@@ -202,6 +214,62 @@ class Policed:
             return refined(self, Bulkheaded.of(self.node, Bulkhead(limit, queue, max_wait=max_wait)))
         check_alone("bulkhead", {"queue": queue, "max_wait": max_wait}, Bulkhead(1))
         return refined(self, Bulkheaded.of(self.node, limit))
+
+    def circuit_breaker(
+        self,
+        failures: int | CircuitBreaker = FAILURES,
+        *,
+        share: float | None = None,
+        window: int = WINDOW,
+        within: Seconds | None = None,
+        minimum: int = 10,
+        slow: Seconds | None = None,
+        on: type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool] = Exception,
+        open_for: Seconds = OPEN_FOR_S,
+        probes: int = 1,
+    ) -> Self:
+        """Give this flow refused for a while when it keeps failing: a call raises `CircuitOpen`, and nothing runs.
+
+        After `open_for` seconds it lets `probes` calls through, and closes if all of them succeed. What is cancelled
+        counts for nothing. Flows that are given the same `CircuitBreaker` are refused together.
+
+        Args:
+            failures: it opens when so many calls in a row have failed; or a `CircuitBreaker`, alone.
+            share: it opens when this share of the calls in the window has failed, from above 0 to 1.
+            window: the last so many calls.
+            within: or those of the last so many seconds.
+            minimum: how many calls have to be in the window before it opens.
+            slow: seconds; a call that takes longer counts as failed.
+            on: which exceptions count: a type, a tuple of them, or a predicate. Others count as successes.
+            open_for: for how many seconds it refuses.
+            probes: how many calls it lets through then.
+
+        Raises:
+            DefinitionError, InvalidValue: a wrong option, or a flow that gives a stream.
+            CircuitOpen: (when it runs) it is open. Its `retry_after` says for how long.
+        """
+        from omnitron.algebra.breaking import Breaking
+        from omnitron.policy import CircuitBreaker
+
+        options: dict[str, Any] = {
+            "share": share, "window": window, "within": within, "minimum": minimum, "slow": slow, "on": on,
+            "open_for": open_for, "probes": probes,
+        }  # fmt: skip
+        if not isinstance(failures, CircuitBreaker):
+            return refined(self, Breaking.of(self.node, CircuitBreaker(failures, **options)))
+        check_alone("circuit_breaker", options, CircuitBreaker())
+        return refined(self, Breaking.of(self.node, failures))
+
+    @property
+    def breaker(self) -> CircuitBreaker:
+        """The circuit breaker of this flow: to open, close and isolate it, for its `state` and `info()`.
+
+        Raises:
+            DefinitionError: it has none.
+        """
+        from omnitron.algebra.breaking import breaker_in
+
+        return breaker_in(self.node).policy()
 
     @property
     def cached(self) -> Kept:

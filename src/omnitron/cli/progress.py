@@ -20,7 +20,7 @@ from rich.text import Text
 
 from omnitron.cli.targets import AnyFlow
 from omnitron.cli.trees import Branch, Count, grow, lines_of
-from omnitron.model import Call, CallAnswered, CallFailed, CallStarted, Event, ItemYielded
+from omnitron.model import Call, CallAnswered, CallFailed, CallStarted, Event, ItemYielded, PolicyChanged
 
 __all__ = ["Progress", "live"]
 
@@ -47,6 +47,8 @@ class Progress:
 
     def observe(self, event: Event, /) -> None:
         """Count one event."""
+        if type(event) is PolicyChanged:
+            return
         if os.getpid() != self._process:  # where the lock may be held by a thread that is not there
             return
         call = event.call

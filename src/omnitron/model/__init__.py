@@ -4,6 +4,7 @@ Nothing here runs anything. Read next: `omnitron.runtime` (what a run carries) a
 """
 
 from omnitron.model.answers import CallAnswered
+from omnitron.model.changes import PolicyChanged
 from omnitron.model.encoding import canonical, keyed_hash
 from omnitron.model.events import (
     COLLECT,
@@ -70,6 +71,7 @@ __all__ = [
     "Ok",
     "Outcome",
     "PerformanceClaim",
+    "PolicyChanged",
     "Random",
     "Record",
     "Replace",

@@ -6,12 +6,25 @@ tested without waiting. What drives them stands in `omnitron.algebra` (sync and 
 
 from typing import TYPE_CHECKING, Any
 
-from omnitron.policy.defaults import ATTEMPTS, DELAY_S, HEDGE_BUDGET, HEDGES, MAX_DELAY_S, MAX_ENTRIES, MAX_WAIT_S, SIZE
+from omnitron.policy.defaults import (
+    ATTEMPTS,
+    DELAY_S,
+    FAILURES,
+    HEDGE_BUDGET,
+    HEDGES,
+    MAX_DELAY_S,
+    MAX_ENTRIES,
+    MAX_WAIT_S,
+    OPEN_FOR_S,
+    SIZE,
+    WINDOW,
+)
 
 if TYPE_CHECKING:
     from omnitron.policy.adapting import Adaptive, AdaptiveInfo, Shift
     from omnitron.policy.asked import retry_after
     from omnitron.policy.bounds import last_start, most_attempts, usual_waits
+    from omnitron.policy.breakers import CLOSED, OPEN, Breaker, BreakerCell, BreakerInfo, CircuitBreaker, Turned, valve
     from omnitron.policy.budgets import RetryBudget
     from omnitron.policy.bulkheads import Bulkhead, BulkheadCell, BulkheadInfo
     from omnitron.policy.caches import Cache, CacheCell
@@ -36,14 +49,19 @@ LAZY = {
     "BROKEN": "flights",
     "Backoff": "retries",
     "Book": "entries",
+    "Breaker": "breakers",
+    "BreakerCell": "breakers",
+    "BreakerInfo": "breakers",
     "Bucket": "permits",
     "Bulkhead": "bulkheads",
     "BulkheadCell": "bulkheads",
     "BulkheadInfo": "bulkheads",
+    "CLOSED": "breakers",
     "Cache": "caches",
     "CacheCell": "caches",
     "CacheExplanation": "explaining",
     "CacheInfo": "entries",
+    "CircuitBreaker": "breakers",
     "Coding": "coding",
     "EitherColour": "stacks",
     "Entry": "entries",
@@ -56,8 +74,9 @@ LAZY = {
     "HedgeInfo": "hedges",
     "Jitter": "schedules",
     "LANDED": "flights",
-    "Moment": "schedules",
     "Lane": "limits",
+    "Moment": "schedules",
+    "OPEN": "breakers",
     "PLAIN": "keys",
     "PolicyValue": "stacks",
     "RateCell": "limits",
@@ -72,9 +91,10 @@ LAZY = {
     "Sliding": "permits",
     "Space": "entries",
     "Stack": "stacks",
-    "Timeout": "timeouts",
     "Starts": "hedges",
+    "Timeout": "timeouts",
     "Tries": "retries",
+    "Turned": "breakers",
     "Turns": "turns",
     "Waiter": "turns",
     "Window": "windows",
@@ -89,12 +109,24 @@ LAZY = {
     "most_attempts": "bounds",
     "retry_after": "asked",
     "same_key": "windows",
-    "usual_waits": "bounds",
     "until": "permits",
+    "usual_waits": "bounds",
+    "valve": "breakers",
 }
 """What is imported when it is first touched, by the module that holds it."""
 
 __all__ = [
+    "WINDOW",
+    "OPEN_FOR_S",
+    "FAILURES",
+    "valve",
+    "Turned",
+    "CircuitBreaker",
+    "BreakerInfo",
+    "BreakerCell",
+    "Breaker",
+    "OPEN",
+    "CLOSED",
     "ATTEMPTS",
     "BROKEN",
     "DELAY_S",

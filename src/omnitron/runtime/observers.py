@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from omnitron.errors import DefinitionError, RunCancelled
-from omnitron.model import CallAnswered, CallFailed, CallFinished, CallStarted, Event, ItemYielded
+from omnitron.model import CallAnswered, CallFailed, CallFinished, CallStarted, Event, ItemYielded, PolicyChanged
 
 __all__ = ["EventLog", "Hooks", "Span", "Tracing"]
 
@@ -20,9 +20,9 @@ class Hooks:
     Each function takes one event: `before` a `CallStarted`, `after` a `CallFinished` (`.output`, `.duration_s`; of a
     stream when it has ended, with a `StreamEnd`), `on_error` a `CallFailed` (`.error`, `.duration_s`; cancellation too),
     `on_item` an `ItemYielded` (`.index`, `.item`), `on_answer` a `CallAnswered`: what a cache gave in the place of a call
-    (`.output`, `.outcome`). All have `.flow, .path, .attempt, .run_id,
-    .input`. Functions of one kind are called in the order given, each even when an earlier one raised. Over async flows
-    they may be async; over sync flows that is refused when the run starts.
+    (`.output`, `.outcome`), `on_change` a `PolicyChanged` (`.policy`, `.before`, `.after`, `.why`). All have `.flow, .path,
+    .attempt, .run_id, .input`. Functions of one kind are called in the order given, each even when an earlier one raised.
+    Over async flows they may be async; over sync flows that is refused when the run starts.
 
     Args:
         before: a function or several.
@@ -30,9 +30,10 @@ class Hooks:
         on_error: a function or several.
         on_item: a function or several.
         on_answer: a function or several.
+        on_change: a function or several.
     """
 
-    __slots__ = ("after", "before", "is_async", "on_answer", "on_error", "on_item")
+    __slots__ = ("after", "before", "is_async", "on_answer", "on_change", "on_error", "on_item")
 
     def __init__(
         self,
@@ -42,13 +43,17 @@ class Hooks:
         on_error: Hook | Iterable[Hook] = (),
         on_item: Hook | Iterable[Hook] = (),
         on_answer: Hook | Iterable[Hook] = (),
+        on_change: Hook | Iterable[Hook] = (),
     ) -> None:
         self.before = functions("before", before)
         self.after = functions("after", after)
         self.on_error = functions("on_error", on_error)
         self.on_item = functions("on_item", on_item)
         self.on_answer = functions("on_answer", on_answer)
-        hooks = (*self.before, *self.after, *self.on_error, *self.on_item, *self.on_answer)
+        self.on_change = functions("on_change", on_change)
+        hooks = (
+            *self.before, *self.after, *self.on_error, *self.on_item, *self.on_answer, *self.on_change,
+        )  # fmt: skip
         self.is_async = any(is_coroutine_function(hook) for hook in hooks)
 
     def observe(self, event: Event, /) -> Awaitable[None] | None:
@@ -72,6 +77,8 @@ class Hooks:
             return self.on_item
         if kind is CallAnswered:
             return self.on_answer
+        if kind is PolicyChanged:
+            return self.on_change
         return self.before if kind is CallStarted else self.after if kind is CallFinished else self.on_error
 
     async def finish(
@@ -94,7 +101,7 @@ class Hooks:
     def __repr__(self) -> str:
         named = ", ".join(
             f"{kind}=[{', '.join(getattr(hook, '__name__', repr(hook)) for hook in hooks)}]"
-            for kind in ("before", "after", "on_error", "on_item", "on_answer")
+            for kind in ("before", "after", "on_error", "on_item", "on_answer", "on_change")
             if (hooks := getattr(self, kind))
         )
         return f"Hooks({named})"
@@ -214,7 +221,7 @@ class Tracing:
 
     def observe(self, event: Event, /) -> None:
         """Open or close the span of the event's call."""
-        if type(event) is ItemYielded:
+        if type(event) is ItemYielded or type(event) is PolicyChanged:
             return
         call = event.call
         key = (call.run_id, call.call_id)

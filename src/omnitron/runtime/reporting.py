@@ -26,7 +26,7 @@ def logger() -> Logger:
 
 
 def log(
-    level: Literal["warning", "error"],
+    level: Literal["info", "warning", "error"],
     text: str,
     *values: object,
     error: BaseException | None = None,

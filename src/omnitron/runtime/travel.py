@@ -15,7 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from omnitron.errors import RemoteError, Unpicklable
-from omnitron.model import Call, CallAnswered, CallFailed, CallFinished, CallStarted, Event, ItemYielded
+from omnitron.model import Call, CallAnswered, CallFailed, CallFinished, CallStarted, Event, ItemYielded, PolicyChanged
 from omnitron.runtime.clock import SYSTEM_CLOCK
 from omnitron.runtime.contexts import Context, current_context, make, run_async, run_sync
 from omnitron.runtime.frames import Frame, Watched, read_watch
@@ -314,6 +314,8 @@ def slim(event: Event) -> Event:
         return CallFinished(call, text_of(event.output), event.duration_s)
     if isinstance(event, CallFailed):
         return CallFailed(call, RemoteError(type(event.error).__qualname__, text_of(event.error)), event.duration_s)
+    if isinstance(event, PolicyChanged):
+        return event.of(call)
     if isinstance(event, CallAnswered):
         return CallAnswered(call, text_of(event.output), event.outcome)
     return ItemYielded(call, event.index, event.item) if isinstance(event, ItemYielded) else CallStarted(call)
