@@ -301,7 +301,8 @@ def test_a_stream_is_refused():
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
-        ({"count": 0}, InvalidValue, "`count` is a positive number of calls, got 0"),
+        ({"count": 0}, InvalidValue, "`count` is a positive number of calls"),
+        ({"count": 10**400}, InvalidValue, "at most 1,000,000,000,000"),
         ({"count": 1.5}, DefinitionError, "`count` is a whole number"),
         ({"count": True}, DefinitionError, "`count` is a whole number"),
         ({"count": 1, "per": 0}, InvalidValue, "`per` is a positive number"),

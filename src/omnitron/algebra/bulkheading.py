@@ -124,31 +124,25 @@ class Fence:
         """
         waiter, bell = bell_waiter(self.node.limit)
         clock, over = self.bounds(waiter)
-        with door:
-            held = held_here(self.turns.token)
-            if (permit := self.approach(waiter, held, blocks=True)) is not None:
-                return permit
         try:
-            wait_for_turn(self.turns, bell, clock, over)
-        except BaseException:
+            if self.approach(waiter, blocks=True):
+                wait_for_turn(self.turns, bell, clock, over)
+            return self.served(waiter)
+        except BaseException:  # Ctrl-C comes between any two calls
             self.quit(waiter)
             raise
-        return self.served(waiter, clock, over)
 
     async def enter_async(self) -> Any:
         """The async twin of `enter`."""
         waiter, future = future_waiter(self.node.limit)
         clock, over = self.bounds(waiter)
-        with door:
-            held = held_here(self.turns.token)
-            if (permit := self.approach(waiter, held, blocks=False)) is not None:
-                return permit
         try:
-            await wait_for_turn_async(self.turns, future, clock, over)
+            if self.approach(waiter, blocks=False):
+                await wait_for_turn_async(self.turns, future, clock, over)
+            return self.served(waiter)
         except BaseException:
             self.quit(waiter)
             raise
-        return self.served(waiter, clock, over)
 
     def bounds(self, waiter: Waiter) -> tuple[Clock, float | None]:
         """Give the clock of the context, and until when to wait."""
@@ -156,32 +150,35 @@ class Fence:
         waiter.lasts = most is None and options.deadline is None
         return options.clock, None if most is None else options.clock.monotonic() + most
 
-    def approach(self, waiter: Waiter, held: int, *, blocks: bool) -> Any:
-        """Give a permit that is there by now, or let wait."""
+    def approach(self, waiter: Waiter, *, blocks: bool) -> bool:
+        """Join the line, or be refused; say whether it is to wait."""
         turns, node = self.turns, self.node
-        turns.drop_dead()
-        permit = turns.enter(node.limit)
-        if permit is not None:
-            return permit
-        if (node.queue is not None and len(turns.line) >= node.queue) or node.max_wait == 0:
-            turns.refused += 1
-            raise BulkheadFull(self.name, node.limit, len(turns.line))
-        waiter.held = held
-        if node.max_wait is None:
-            asleep = check_loop(turns, self.name) if blocks else 0
-            if turns.waits_for_itself(held + asleep):
-                raise SelfWait(self.name, waits_here(self.name, node.limit) if not asleep else blocks_loop(self.name))
-        turns.join(waiter)
-        return None
+        with door:
+            turns.drop_dead()
+            if turns.running >= node.limit or turns.line:
+                if (node.queue is not None and len(turns.line) >= node.queue) or node.max_wait == 0:
+                    turns.refused += 1
+                    raise BulkheadFull(self.name, node.limit, len(turns.line))
+                waiter.held = held_here(turns.token)
+                if node.max_wait is None:
+                    self.check_end(waiter.held, blocks=blocks)
+            turns.join(waiter)
+            turns.serve()
+            return waiter.permit is None
 
-    def served(self, waiter: Waiter, clock: Clock, over: float | None) -> Any:
+    def check_end(self, held: int, *, blocks: bool) -> None:
+        """Refuse to wait for ever."""
+        asleep = check_loop(self.turns, self.name) if blocks else 0
+        if self.turns.waits_for_itself(held + asleep):
+            raise SelfWait(self.name, blocks_loop(self.name) if asleep else waits_here(self.name, self.node.limit))
+
+    def served(self, waiter: Waiter) -> Any:
         """Give the permit of one who waited, or refuse it."""
         with door:
-            if waiter.state == "served":
+            if waiter.permit is not None:
                 return self.turns.go(waiter)
-            self.turns.quit(waiter)
             self.turns.refused += 1
-            raise BulkheadFull(self.name, self.node.limit, len(self.turns.line), self.node.max_wait or 0.0)
+            raise BulkheadFull(self.name, self.node.limit, len(self.turns.line) - 1, self.node.max_wait or 0.0)
 
     def quit(self, waiter: Waiter) -> None:
         """Let one go who was interrupted."""

@@ -105,10 +105,10 @@ class Limiter:
             call.ask_once(call.asked_of_store())
             return
         waiter, bell = bell_waiter(1)
-        if not call.approach(waiter, blocks=True):
-            return
         try:
-            if waiter.state == "waiting":
+            if not call.approach(waiter, blocks=True):
+                return
+            if waiter.permit is None:
                 wait_for_turn(call.lane.turns, bell, call.clock, call.over())
             call.check_turn(waiter)
             while True:
@@ -129,10 +129,10 @@ class Limiter:
             call.ask_once(await call.asked_of_store_async())
             return
         waiter, future = future_waiter(1)
-        if not call.approach(waiter, blocks=False):
-            return
         try:
-            if waiter.state == "waiting":
+            if not call.approach(waiter, blocks=False):
+                return
+            if waiter.permit is None:
                 await wait_for_turn_async(call.lane.turns, future, call.clock, call.over())
             call.check_turn(waiter)
             while True:
@@ -237,7 +237,7 @@ class Call:
 
     def check_turn(self, waiter: Waiter) -> None:
         """Refuse who has waited for its turn for too long."""
-        if waiter.state != "served":
+        if waiter.permit is None:
             self.refuse(0.0, "so many wait for it in this process")
 
     def check_late(self, delay: float) -> None:

@@ -38,7 +38,12 @@ def bell_waiter(limit: int) -> tuple[Waiter, Any]:
     """Give one who waits in a thread, and what wakes it."""
     bell = Lock()
     bell.acquire()
-    return Waiter(limit, bell.release), bell
+
+    def ring() -> None:
+        if bell.locked():
+            bell.release()
+
+    return Waiter(limit, ring), bell
 
 
 def future_waiter(limit: int) -> tuple[Waiter, Any]:

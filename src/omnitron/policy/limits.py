@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +22,7 @@ __all__ = ["KINDS", "Lane", "RateCell", "RateInfo", "RateLimit", "check_wait"]
 KINDS: dict[str, Any] = {"bucket": Bucket, "window": Sliding}
 LOOKS = 2
 """Each new key looks at so many old ones, whether they can be forgotten."""
+MOST = 10**12
 MOST_CLOCKS = 16
 """So many clocks are known, and more only while somebody waits on them."""
 
@@ -73,7 +75,7 @@ class Lanes:
         self.clock = clock
         self.lasts = lasts
         self.make = make
-        self.lanes: dict[Hashable, Lane] = {}
+        self.lanes: OrderedDict[Hashable, Lane] = OrderedDict()
 
     def lane(self, key: Hashable, now: float) -> Lane:
         """Give the lane of a key."""
@@ -231,8 +233,8 @@ def check_whole(name: str, value: object, what: str) -> None:
     """Refuse what is no positive whole number."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise DefinitionError(f"`{name}` is a whole number of {what}, got {value!r} ({type(value).__name__}).")
-    if value < 1:
-        raise InvalidValue(f"`{name}` is a positive number of {what}, got {value}.")
+    if not 1 <= value <= MOST:
+        raise InvalidValue(f"`{name}` is a positive number of {what}, at most {MOST:,}; got {value}.")
 
 
 def check_wait(wait: object, max_wait: Any) -> float | None:

@@ -26,14 +26,14 @@ class Waiter:
 
     Attributes:
         limit: at most so many run when it is served, itself included.
-        wake: is called once it was served.
+        wake: is called once it was served; a second time does no harm.
         home: the event loop on which it waits, or None in a thread.
         held: how many permits of these turns the code around it holds.
         lasts: whether it waits however long it takes.
-        state: "waiting", "served", or "gone".
+        permit: what it was served; None before, and once it is gone.
     """
 
-    __slots__ = ("held", "home", "lasts", "limit", "state", "wake")
+    __slots__ = ("held", "home", "lasts", "limit", "permit", "wake")
 
     def __init__(
         self, limit: int, wake: Callable[[], object], home: Any = None, *, held: int = 0, lasts: bool = True
@@ -43,7 +43,7 @@ class Waiter:
         self.home = home
         self.held = held
         self.lasts = lasts
-        self.state = "waiting"
+        self.permit: Token | None = None
 
     def is_dead(self) -> bool:
         """Say whether nobody will come back for it: its loop is closed."""
@@ -77,14 +77,6 @@ class Turns:
         self.homes: set[Any] = set()
         self.token = Token()
 
-    def enter(self, limit: int) -> Any:
-        """Let one run without waiting, if there is room and nobody waits: give its permit, or None."""
-        if self.running >= limit or self.line:
-            return None
-        self.running += 1
-        self.taken += 1
-        return self.token
-
     def leave(self, token: Any) -> None:
         """Take a permit back."""
         if token is self.token:
@@ -105,18 +97,18 @@ class Turns:
 
     def go(self, waiter: Waiter) -> Any:
         """Say that one who was served runs now: give its permit."""
+        permit = waiter.permit
         self.served.pop(waiter, None)
-        return self.token
+        return permit
 
     def quit(self, waiter: Waiter) -> None:
-        """Let one go who waits, or was served and does not run."""
-        state, waiter.state = waiter.state, "gone"
-        if waiter in self.line:
-            del self.line[waiter]
-            self.serve()  # who comes next may have a wider limit
-        elif state == "served" and self.served.pop(waiter, self) is None:
+        """Let one go who waits, or was served and does not run after all."""
+        self.line.pop(waiter, None)
+        self.served.pop(waiter, None)
+        if waiter.permit is self.token:
             self.running -= 1
-            self.serve()
+        waiter.permit = None
+        self.serve()  # who comes next may have a wider limit
 
     def serve(self) -> None:
         """Let run whoever can, in order."""
@@ -126,19 +118,23 @@ class Turns:
                 return
             if waiter.is_dead():
                 self.line.pop(waiter, None)
-                waiter.state = "gone"
+                continue
+            if waiter.permit is not None:  # an interrupt came before it was woken, or taken out
+                waiter.wake()
+                self.line.pop(waiter, None)
                 continue
             if self.running >= waiter.limit:
                 return
-            self.running += 1
-            self.taken += 1
             self.served[waiter] = None
-            waiter.state = "served"
-            self.line.pop(waiter, None)
+            self.running += 1
+            waiter.permit = self.token  # an interrupt comes before both or after both
+            self.taken += 1
             waiter.wake()
+            self.line.pop(waiter, None)
 
     def drop_dead(self) -> None:
-        """Let those go whose loop was closed while they waited."""
+        """Let those go whose loop was closed while they waited; serve who can run then."""
+        self.serve()
         if not any(home is not None and home.is_closed() for home in self.homes):
             return
         for waiter in [*self.line, *self.served]:
