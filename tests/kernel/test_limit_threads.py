@@ -226,6 +226,51 @@ def test_ctrl_c_ends_the_wait_of_a_thread(policy):
     assert policy.info().waiting == 0
 
 
+@pytest.mark.real
+@pytest.mark.skipif(os.name != "posix", reason="sends signals to itself")
+def test_a_storm_of_ctrl_c_loses_nothing():
+    """Wherever it comes, among others who wait for the same places and permits."""
+    bulkhead, limit, over = Bulkhead(1), RateLimit(2000, per=1, burst=1), threading.Event()
+    work, call = flow(lambda x: threading.Event().wait(0.0001)).bulkhead(bulkhead), flow(str).rate_limit(limit)
+
+    def go_on(tree):
+        while not over.is_set():
+            tree(1)
+
+    def storm():
+        while not over.wait(0.0003):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    others = [threading.Thread(target=go_on, args=(tree,), daemon=True) for tree in (work, work, call, call)]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for thread in (*others, stormer := threading.Thread(target=storm)):
+        thread.start()
+    hits = sum(stormed(work, call) for _ in range(2000))
+    over.set()
+    for thread in (*others, stormer):
+        thread.join(10)
+    signal.signal(signal.SIGINT, before)
+
+    assert hits > 1000
+    assert not any(thread.is_alive() for thread in others)
+    assert (bulkhead.info().running, bulkhead.info().waiting, limit.info().waiting) == (0, 0, 0)
+
+
+def stormed(work, call):
+    """Call until Ctrl-C comes; say whether it came."""
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            for number in range(100):
+                work(number)
+                call(number)
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @in_program
 def test_a_forked_child_begins_with_all_places_free():
