@@ -21,6 +21,7 @@ from typing import Any
 
 from bench import (
     batching,
+    breaking,
     caching,
     hedging,
     limiting,
@@ -72,6 +73,7 @@ SECTIONS: dict[str, Section] = {
     "caching": caching.caching,
     "hedging": hedging.hedging,
     "limiting": limiting.limiting,
+    "breaking": breaking.breaking,
     "together": together.together,
     "first": lambda settings, subjects, proof: whole.first_calls(settings),
     "import": lambda settings, subjects, proof: whole.imports(settings),

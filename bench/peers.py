@@ -28,7 +28,7 @@ def versions() -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for name in (
         "toolz", "langchain-core", "tenacity", "stamina", "backoff", "aiodataloader", "strawberry-graphql",
-        "cachetools", "async-lru", "aiocache", "aiolimiter", "limits",
+        "cachetools", "async-lru", "aiocache", "pybreaker", "purgatory", "aiolimiter", "limits",
     ):  # fmt: skip
         try:
             found[name] = version(name)

@@ -13,6 +13,7 @@ from omnitron import (
     EventLog,
     Failure,
     InvalidValue,
+    PolicyChanged,
     context,
     current_step,
     flow,
@@ -376,3 +377,16 @@ def test_it_is_shown_in_the_tree():
 def test_a_fixed_bound_takes_its_place_from_outside():
     """A number in the configuration, which is one of the numbers that the loop may have anyway."""
     assert Config({"each": {"concurrency": 3}}).apply(soon.each(concurrency=Adaptive())) == soon.each(concurrency=3)
+
+
+def test_whoever_watches_is_told_when_the_bound_moves():
+    """With what it was, what it is, and why, at the place of the loop."""
+    clock, log = VirtualClock(), EventLog()
+    tree = flow(Server(5), name="server").each(concurrency=Adaptive(2, 64))
+
+    clock.run(context(clock=clock, observers=log).run(tree, range(200)))
+
+    moves = [one for one in log.events if isinstance(one, PolicyChanged)]
+    assert {(one.path, one.policy) for one in moves} == {("each", "adaptive")}
+    assert (moves[0].before, all(one.before != one.after for one in moves)) == (2, True)
+    assert [one.before for one in moves[1:]] == [one.after for one in moves[:-1]]

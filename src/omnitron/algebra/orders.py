@@ -17,12 +17,11 @@ from omnitron.algebra.reaching import Inside, Reach, calls, errors, everything, 
 from omnitron.algebra.retrying import Retrying
 from omnitron.errors import TimedOut
 from omnitron.model import Record
-from omnitron.policy import SIZE, RetryBudget, last_start, most_attempts, usual_waits
+from omnitron.policy import HEDGES, SIZE, RetryBudget, last_start, most_attempts, usual_waits
 
 __all__ = ["RULES", "Misorder", "Rule", "broken", "misorders", "tries"]
 
 LONG = 48
-HEDGES = 2
 
 
 class Rule(Record):

@@ -13,10 +13,10 @@ from omnitron.algebra.orders import tries
 from omnitron.algebra.steps import Step
 from omnitron.errors import DefinitionError
 from omnitron.model import Record
+from omnitron.policy import HEDGES
 
 __all__ = ["StepCase", "WorstCase", "worst_case"]
 
-HEDGES = 2
 TOLD = 5
 
 

@@ -13,7 +13,7 @@ class PolicyChanged(Event):
     """A policy has changed its state in the course of a run; `call` tells the place of the flow, without its arguments.
 
     Attributes:
-        policy: the kind of policy: "circuit_breaker".
+        policy: the kind of policy: "circuit_breaker", or "adaptive" (a bound that moves).
         before: its state until then, and `after` from then on.
         why: the reason, as part of a sentence.
     """

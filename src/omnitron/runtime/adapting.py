@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from omnitron.model import PolicyChanged
 from omnitron.runtime.contexts import current_context
+from omnitron.runtime.frames import read_watch
 from omnitron.runtime.joining import END, Loop, PathOf, Source, work_through
 
 if TYPE_CHECKING:
@@ -83,9 +85,9 @@ class Gate:
             self.running += 1
             try:
                 result = await call(item)
-                self.limits.ended(epoch, self.clock.monotonic() - began, self.running)
+                tell(self.limits.ended(epoch, self.clock.monotonic() - began, self.running))
             except Exception as error:
-                self.limits.failed(epoch, error)
+                tell(self.limits.failed(epoch, error))
                 raise
             finally:
                 self.running -= 1
@@ -93,6 +95,13 @@ class Gate:
             return result
 
         return measured
+
+
+def tell(shift: Any) -> None:
+    """Tell whoever watches that the bound has moved."""
+    frame = None if shift is None else read_watch()
+    if frame is not None and frame.call is not None:
+        frame.run.notify(PolicyChanged(frame.call, "adaptive", shift.before, shift.after, shift.why))
 
 
 class Gated(Source):
