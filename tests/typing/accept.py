@@ -31,6 +31,7 @@ from omnitron import (
     Bulkhead,
     Cache,
     CacheStorage,
+    CircuitBreaker,
     Config,
     Context,
     Effect,
@@ -1349,6 +1350,15 @@ async def cached(order: Order) -> None:
     storage: CacheStorage = SQLiteStore("cache.db")
     own: CacheStorage = Shelf()
     del storage, own
+
+
+async def breakers(order: Order) -> None:
+    """A circuit breaker keeps type and colour."""
+    assert_type(price.circuit_breaker(3, open_for=timedelta(seconds=10), slow=1)(order), float)
+    assert_type(await stock.circuit_breaker(share=0.5, within=60, on=(OSError, ValueError))(order), int)
+    assert_type(price.circuit_breaker(CircuitBreaker(probes=2)).breaker.state, str)
+    assert_type(price.apply(CircuitBreaker() + Retry())(order), float)
+    assert_type(CircuitBreaker().fresh().info().failures, int)
 
 
 async def limited(order: Order) -> None:

@@ -634,6 +634,8 @@ def limits() -> None:
     login.rate_limit(5, store="limits.db", name="x")  # refused: a text is no storage
     login.bulkhead("5")  # refused: a text
     login.bulkhead(5, queue=1.5)  # refused: no whole number
+    login.circuit_breaker("5")  # refused: a text
+    login.circuit_breaker(5, on=KeyboardInterrupt)  # refused: no Exception
 
 
 class Mine(Secret[str]):  # refused: final
