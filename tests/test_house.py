@@ -217,7 +217,7 @@ def test_every_log_record_of_the_library_is_documented() -> None:
     said = [[ast.literal_eval(part) for part in call.args[:2]] for call in calls_of("log")]
     rows = [f"| {level.upper()} | `{re.sub('%[sr]', '…', text)}` |" for level, text in said]
 
-    assert len(rows) == page.count("| ERROR |") + page.count("| WARNING |")
+    assert len(rows) == sum(page.count(f"| {level} |") for level in ("ERROR", "WARNING", "INFO"))
     assert [row for row in rows if row not in page] == []
     assert len([*calls_of("logger")]) == 2
 

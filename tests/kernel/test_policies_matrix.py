@@ -192,11 +192,21 @@ async def plain_later(value):
     return value
 
 
+POLICIES = {
+    "retry", "timeout", "cache", "batch", "chunk", "circuit_breaker", "hedge", "rate_limit", "bulkhead",
+}  # fmt: skip
+
+
+def marks_of(names):
+    """Two that are no policies go with the slow tests: each of them is tested with every policy in any case."""
+    return [pytest.mark.real] if len(names) > 1 and not POLICIES & set(names) else []
+
+
 CASES = [(name,) for name in WRAPPERS] + [(inner, outer) for outer in WRAPPERS for inner in WRAPPERS]
 every = pytest.mark.parametrize(
     ("colour", "case"),
     [
-        pytest.param(colour, Case(names), id=f"{colour}, {', '.join(names)}")
+        pytest.param(colour, Case(names), id=f"{colour}, {', '.join(names)}", marks=marks_of(names))
         for colour in ("sync", "async")
         for names in CASES
         if fits(names, colour)

@@ -78,6 +78,7 @@ def test_a_long_pipe_pickles(long):
     assert loaded(0) == STEPS
 
 
+@pytest.mark.real
 def test_a_long_pipe_is_described_and_rebuilt(long):
     """Every step is in its description, and what is rebuilt of it is equal."""
     data = long.describe()

@@ -536,6 +536,7 @@ def test_a_sync_generator_function_cannot_need_an_async_resource(book):
     assert read(lambda: context().run(late_asking(late_opened(book)), 1)) == [(0, "tx", "tx")]
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("observed", [False, True], ids=["", "observed"])
 def test_ten_thousand_runs_that_are_left_half_way(book, observed):
     """No generator, no resource is open; and what is kept of them does not grow."""
@@ -567,6 +568,7 @@ def up_first(row):
     return row[0] + 1
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("observed", [False, True], ids=["", "observed"])
 def test_ten_thousand_async_runs_that_are_left_half_way(book, observed):
     """Nor does any task go on."""

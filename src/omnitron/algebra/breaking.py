@@ -179,13 +179,10 @@ class Fuse:
         """Tell of a change: the log, and whoever watches."""
         if turned is None:
             return
-        log(
-            "warning" if turned.after == OPEN else "info",
-            "the circuit breaker of %r is %s now: %s",
-            self.name,
-            turned.after,
-            turned.why,
-        )
+        if turned.after == OPEN:
+            log("warning", "the circuit breaker of %r is open now: %s", self.name, turned.why)
+        else:
+            log("info", "the circuit breaker of %r is %s now: %s", self.name, turned.after, turned.why)
         frame, site = runtime.read_watch(), self.site
         if frame is not None and site is not None:
             around = site.node.segment or site.node.label is not None
