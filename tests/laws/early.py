@@ -24,6 +24,7 @@ def recipes(parts, *, late):
         st.tuples(st.just("reserve first"), st.booleans() if late else st.just(False), parts),
         st.tuples(st.just("retry"), parts, st.integers(1, 3), st.sampled_from((Exception, ValueError)), st.just(late)),
         st.tuples(st.just("within"), parts, st.sampled_from(("acme", "other"))),
+        st.tuples(st.just("guarded"), parts, st.sampled_from(("breaker", "share", "limit", "window", "bulkhead"))),
         st.just(("tenant",)),
     ]  # fmt: skip
     return [*found, st.tuples(st.just("race"), few), st.tuples(st.just("timeout"), parts)] if late else found
@@ -57,11 +58,27 @@ def build(recipe, inside):
             return waiting(inside(body), late=late).retry(attempts, 0, on=on)
         case ("timeout", body):
             return waiting(inside(body), late=True).timeout(1_000)
+        case ("guarded", body, guard):
+            return guarded(inside(body), guard)
         case ("within", body, tenant):
             return inside(body).within(tenant=tenant)
         case ("tenant",):
             return flow(tenant_of)
     raise AssertionError(f"no such recipe: {recipe!r}")
+
+
+def guarded(body, guard):
+    """Put a policy over a flow that lets everything through here."""
+    match guard:
+        case "breaker":
+            return body.circuit_breaker(1_000)
+        case "share":
+            return body.circuit_breaker(share=1.0, minimum=100)
+        case "limit":
+            return body.rate_limit(100_000)
+        case "window":
+            return body.rate_limit(100_000, kind="window")
+    return body.bulkhead(1_000)
 
 
 def apart(flows):

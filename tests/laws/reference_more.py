@@ -17,6 +17,8 @@ ordinal = count()
 
 async def meaning(node, args, kwargs):
     """Give what the node gives for these arguments."""
+    if node.kind in ("circuit_breaker", "rate_limit", "bulkhead"):  # they let everything through
+        return await reference.meaning(node.body, args, kwargs)
     match node:
         case Race():
             return await meaning_of_race(node, args, kwargs)

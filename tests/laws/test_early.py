@@ -149,6 +149,7 @@ def test_every_new_recipe_is_drawn():
         "tenant",
         "retry",
         "timeout",
+        "guarded",
     }
     found = set()
 
