@@ -196,6 +196,15 @@ def test_a_window_of_seconds(between, state):
     assert side.breaker.state == state
 
 
+def test_a_window_of_seconds_remembers_so_many_calls_and_no_more():
+    """Whatever comes in them."""
+    breaker, policy = CircuitBreaker().cell.breaker, CircuitBreaker(share=1.0, within=60)
+    for number in range(12_000):
+        breaker.ended(policy, 0, number / 1_000, failed=number < 5_000 and number % 2 == 0)
+
+    assert (len(breaker.results), breaker.bad) == (10_000, 1_500)
+
+
 @pytest.mark.parametrize(("takes", "state"), [(1.0, "closed"), (1.001, "open")])
 def test_slow_calls_count_as_failed(takes, state):
     """Also those that succeed; their results are given all the same."""

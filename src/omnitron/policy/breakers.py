@@ -32,6 +32,8 @@ __all__ = ["CLOSED", "OPEN", "Breaker", "BreakerCell", "BreakerInfo", "CircuitBr
 
 valve = Gate()
 """The lock over all breakers; held for about a microsecond, and never while a flow runs."""
+MOST = 10_000
+"""So many calls are remembered at most, also in a window of seconds."""
 CLOSED, OPEN, HALF_OPEN, ISOLATED = "closed", "open", "half-open", "isolated"
 
 
@@ -181,10 +183,9 @@ class Breaker:
 
     def forget(self, policy: CircuitBreaker, now: float) -> None:
         """Drop what is no longer in the window."""
-        results = self.results
-        while results and (
-            now - results[0][0] >= policy.within if policy.within is not None else len(results) > policy.window
-        ):
+        results, within = self.results, policy.within
+        most = policy.window if within is None else MOST
+        while results and (len(results) > most or (within is not None and now - results[0][0] >= within)):
             self.bad -= results.popleft()[1]
 
     def abandoned(self, epoch: int) -> None:
@@ -226,7 +227,7 @@ class CircuitBreaker(EitherColour):
         failures: it opens when so many calls in a row have failed. Not used where `share` is given.
         share: it opens when this share of the calls in a window has failed, from above 0 to 1; None counts calls in a row.
         window: the window, in calls: the last so many.
-        within: the window in seconds, in the place of `window`.
+        within: the window in seconds, in the place of `window`; of more than 10,000 calls in it the last so many count.
         minimum: how many calls have to be in the window before it opens.
         slow: seconds; a call that takes longer counts as failed, also if it succeeds.
         on: which exceptions count as failures: a type, a tuple of them, or a predicate. Others count as successes.
