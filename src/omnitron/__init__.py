@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from omnitron.algebra import WorstCase, by_type, choose, fallback, keep, loop, race, rebuild, tap, worst_case
     from omnitron.policy import (
         Adaptive,
+        AdaptiveSize,
         Bulkhead,
         Cache,
         CircuitBreaker,
@@ -105,6 +106,7 @@ __version__ = "0.1.0"
 
 LATER = {
     "Adaptive": "policy",
+    "AdaptiveSize": "policy",
     "Bulkhead": "policy",
     "Cache": "policy",
     "CircuitBreaker": "policy",
@@ -139,6 +141,7 @@ LATER = {
 
 __all__ = [
     "Adaptive",
+    "AdaptiveSize",
     "AsyncFlow",
     "Bulkhead",
     "BulkheadFull",

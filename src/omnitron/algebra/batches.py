@@ -102,11 +102,12 @@ class Batching:
 
     def joiner(self) -> Join:
         """Give the function that joins a window with an item: it gives it, the place in it, and what is to be awaited."""
-        if self.seen or not self.plain:
+        size = self.node.batch_size
+        if self.seen or not self.plain or not isinstance(size, int):
             return self.join
         # Called for every item: what an attribute would be looked up for is a variable of this function.
         cell, node, find, key_of = self.cell, self.node, self.find, self.key
-        context, last_place, thread = read_context, self.node.batch_size - 1, get_ident
+        context, last_place, thread = read_context, size - 1, get_ident
 
         def join(call: Callable[..., Any], item: Any) -> tuple[Gathering, int, Future[Any]]:
             kind = type(item)
@@ -180,7 +181,7 @@ class Gathering(Window):
         self, batching: Batching, key: Hashable, ctx: Context, loop: AbstractEventLoop, call: Callable[..., Any]
     ) -> None:
         node = batching.node
-        super().__init__(node.batch_size, node.max_wait, ctx.runtime.clock.monotonic())
+        super().__init__(node.size_now(), node.max_wait, ctx.runtime.clock.monotonic())
         self.batching = batching
         self.node = node
         self.key = key
@@ -235,8 +236,13 @@ class Gathering(Window):
         batching = self.batching
         name, sent = batching.node.body.name, len(items)
         try:
-            ctx = runtime.context_apart(current_context(), batching.names, self.deadline)
+            ctx, now = (
+                runtime.context_apart(current_context(), batching.names, self.deadline),
+                self.opener.runtime.clock,
+            )
+            began = now.monotonic()
             answers = answers_of(await runtime.run_apart_async(ctx, call, items), sent, name)
+            batching.node.measure(sent, now.monotonic() - began)
             self.give(answers, name)
         except Exception as error:
             spot.mark(error, spot(error))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
+from omnitron import runtime
 from omnitron.algebra.branching import check_no_stream, check_one, check_plain
 from omnitron.algebra.looking import Look
 from omnitron.algebra.node import UNDOES, Node
@@ -19,7 +20,7 @@ from omnitron.algebra.writer import Args
 from omnitron.code import UNKNOWN, Parameters, clash, describe_annotation, item_annotation
 from omnitron.errors import DefinitionError
 from omnitron.model import Record
-from omnitron.policy import MAX_WAIT_S, check_window
+from omnitron.policy import MAX_WAIT_S, AdaptiveSize, check_window
 from omnitron.runtime import Context, Need, Resource
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Batched(Node):
 
     Attributes:
         body: the flow of a list.
-        batch_size: how many items one call gets at most.
+        batch_size: how many items one call gets at most; or an `AdaptiveSize`, which measures how many.
         max_wait: seconds that the first caller waits at most for others.
         by: gives of an item what tells windows apart, or None.
         key: gives of an item what is equal for items that are asked for once; None for the items themselves.
@@ -70,7 +71,7 @@ class Batched(Node):
 
     __slots__ = ("body", "batch_size", "max_wait", "by", "key", "cell")
     body: Node
-    batch_size: int
+    batch_size: int | AdaptiveSize
     max_wait: float
     by: Callable[[Any], Any] | None
     key: Callable[[Any], Any] | None
@@ -86,7 +87,7 @@ class Batched(Node):
 
     def check(self) -> None:
         """Refuse a window that is none, functions that are none, and a flow that is not of one list."""
-        check_window(self.batch_size, self.max_wait)
+        check_window(1 if isinstance(self.batch_size, AdaptiveSize) else self.batch_size, self.max_wait)
         for option, value in (("by", self.by), ("key", self.key)):
             check_plain(f"`{option}`", value)
             if value is not None and not callable(value):
@@ -101,6 +102,16 @@ class Batched(Node):
                         "in one batch. Say what tells them apart, `by=lambda item: ...` (which may read "
                         "`current_context()`), or that an item alone does, `key=lambda item: ...`."
                     )
+
+    def size_now(self) -> int:
+        """Give how many items a window takes that opens now."""
+        size = self.batch_size
+        return size if isinstance(size, int) else size.sizer.limit
+
+    def measure(self, sent: int, seconds: float) -> None:
+        """Take how long a call of so many items took."""
+        if not isinstance(self.batch_size, int):
+            runtime.tell_shift(self.batch_size.sizer.ended(sent, seconds), self.body.name)
 
     def names(self) -> tuple[Any, ...] | None:
         """Give the names of the values that the flow asks the context for; None where callers see to what bears on it."""

@@ -85,7 +85,7 @@ class Crowd(Window):
     def __init__(self, batching: Batching, key: Hashable, ctx: Context) -> None:
         node = batching.node
         self.clock = ctx.runtime.clock
-        super().__init__(node.batch_size, node.max_wait, self.clock.monotonic())
+        super().__init__(node.size_now(), node.max_wait, self.clock.monotonic())
         self.batching = batching
         self.key = key
         self.deadline = ctx.runtime.deadline
@@ -155,7 +155,9 @@ class Crowd(Window):
             token = set_watch(without_end(frame))
         try:
             ctx = runtime.context_apart(current_context(), batching.names, self.deadline)
+            began = self.clock.monotonic()
             answers = answers_of(runtime.run_apart(ctx, call, items), len(items), name)
+            batching.node.measure(len(items), self.clock.monotonic() - began)
             with gate:
                 for slot, answer in self.settle(answers):
                     self.let_go(slot)

@@ -246,7 +246,8 @@ def each_below_batch(outer: Any, found: list[Inside]) -> str | None:
     option = "concurrency" if outer.children[0].is_async else "threads"
     told: int | None = getattr(outer, option)
     for inside in found:
-        size: int = getattr(inside.node, "batch_size", 0)
+        size = getattr(inside.node, "batch_size", 0)
+        size = size if isinstance(size, int) else getattr(size, "low", 0)
         if told is None and (outer.kind == "stream" or option == "threads" or size == SIZE):
             continue
         most = at_once(outer)
@@ -302,7 +303,8 @@ def bulkhead_around_batch(outer: Any, found: list[Inside]) -> str | None:
     """Fewer callers are let in than a window takes."""
     bound: int | None = getattr(outer, "limit", None)
     for inside in found:
-        size: int = getattr(inside.node, "batch_size", 0)
+        size = getattr(inside.node, "batch_size", 0)
+        size = size if isinstance(size, int) else getattr(size, "low", 0)
         if bound is not None and bound < size:
             return (
                 f"the bulkhead lets {bound} callers in at once, and the batch of {name_of(inside.node.children[0])} "

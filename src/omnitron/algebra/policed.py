@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from omnitron.algebra.node import Node
     from omnitron.model import CacheStorage, LimitStorage
     from omnitron.policy import (
+        AdaptiveSize,
         Backoff,
         Bulkhead,
         Cache,
@@ -351,7 +352,7 @@ class Policed:
 
         def batch(
             self,
-            size: int = SIZE,
+            size: int | AdaptiveSize = SIZE,
             max_wait: float = MAX_WAIT_S,
             *,
             by: Callable[[Any], Any] | None = None,
@@ -366,7 +367,7 @@ class Policed:
             could see never share a call. See docs/batching.md.
 
             Args:
-                size: a call is made once so many items wait.
+                size: a call is made once so many items wait; or an `AdaptiveSize`, which follows the time of calls.
                 max_wait: or once the first of them has waited so many seconds; or, of an async flow, after two turns of the
                     loop in which nobody joined, of a sync one when all threads of the library around it wait.
                 by: what it gives of an item tells calls apart: only items for which it gives the same share one.

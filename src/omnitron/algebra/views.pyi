@@ -35,7 +35,17 @@ from omnitron.algebra.callables import (
 )
 from omnitron.algebra.flows import AnyFlow, AsyncFlow, Flow, P, R
 from omnitron.model import Outcome
-from omnitron.policy import Adaptive, EitherColour, Hedge, PolicyValue, RetryBudget, Seconds, Stack, Timeout
+from omnitron.policy import (
+    Adaptive,
+    AdaptiveSize,
+    EitherColour,
+    Hedge,
+    PolicyValue,
+    RetryBudget,
+    Seconds,
+    Stack,
+    Timeout,
+)
 
 __all__ = ["AsyncView", "StreamFlow", "SyncView"]
 
@@ -166,7 +176,7 @@ class SyncView(AnyFlow[P, R]):
     ) -> Flow[[Iterable[A]], Yielded[Outcome[T]]]: ...
     def batch(  # type: ignore[misc] # the one value is a list
         self: Callable[[list[A]], Sequence[T]],
-        size: int = 100,
+        size: int | AdaptiveSize = 100,
         max_wait: float = 0.01,
         *,
         by: Callable[[A], object] | None = None,
@@ -339,7 +349,7 @@ class AsyncView(AnyFlow[P, R]):
     ) -> Flow[[Items[A]], YieldedLater[Outcome[T]]]: ...
     def batch(  # type: ignore[misc] # the one value is a list
         self: Callable[[list[A]], Later[Sequence[T]]],
-        size: int = 100,
+        size: int | AdaptiveSize = 100,
         max_wait: float = 0.01,
         *,
         by: Callable[[A], object] | None = None,

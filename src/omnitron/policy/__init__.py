@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from omnitron.policy.permits import Bucket, Sliding, until
     from omnitron.policy.retries import Backoff, Retry, Tries
     from omnitron.policy.schedules import Jitter, Moment, Schedule, Seconds, check_seconds
+    from omnitron.policy.sizing import AdaptiveSize, Sizer
     from omnitron.policy.stacks import EitherColour, PolicyValue, Stack
     from omnitron.policy.timeouts import Timeout
     from omnitron.policy.turns import Turns, Waiter, door
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 LAZY = {
     "Adaptive": "adapting",
     "AdaptiveInfo": "adapting",
+    "AdaptiveSize": "sizing",
+    "Sizer": "sizing",
     "BROKEN": "flights",
     "Backoff": "retries",
     "Book": "entries",
@@ -144,6 +147,8 @@ __all__ = [
     "SIZE",
     "Adaptive",
     "AdaptiveInfo",
+    "AdaptiveSize",
+    "Sizer",
     "Backoff",
     "Book",
     "Bucket",

@@ -54,9 +54,9 @@ class AdaptiveInfo(Record):
 
     Attributes:
         limit: the bound.
-        base: the mean latency without load, in seconds; None until it was measured.
-        latency: that of the last round.
-        rounds: how many rounds were measured.
+        base: the mean latency without load, in seconds; None until it was measured, and of a size of batches.
+        latency: that of the last round; of a size of batches that of the last call.
+        rounds: how many rounds were measured, or calls of batches.
         changes: how often the bound has changed.
         why: the reason for the last change, "" before the first.
     """

@@ -45,7 +45,7 @@ from omnitron.runtime.watching import (
 from omnitron.runtime.whereabouts import adopt_reader
 
 if TYPE_CHECKING:
-    from omnitron.runtime.adapting import each_adaptive
+    from omnitron.runtime.adapting import each_adaptive, tell_shift
     from omnitron.runtime.apart import context_apart, earlier, outlook, run_apart, run_apart_async
     from omnitron.runtime.configuring import Config, Setting, Variable, spelled, variable_name
     from omnitron.runtime.crews import Crew, crew_here, gate, looks_s, refuse_to_wait
@@ -108,6 +108,7 @@ LAZY = {
     "Variable": "configuring",
     "check_changes": "deriving",
     "each_adaptive": "adapting",
+    "tell_shift": "adapting",
     "each_async": "joining",
     "each_quorum": "quorums",
     "each_quorum_async": "racing",
@@ -238,6 +239,7 @@ __all__ = [
     "spelled",
     "stream_in_time",
     "take",
+    "tell_shift",
     "take_async",
     "variable_name",
     "wait_on",

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from omnitron.model import PolicyChanged
+from omnitron.model import Call, PolicyChanged
 from omnitron.runtime.contexts import current_context
 from omnitron.runtime.frames import read_watch
 from omnitron.runtime.joining import END, Loop, PathOf, Source, work_through
@@ -15,7 +15,7 @@ from omnitron.runtime.joining import END, Loop, PathOf, Source, work_through
 if TYPE_CHECKING:
     from omnitron.model import Clock
 
-__all__ = ["Limits", "each_adaptive"]
+__all__ = ["Limits", "each_adaptive", "tell_shift"]
 
 
 class Limits(Protocol):
@@ -85,9 +85,9 @@ class Gate:
             self.running += 1
             try:
                 result = await call(item)
-                tell(self.limits.ended(epoch, self.clock.monotonic() - began, self.running))
+                tell_shift(self.limits.ended(epoch, self.clock.monotonic() - began, self.running))
             except Exception as error:
-                tell(self.limits.failed(epoch, error))
+                tell_shift(self.limits.failed(epoch, error))
                 raise
             finally:
                 self.running -= 1
@@ -97,11 +97,15 @@ class Gate:
         return measured
 
 
-def tell(shift: Any) -> None:
-    """Tell whoever watches that the bound has moved."""
+def tell_shift(shift: Any, name: str = "") -> None:
+    """Tell whoever watches that the bound of a flow of that name has moved: in the call around it, if there is one."""
     frame = None if shift is None else read_watch()
-    if frame is not None and frame.call is not None:
-        frame.run.notify(PolicyChanged(frame.call, "adaptive", shift.before, shift.after, shift.why))
+    if frame is None:
+        return
+    run, call = frame.run, frame.call
+    if call is None:
+        call = Call(name, frame.path, run.id, run.next_call(), attempt=frame.attempt, started_s=run.clock.monotonic())
+    run.notify(PolicyChanged(call, "adaptive", shift.before, shift.after, shift.why))
 
 
 class Gated(Source):
