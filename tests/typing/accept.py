@@ -27,6 +27,7 @@ from typing import Any, TypeAlias, TypedDict, TypeVar, assert_type
 
 from omnitron import (
     Adaptive,
+    AdaptiveSize,
     AsyncFlow,
     Bulkhead,
     Cache,
@@ -1433,6 +1434,7 @@ async def fetched(names: Sequence[str]) -> tuple[Order, ...]:
 async def batches(names: list[str], feed: AsyncIterable[str]) -> None:
     """A batch takes a member of the list and gives a member of the result; chunks take all and give all."""
     assert_type(loaded.batch(50, 0.1), Flow[[str], Order])
+    assert_type(loaded.batch(AdaptiveSize(high=500, within=0.2)), Flow[[str], Order])
     assert_type(loaded.batch(by=str.lower, key=len)("a"), Order)
     assert_type(await fetched.batch(max_wait=0.5)("a"), Order)
     assert_type(await fetched.batch(8).retry(3).each(concurrency=8)(feed), list[Order])
