@@ -42,6 +42,7 @@ def test_a_simulation_is_repeatable(seen):
     assert overload.simulate(overload.HOUSES["a budget"]) == seen["a budget"]
 
 
+@pytest.mark.real
 def test_the_program_draws_both():
     """Of each house what was asked and what was answered."""
     program = [sys.executable, "-W", "error", overload.__file__]

@@ -36,18 +36,18 @@ async def ask(ctx, tree, count):
 
 def test_it_grows_to_what_calls_take_within_their_time():
     """It doubles first, then goes up and down by little around the size that takes just as long as it may."""
-    store, clock, size = Store(), VirtualClock(), AdaptiveSize(high=500, within=0.11)
+    store, clock, size = Store(), VirtualClock(), AdaptiveSize(high=250, within=0.06)
     tree = flow(store.load).batch(size)
 
     async def main():
         for _ in range(40):
-            await ask(context(clock=clock), tree, 1_000)
+            await ask(context(clock=clock), tree, 300)
 
     clock.run(main())
 
     assert store.sizes[:5] == [1, 1, 1, 1, 1]
-    assert size.info().limit in range(80, 120)
-    assert max(store.sizes[-50:]) in range(90, 120)
+    assert size.info().limit in range(40, 60)
+    assert max(store.sizes[-50:]) in range(45, 60)
 
 
 def test_it_keeps_to_its_bounds():
@@ -79,16 +79,16 @@ def test_calls_that_are_not_full_do_not_make_it_grow():
 
 def test_a_store_that_gets_slower_is_followed():
     """The size shrinks until calls are fast enough again."""
-    store, clock, size = Store(), VirtualClock(), AdaptiveSize(high=500, within=0.11)
+    store, clock, size = Store(), VirtualClock(), AdaptiveSize(high=250, within=0.06)
     tree = flow(store.load).batch(size)
 
     async def main():
-        for turn in range(80):
-            store.each = 0.001 if turn < 40 else 0.01
-            await ask(context(clock=clock), tree, 1_000)
+        for turn in range(60):
+            store.each = 0.001 if turn < 30 else 0.01
+            await ask(context(clock=clock), tree, 300)
 
     clock.run(main())
-    assert size.info().limit in range(5, 21)
+    assert size.info().limit in range(3, 12)
 
 
 def test_whoever_watches_is_told_of_each_change():

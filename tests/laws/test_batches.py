@@ -63,7 +63,7 @@ def done(run: Any, items: list[int], *, watched: bool) -> list[Any]:
     return plain(asyncio.run(result) if asyncio.iscoroutine(result) else result)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(many, sizes, at_once, st.booleans())
 def test_each_over_a_batch_is_each(items: list[int], size: int, workers: int, watched: bool) -> None:
     """In both colours, watched or not."""
@@ -74,7 +74,7 @@ def test_each_over_a_batch_is_each(items: list[int], size: int, workers: int, wa
     assert done(threads, items, watched=watched) == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(many, sizes, at_once, st.integers(1, 20), st.booleans())
 def test_chunks_are_each(items: list[int], size: int, workers: int, heavy: int, watched: bool) -> None:
     """Whatever closes the chunks, and however many run at once."""
@@ -88,7 +88,7 @@ def test_chunks_are_each(items: list[int], size: int, workers: int, heavy: int, 
         assert done(run, items, watched=watched) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.booleans()), max_size=10), sizes)
 def test_whoever_is_cancelled_whenever_the_others_are_served(calls: list[tuple[int, int, bool]], size: int) -> None:
     """Each caller comes and goes in some turn; nothing is left at the end, and nobody is asked for in vain."""
