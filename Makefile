@@ -86,8 +86,8 @@ test-all: $(VENV)/.installed ## Run every test, with branch coverage
 	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term $(ARGS)
 
 .PHONY: test-core
-test-core: $(CORE_VENV)/.installed ## Run the core's tests where nothing but pytest is installed, without network
-	PYTHONPATH=src OMNITRON_NO_NETWORK=1 $(CORE_VENV)/bin/python -m pytest -p no:cacheprovider tests/kernel $(ARGS)
+test-core: $(CORE_VENV)/.installed ## Run the fast tests of the core where nothing but pytest is installed, without network
+	PYTHONPATH=src OMNITRON_NO_NETWORK=1 $(CORE_VENV)/bin/python -m pytest -p no:cacheprovider -m "not real and not cluster" tests/kernel $(ARGS)
 
 .PHONY: check
 check: lint types floors docs build ## Everything a machine can check without running the tests
