@@ -291,8 +291,142 @@ def test_a_probe_that_never_comes_back_is_taken_for_lost():
     breaker.wake(policy, 20.0)
     again = breaker.admit(policy, 20.0)
     assert again is not None
-    assert breaker.ended(policy, lost, 20.1, failed=True) is None  # what comes of it now is of another epoch
+    breaker.abandoned(lost)  # whose place is given to another already
+    assert breaker.admit(policy, 20.1) is None
     assert breaker.ended(policy, again, 20.2, failed=False).after == "closed"
+
+
+def test_probes_that_take_longer_than_it_is_open_count_all_the_same():
+    """Else it would stay half-open as long as calls keep coming, however well the other side is."""
+    clock = VirtualClock()
+    ctx = context(clock=clock)
+
+    async def main():
+        @flow
+        async def side(x):
+            await asyncio.sleep(2.5)
+            return x
+
+        breaker = CircuitBreaker(open_for=1)
+        guarded = side.circuit_breaker(breaker)
+        breaker.open()
+        tasks = []
+        for x in range(20):
+            tasks.append(asyncio.create_task(ctx.run(guarded, x)))
+            await asyncio.sleep(0.25)
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        return [x for x in found if type(x) is int]
+
+    assert clock.run(main()) == [4, 8, 12, *range(14, 20)]  # one a second, until the first has come back
+
+
+def test_what_a_probe_calls_under_the_same_breaker_is_a_part_of_it():
+    """Else a flow that calls itself, or one that shares its breaker, could never close it."""
+    side = Side(failures=1, open_for=10)
+    down = flow(lambda x: down(x - 1) if x else "done", name="down").circuit_breaker(side.breaker)
+    outer = flow(lambda: (side.flow(), down(3), side.breaker.state), name="outer").circuit_breaker(side.breaker)
+    side.fail()
+    side.clock.move(10)
+
+    assert side.ctx.run(outer) == ("up", "done", "half-open")
+    assert (side.breaker.state, side.breaker.info().changes) == ("closed", 3)
+
+
+def test_a_probe_covers_no_others():
+    """Neither one beside it, nor one of another breaker, nor what comes after it."""
+    one, other = Side(failures=1, open_for=10, probes=2), Side(failures=1, open_for=10)
+    for side in (one, other):
+        side.fail()
+        side.clock.move(10)
+    nested = flow(lambda: (other.call(), other.breaker.state)).circuit_breaker(one.breaker)
+
+    assert one.ctx.run(nested) == ("up", "closed")
+    assert one.breaker.state == "half-open"
+    assert one.fail() == ["Down"]
+    assert (one.breaker.state, one.call()) == ("open", "CircuitOpen")
+
+
+def test_a_task_that_a_probe_left_behind_is_no_part_of_it_any_more():
+    """It is refused as others are."""
+    clock = VirtualClock()
+    ctx = context(clock=clock)
+
+    async def main():
+        breaker, left = CircuitBreaker(open_for=10, probes=2), []
+
+        async def later():
+            await asyncio.sleep(1)
+            return await asyncio.gather(ctx.run(guarded, True), ctx.run(guarded, True), return_exceptions=True)
+
+        @flow
+        async def side(alone):
+            if not alone:
+                left.append(asyncio.create_task(later()))
+            await asyncio.sleep(alone)
+            return "up"
+
+        guarded = side.circuit_breaker(breaker)
+        breaker.open()
+        with pytest.raises(CircuitOpen):
+            await ctx.run(guarded, True)
+        await asyncio.sleep(10)
+        await ctx.run(guarded, False)
+        found = await left[0]
+        return [x if x == "up" else type(x).__name__ for x in found], breaker.state
+
+    assert clock.run(main()) == (["up", "CircuitOpen"], "closed")
+
+
+def test_an_observer_that_is_interrupted_takes_no_place_along():
+    """The next call is the probe."""
+
+    class Interrupts:
+        def observe(self, event):
+            if isinstance(event, PolicyChanged):
+                raise KeyboardInterrupt
+
+    side = Side(failures=1, open_for=10)
+    side.fail()
+    side.clock.move(10)
+    with pytest.raises(KeyboardInterrupt):
+        context(clock=side.clock, observers=Interrupts()).run(side.flow)
+
+    assert (side.call(), side.breaker.state, side.calls) == ("up", "closed", 2)
+
+
+def test_another_clock_is_asked_for_what_is_left():
+    """What was open by the clock of the machine is not open for hours by that of a test."""
+    side = Side(failures=1, open_for=10)
+    with pytest.raises(Down):
+        side.flow(Down())
+    side.clock.move(3)
+    with pytest.raises(CircuitOpen) as caught:
+        side.ctx.run(side.flow)
+
+    assert caught.value.retry_after == 10
+    side.clock.move(10)
+    assert (side.call(), side.breaker.state) == ("up", "closed")
+
+
+def test_nothing_is_locked_while_the_flow_runs():
+    """As many calls run at once as come, also those of other breakers."""
+    meet = threading.Barrier(4, timeout=10)
+    one, other = (flow(lambda: meet.wait() >= 0).circuit_breaker(slow=60) for _ in range(2))
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(guarded) for guarded in (one, other, one, other)]
+        assert [future.result(10) for future in found] == [True] * 4
+
+
+@pytest.mark.parametrize("calls", [25, 29, 100])
+def test_a_share_is_compared_exactly(calls):
+    """It opens at the very share, whatever floats make of a product."""
+    for bad in range(1, calls + 1):
+        policy = CircuitBreaker(share=bad / calls, window=calls, minimum=calls)
+        breaker = policy.cell.breaker
+        for number in range(calls):
+            breaker.ended(policy, 0, 0.0, failed=number >= calls - bad)
+        assert (bad, breaker.state) == (bad, "open")
 
 
 def test_what_began_before_a_change_counts_no_more():

@@ -16,7 +16,7 @@ class BreakerMachine(RuleBasedStateMachine):
     calls = Bundle("calls")
 
     @initialize(
-        share=st.sampled_from([None, 0.25, 0.5, 1.0]), seconds=st.booleans(), failures=st.integers(1, 3),
+        share=st.sampled_from([None, 0.07, 0.3, 0.5, 0.7, 1.0]), seconds=st.booleans(), failures=st.integers(1, 2),
         minimum=st.integers(1, 3), window=st.integers(3, 5), probes=st.integers(1, 3), open_for=st.integers(1, 12),
     )  # fmt: skip
     def start(self, share, seconds, failures, minimum, window, probes, open_for):
@@ -26,18 +26,25 @@ class BreakerMachine(RuleBasedStateMachine):
             probes=probes, open_for=open_for * STEP,
         )  # fmt: skip
         self.breaker, self.now = Breaker(), 0.0
-        self.state, self.since, self.epoch = "closed", 0.0, 0
+        self.state, self.since, self.epoch, self.began = "closed", 0.0, 0, 0
         self.history, self.probing, self.passed, self.asked = [], 0, 0, 0.0
 
     def change(self, state):
         """Begin anew in a state."""
         self.state, self.since, self.epoch = state, self.now, self.epoch + 1
+        self.began = self.epoch
         self.history, self.probing, self.passed = [], 0, 0
 
     @rule(steps=st.integers(0, 14))
     def pass_time(self, steps):
         """Let time go on."""
         self.now += steps * STEP
+
+    @rule(early=st.booleans())
+    def come_to_the_boundary(self, early):
+        """Let time go on to where something may change, or to just before."""
+        begun = self.since if self.state != "half-open" else self.asked
+        self.now = max(self.now, begun + self.policy.open_for - STEP * early)
 
     @rule(target=calls)
     def call(self):
@@ -46,7 +53,11 @@ class BreakerMachine(RuleBasedStateMachine):
             self.change("half-open")
             self.asked = self.now
         elif self.state == "half-open" and self.now >= self.asked + self.policy.open_for:
-            self.epoch, self.probing, self.passed, self.asked = self.epoch + 1, 0, 0, self.now
+            self.epoch, self.probing, self.asked = (
+                self.epoch + 1,
+                0,
+                self.now,
+            )  # `passed` stays, and earlier probes count
         goes = self.state == "closed" or (self.state == "half-open" and self.probing < self.policy.probes)
         if goes and self.state == "half-open":
             self.probing += 1
@@ -63,7 +74,7 @@ class BreakerMachine(RuleBasedStateMachine):
             return
         epoch, own = call
         self.breaker.ended(self.policy, epoch, self.now, failed=failed)
-        if own != self.epoch or self.state == "open":
+        if own < self.began or self.state == "open":
             return
         if self.state == "half-open":
             self.passed += not failed
@@ -87,7 +98,7 @@ class BreakerMachine(RuleBasedStateMachine):
         else:
             counted = [one for one in history if self.now - one[0] < policy.within]
         bad = sum(failed for _, failed in counted)
-        return len(counted) >= policy.minimum and bad >= policy.share * len(counted)
+        return len(counted) >= policy.minimum and bad / len(counted) >= policy.share
 
     @rule(call=consumes(calls))
     def abandon(self, call):

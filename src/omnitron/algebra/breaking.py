@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import ref
 
 from omnitron import runtime
 from omnitron.algebra.branching import check_no_stream, check_on
@@ -11,7 +13,7 @@ from omnitron.algebra.policing import Policy
 from omnitron.algebra.timing import inside
 from omnitron.errors import CircuitOpen, DefinitionError
 from omnitron.model import PolicyChanged
-from omnitron.policy import CLOSED, OPEN, BreakerCell, CircuitBreaker, valve
+from omnitron.policy import CLOSED, HALF_OPEN, OPEN, BreakerCell, CircuitBreaker, valve
 from omnitron.runtime import current_context, log
 
 if TYPE_CHECKING:
@@ -82,10 +84,13 @@ class Breaking(Policy):
         fuse = Fuse(self, w.site(inner, place + inside(self), awaits=w.awaits) if w.seen else None)
         book, closed, held, began = w.bind(fuse.breaker), w.bind(CLOSED), w.temp(), ""
         error, result = w.temp(), w.temp() if self.body.children else target
-        w.mark(f"{held} = {book}.epoch if {book}.state is {closed} else {w.bind(fuse.enter)}()", place)
         if self.slow is not None:
             began = w.temp()
             w.line(f"{began} = {w.bind(fuse.now)}()")
+        w.line(
+            f"{held} = {book}.epoch"
+        )  # read before the state: if that changes meanwhile, the call counts for nothing
+        w.mark(f"if {book}.state is not {closed}: {held} = {w.bind(fuse.enter)}()", place)
         more = f", {began}" if began else ""
         with w.block("try:"):
             w.call(self.body, args, result)
@@ -114,6 +119,54 @@ class Breaking(Policy):
         return ", ".join(shown)
 
 
+class Probe:
+    """A call that was let through by a breaker that is half-open, as long as it runs.
+
+    What it calls under the same breaker is a part of it: that is let through and not counted. Were it refused, the probe of
+    a flow that calls itself, or one that shares its breaker, would fail each time, and the breaker would never close.
+
+    Attributes:
+        breaker, epoch: who let it through, and in which epoch.
+        outer: the probe, of another breaker, in whose course it is made.
+        runs: whether it still runs; a task that it has left behind is no part of it any more.
+    """
+
+    __slots__ = ("__weakref__", "breaker", "epoch", "outer", "runs")
+
+    def __init__(self, breaker: Breaker, epoch: int, outer: ref[Probe] | None) -> None:
+        self.breaker = breaker
+        self.epoch = epoch
+        self.outer = outer
+        self.runs = True
+
+    def covers(self, breaker: Breaker) -> bool:
+        """Say whether a call that is made in its course is a part of a probe of a breaker (with the lock held)."""
+        probe: Probe | None = self
+        while probe is not None:
+            if probe.breaker is breaker and probe.runs:
+                return breaker.state == HALF_OPEN and probe.epoch >= breaker.began
+            probe = held_by(probe.outer)
+        return False
+
+    def end(self) -> int:
+        """Note that it is over; give its epoch."""
+        self.runs = False
+        if held_by(probing.get()) is self:  # a coroutine may be closed in another context than it ran in
+            probing.set(self.outer)
+        return self.epoch
+
+
+probing: ContextVar[ref[Probe] | None] = ContextVar("omnitron_probing", default=None)
+"""The innermost probe in whose course the running code is; its call alone keeps it alive, so that a lost one is none."""
+COVERED = -1
+"""The epoch of a call that is a part of a probe: what comes of it counts for nothing."""
+
+
+def held_by(found: ref[Probe] | None) -> Probe | None:
+    """Give the probe that a reference stands for, if there is one still."""
+    return None if found is None else found()
+
+
 class Fuse:
     """Where one place of generated code asks, and tells what came of a call."""
 
@@ -129,32 +182,52 @@ class Fuse:
         """Give the time of the context's clock."""
         return current_context().runtime.clock.monotonic()
 
-    def enter(self) -> int:
-        """Ask whether a call is let through; give its epoch.
+    def enter(self) -> int | Probe:
+        """Ask whether a call is let through; give its epoch, or the probe that it is.
 
         Raises:
             CircuitOpen: it is not.
         """
-        now, node, breaker = self.now(), self.node, self.breaker
+        node, breaker, around = self.node, self.breaker, probing.get()
+        outer = held_by(around)
+        clock = current_context().runtime.clock
+        now = clock.monotonic()
         with valve:
+            if outer is not None and outer.covers(breaker):
+                return COVERED
+            breaker.follow(clock, now)
             turned = breaker.wake(node, now)  # type: ignore[arg-type] # a node has the fields of its policy
             epoch = breaker.admit(node, now)  # type: ignore[arg-type]
             state, until, why = breaker.state, breaker.until, breaker.why
-        self.tell(turned)
+        try:
+            self.tell(turned)
+        except BaseException:  # an observer was interrupted, and the call does not begin
+            if epoch is not None:
+                self.abandon(epoch)
+            raise
         if epoch is None:
             raise CircuitOpen(self.name, state, why, max(until - now, 0.0) if state == OPEN else None)
-        return epoch
+        if state == CLOSED:
+            return epoch
+        probe = Probe(breaker, epoch, around)
+        probing.set(ref(probe))
+        return probe
 
-    def failed(self, epoch: int, error: BaseException, began: float | None = None) -> None:
+    def abandon(self, epoch: int) -> None:
+        """Give back the place of a call of which nothing came."""
+        with valve:
+            self.breaker.abandoned(epoch)
+
+    def failed(self, held: int | Probe, error: BaseException, began: float | None = None) -> None:
         """Count a call that raised; one that was cancelled or interrupted counts for nothing."""
+        epoch = held if type(held) is int else held.end()  # type: ignore[union-attr] # it is a probe then
         counted = None
         try:
             if isinstance(error, Exception):
                 counted = self.counts(error)
         finally:
             if counted is None:  # the predicate itself may have raised
-                with valve:
-                    self.breaker.abandoned(epoch)
+                self.abandon(epoch)
         if counted is not None:
             self.count(epoch, began, failed=counted)
 
@@ -163,16 +236,20 @@ class Fuse:
         on = self.node.on
         return isinstance(error, on) if isinstance(on, type | tuple) else bool(on(error))
 
-    def passed(self, epoch: int, began: float | None = None) -> None:
+    def passed(self, held: int | Probe, began: float | None = None) -> None:
         """Count a call that gave a result."""
+        epoch = held if type(held) is int else held.end()  # type: ignore[union-attr] # it is a probe then
         self.count(epoch, began, failed=False)
 
     def count(self, epoch: int, began: float | None, *, failed: bool) -> None:
         """Count a call; one that was slow has failed."""
-        now, node = self.now(), self.node
+        node, breaker = self.node, self.breaker
+        clock = current_context().runtime.clock
+        now = clock.monotonic()
         late = began is not None and node.slow is not None and now - began > node.slow
         with valve:
-            turned = self.breaker.ended(node, epoch, now, failed=failed or late)  # type: ignore[arg-type]
+            breaker.follow(clock, now)
+            turned = breaker.ended(node, epoch, now, failed=failed or late)  # type: ignore[arg-type]
         self.tell(turned)
 
     def tell(self, turned: Turned | None) -> None:

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from omnitron.policy.adapting import Adaptive, AdaptiveInfo, Shift
     from omnitron.policy.asked import retry_after
     from omnitron.policy.bounds import last_start, most_attempts, usual_waits
-    from omnitron.policy.breakers import CLOSED, OPEN, Breaker, BreakerCell, BreakerInfo, CircuitBreaker, Turned, valve
+    from omnitron.policy.breakers import (
+        CLOSED,
+        HALF_OPEN,
+        OPEN,
+        Breaker,
+        BreakerCell,
+        BreakerInfo,
+        CircuitBreaker,
+        Turned,
+        valve,
+    )
     from omnitron.policy.budgets import RetryBudget
     from omnitron.policy.bulkheads import Bulkhead, BulkheadCell, BulkheadInfo
     from omnitron.policy.caches import Cache, CacheCell
@@ -79,6 +89,7 @@ LAZY = {
     "LANDED": "flights",
     "Lane": "limits",
     "Moment": "schedules",
+    "HALF_OPEN": "breakers",
     "OPEN": "breakers",
     "PLAIN": "keys",
     "PolicyValue": "stacks",
@@ -129,6 +140,7 @@ __all__ = [
     "BreakerCell",
     "Breaker",
     "OPEN",
+    "HALF_OPEN",
     "CLOSED",
     "ATTEMPTS",
     "BROKEN",

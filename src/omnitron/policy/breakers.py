@@ -4,8 +4,11 @@
                           ▲                              │
                           └──────────a probe fails───────┘
 
-Each change begins a new *epoch*. A call belongs to the epoch in which it was let through; what comes of it later counts
-for nothing. Called by one thread at a time, under `valve`. Who drives it: `omnitron.algebra.breaking`.
+Each change begins a new *epoch*. A call belongs to the epoch in which it was let through; what comes of it after a change
+counts for nothing. While it is half-open and nothing comes of the probes, another epoch begins from time to time, in which
+others are let through; there the results of the earlier ones count too.
+
+Called by one thread at a time, under `valve`. Who drives it: `omnitron.algebra.breaking`.
 
 Source: Nygard, Release It!; the windows are those of resilience4j.
 """
@@ -28,7 +31,7 @@ from omnitron.policy.stacks import EitherColour
 if TYPE_CHECKING:
     from omnitron.policy.schedules import Seconds
 
-__all__ = ["CLOSED", "OPEN", "Breaker", "BreakerCell", "BreakerInfo", "CircuitBreaker", "Turned", "valve"]
+__all__ = ["CLOSED", "HALF_OPEN", "OPEN", "Breaker", "BreakerCell", "BreakerInfo", "CircuitBreaker", "Turned", "valve"]
 
 valve = Gate()
 """The lock over all breakers; held for about a microsecond, and never while a flow runs."""
@@ -84,7 +87,9 @@ class Breaker:
     Attributes:
         state: "closed", "open", "half-open" or "isolated".
         epoch: the number of the present epoch; who holds it in the closed state is let through without asking.
+        began: the first epoch of the present state: what comes of calls of an earlier one counts for nothing.
         until: when it is tried again, while it is open; when the places of lost probes are given anew, while half-open.
+        clock, seen: the clock of the last time that it was told, and that time.
         failed: failures in a row.
         results: of each call in the window when it ended and whether it failed.
         probing: how many probes were let through in this epoch; `passed` how many of them succeeded.
@@ -104,13 +109,16 @@ class Breaker:
     """
 
     __slots__ = (
-        "bad", "changes", "epoch", "failed", "passed", "probing", "refused", "results", "state", "until", "why",
+        "bad", "began", "changes", "clock", "epoch", "failed", "passed", "probing", "refused", "results", "seen", "state",
+        "until", "why",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.state = CLOSED
-        self.epoch = 0
+        self.epoch = self.began = 0
         self.until = inf
+        self.clock: object = None
+        self.seen = 0.0
         self.failed = self.bad = self.probing = self.passed = self.refused = self.changes = 0
         self.results: deque[tuple[float, bool]] = deque()
         self.why = ""
@@ -119,12 +127,23 @@ class Breaker:
         """Begin an epoch in a state."""
         before, self.state = self.state, after
         self.epoch += 1
+        self.began = self.epoch
         self.until = until
         self.failed = self.bad = self.probing = self.passed = 0
         self.results.clear()
         self.changes += 1
         self.why = why
         return Turned(before, after, why)
+
+    def follow(self, clock: object, now: float) -> None:
+        """Take note of the time; what was known by another clock is as long ago, or ahead, on this one."""
+        if clock is not self.clock:
+            if self.clock is not None:
+                ahead = now - self.seen
+                self.until += ahead
+                self.results = deque((ended + ahead, failed) for ended, failed in self.results)
+            self.clock = clock
+        self.seen = now
 
     def wake(self, policy: CircuitBreaker, now: float) -> Turned | None:
         """Do what time alone brings: become half-open, and take probes that never came back for lost."""
@@ -134,9 +153,9 @@ class Breaker:
             return None
         if self.state == OPEN:
             return self.turn(HALF_OPEN, f"it was open for {policy.open_for:g} s", now + policy.open_for)
-        if self.state == HALF_OPEN:  # whoever let it through is gone
+        if self.state == HALF_OPEN:  # the probes are gone, or take long: what comes of them still counts
             self.epoch += 1
-            self.probing = self.passed = 0
+            self.probing = 0
             self.until = now + policy.open_for
         return None
 
@@ -153,7 +172,7 @@ class Breaker:
 
     def ended(self, policy: CircuitBreaker, epoch: int, now: float, *, failed: bool) -> Turned | None:
         """Count what came of a call of an epoch."""
-        if epoch != self.epoch:
+        if epoch < self.began:
             return None
         if self.state == HALF_OPEN:
             if failed:
@@ -177,7 +196,7 @@ class Breaker:
         self.bad += failed
         self.forget(policy, now)
         calls = len(self.results)
-        if not failed or calls < policy.minimum or policy.share is None or self.bad < policy.share * calls:
+        if not failed or calls < policy.minimum or policy.share is None or self.bad / calls < policy.share:
             return None
         return self.turn(OPEN, f"{self.bad} of the last {calls} calls failed", now + policy.open_for)
 
