@@ -347,12 +347,12 @@ def test_a_probe_covers_no_others():
 
 
 def test_a_task_that_a_probe_left_behind_is_no_part_of_it_any_more():
-    """It is refused as others are."""
+    """It is refused as others are, also where the error of the probe is kept, and with it what was on the stack."""
     clock = VirtualClock()
     ctx = context(clock=clock)
 
     async def main():
-        breaker, left = CircuitBreaker(open_for=10, probes=2), []
+        breaker, left = CircuitBreaker(open_for=10, probes=2, on=Down), []
 
         async def later():
             await asyncio.sleep(1)
@@ -362,7 +362,8 @@ def test_a_task_that_a_probe_left_behind_is_no_part_of_it_any_more():
         async def side(alone):
             if not alone:
                 left.append(asyncio.create_task(later()))
-            await asyncio.sleep(alone)
+                raise KeyError
+            await asyncio.sleep(1)
             return "up"
 
         guarded = side.circuit_breaker(breaker)
@@ -370,11 +371,27 @@ def test_a_task_that_a_probe_left_behind_is_no_part_of_it_any_more():
         with pytest.raises(CircuitOpen):
             await ctx.run(guarded, True)
         await asyncio.sleep(10)
-        await ctx.run(guarded, False)
+        with pytest.raises(KeyError) as kept:
+            await ctx.run(guarded, False)
         found = await left[0]
-        return [x if x == "up" else type(x).__name__ for x in found], breaker.state
+        return [x if x == "up" else type(x).__name__ for x in found], breaker.state, kept.type
 
-    assert clock.run(main()) == (["up", "CircuitOpen"], "closed")
+    assert clock.run(main()) == (["up", "CircuitOpen"], "closed", KeyError)
+
+
+def test_a_probe_of_before_a_change_covers_nothing_after_it():
+    """What it calls then is a probe of its own, or is refused."""
+    side = Side(failures=1, open_for=10, probes=2)
+
+    def change():
+        side.breaker.open()
+        found = [side.call()]
+        side.clock.move(10)
+        return [*found, side.call(), side.call(), side.breaker.state]
+
+    side.fail()
+    side.clock.move(10)
+    assert side.ctx.run(flow(change).circuit_breaker(side.breaker)) == ["CircuitOpen", "up", "up", "closed"]
 
 
 def test_an_observer_that_is_interrupted_takes_no_place_along():
