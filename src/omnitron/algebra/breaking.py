@@ -248,7 +248,10 @@ class Fuse:
         now = clock.monotonic()
         late = began is not None and node.slow is not None and now - began > node.slow
         with valve:
-            breaker.follow(clock, now)
+            if clock is breaker.clock:
+                breaker.seen = now
+            else:
+                breaker.follow(clock, now)
             turned = breaker.ended(node, epoch, now, failed=failed or late)  # type: ignore[arg-type]
         self.tell(turned)
 
