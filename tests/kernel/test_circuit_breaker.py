@@ -697,7 +697,7 @@ async def storm(seed, ctx):
         if number % 5 == 0:
             await asyncio.sleep(0.005)
             task.cancel()
-        await asyncio.wait({task})
+        await asyncio.gather(task, return_exceptions=True)
 
     await asyncio.gather(*map(come, range(50)))
     await asyncio.sleep(2)
