@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from omnitron import (
+    BulkheadFull,
     CircuitBreaker,
     CircuitOpen,
     DefinitionError,
@@ -15,6 +16,7 @@ from omnitron import (
     Hooks,
     InvalidValue,
     PolicyChanged,
+    RateLimited,
     Timeout,
     context,
     flow,
@@ -249,6 +251,19 @@ def test_what_is_interrupted_counts_for_nothing(error):
     with pytest.raises(error):
         side.ctx.run(side.flow, error())
     assert (side.call(), side.breaker.state) == ("up", "closed")
+
+
+@pytest.mark.parametrize(
+    "error", [RateLimited("side", 1, 1.0, 0.5), BulkheadFull("side", 1, 0), CircuitOpen("side", "open", "…")]
+)
+def test_what_is_refused_inside_counts_for_nothing(error):
+    """Nothing was learned of the other side; as a probe it gives its place back."""
+    side = Side(failures=1, open_for=10)
+
+    assert (side.call(error), side.breaker.state) == (type(error).__name__, "closed")
+    side.fail()
+    side.clock.move(10)
+    assert (side.call(error), side.call(), side.breaker.state) == (type(error).__name__, "up", "closed")
 
 
 def test_a_cancelled_probe_gives_its_place_back():

@@ -11,7 +11,7 @@ from omnitron.algebra.branching import check_no_stream, check_on
 from omnitron.algebra.node import Node
 from omnitron.algebra.policing import Policy
 from omnitron.algebra.timing import inside
-from omnitron.errors import CircuitOpen, DefinitionError
+from omnitron.errors import BulkheadFull, CircuitOpen, DefinitionError, RateLimited
 from omnitron.model import PolicyChanged
 from omnitron.policy import CLOSED, HALF_OPEN, OPEN, BreakerCell, CircuitBreaker, valve
 from omnitron.runtime import current_context, log
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from omnitron.runtime import Site
 
 __all__ = ["Breaking", "breaker_in"]
+
+
+REFUSALS = (BulkheadFull, CircuitOpen, RateLimited)
+"""What policies inside raise in the place of a call: it tells nothing of the other side."""
 
 
 class Breaking(Policy):
@@ -219,11 +223,11 @@ class Fuse:
             self.breaker.abandoned(epoch)
 
     def failed(self, held: int | Probe, error: BaseException, began: float | None = None) -> None:
-        """Count a call that raised; one that was cancelled or interrupted counts for nothing."""
+        """Count a call that raised; one that was cancelled, interrupted, or refused inside counts for nothing."""
         epoch = held if type(held) is int else held.end()  # type: ignore[union-attr] # it is a probe then
         counted = None
         try:
-            if isinstance(error, Exception):
+            if isinstance(error, Exception) and not isinstance(error, REFUSALS):
                 counted = self.counts(error)
         finally:
             if counted is None:  # the predicate itself may have raised
