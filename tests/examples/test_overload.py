@@ -8,6 +8,7 @@ import pytest
 from examples import overload
 
 AFTER = range(30, 40)
+pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,6 @@ def test_a_simulation_is_repeatable(seen):
     assert overload.simulate(overload.HOUSES["a budget"]) == seen["a budget"]
 
 
-@pytest.mark.real
 def test_the_program_draws_both():
     """Of each house what was asked and what was answered."""
     program = [sys.executable, "-W", "error", overload.__file__]

@@ -727,6 +727,7 @@ def abandoned(book):
     yield "unordered", source(book) | late_up.stream(concurrency=3, unordered=True)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("row", [name for name, _ in abandoned(Book())])
 @pytest.mark.parametrize("begun", [True, False], ids=["half way", "never begun"])
 def test_ten_thousand_streams_that_are_dropped_leave_nothing(book, row, begun):
@@ -782,6 +783,7 @@ def test_a_stream_in_a_cycle_goes_with_it(book):
     assert said == []
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("options", [{}, {"concurrency": 2}, {"concurrency": 2, "unordered": True}])
 @pytest.mark.parametrize("mode", ["raise", "collect"])
 @pytest.mark.parametrize("runs", [False, True], ids=["", "run"])

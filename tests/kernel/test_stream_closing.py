@@ -417,6 +417,7 @@ def abandoned(book):
     yield "threads", source(book) | up.stream(threads=2)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("row", [name for name, _ in abandoned(Book())])
 @pytest.mark.parametrize("begun", [True, False], ids=["half way", "never begun"])
 def test_ten_thousand_streams_that_are_dropped_leave_nothing(book, row, begun):
@@ -456,6 +457,7 @@ def failing():
     yield "source", up.stream(), "not a number"
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(("stream", "items"), [pytest.param(*rest, id=name) for name, *rest in failing()])
 @pytest.mark.parametrize("runs", [False, True], ids=["", "run"])
 def test_an_error_makes_no_cycle(stream, items, runs):

@@ -410,6 +410,7 @@ def test_few_items_are_on_the_way(row, bound):
     assert 1 <= flight.most <= bound
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(("row", "bound"), [pytest.param(*rest, id=name) for name, *rest in list(flights())[:5]])
 def test_few_of_a_million_items_are_on_the_way(row, bound):
     """Also in a run."""

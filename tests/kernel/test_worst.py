@@ -199,6 +199,7 @@ def test_it_is_of_flows():
         worst_case(len)
 
 
+@pytest.mark.real
 def test_a_tree_of_many_places_is_walked_once_for_time():
     """Deep and wide trees are no recursion."""
     tree = A

@@ -45,7 +45,7 @@ from .strategies import (
 """Every order is drawn, the wrong ones too."""
 
 small_trees = trees(size=3)
-laws = settings(deadline=None, max_examples=120)
+laws = settings(deadline=None, max_examples=100)
 few = settings(deadline=None, max_examples=80)
 big = settings(deadline=None, max_examples=40)
 
