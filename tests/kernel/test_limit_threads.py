@@ -227,9 +227,14 @@ def test_ctrl_c_ends_the_wait_of_a_thread(policy):
     assert policy.info().waiting == 0
 
 
+@pytest.mark.real
 @pytest.mark.skipif(os.name != "posix", reason="sends signals to itself")
 def test_a_storm_of_ctrl_c_loses_nothing():
-    """Wherever it comes, among others who wait for the same places and permits."""
+    """Wherever it comes, among others who wait for the same places and permits.
+
+    By hand: `pytest -m real tests/kernel/test_limit_threads.py`. One signal may come where this test itself is not ready for
+    it, and would end the whole run.
+    """
     if sys.gettrace() is not None:
         pytest.skip("a tracer lets signals in between any two instructions, where Python itself does not")
     bulkhead, limit, over = Bulkhead(1), RateLimit(2000, per=1, burst=1), threading.Event()
