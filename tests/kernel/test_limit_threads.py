@@ -232,7 +232,7 @@ def test_ctrl_c_ends_the_wait_of_a_thread(policy):
 def test_a_storm_of_ctrl_c_loses_nothing():
     """Wherever it comes, among others who wait for the same places and permits.
 
-    By hand: `pytest -m real tests/kernel/test_limit_threads.py`. One signal may come where this test itself is not ready for
+    By hand: `pytest -m real tests/kernel/test_limit_threads.py`. A signal may come where the test itself is not ready for
     it, and would end the whole run.
     """
     if sys.gettrace() is not None:
