@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from threading import RLock
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from omnitron.errors import DefinitionError, InvalidValue
 from omnitron.model import Record
-from omnitron.runtime import leave_to_parent
+from omnitron.store.links import Link
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -65,7 +63,7 @@ class SQLiteLimits(Record):
         if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout < 1e6:
             raise InvalidValue(f"`timeout` is a number of seconds from 0 on, got {timeout!r}.")
         where = os.path.abspath(os.fspath(path))
-        self._fill(path=where, timeout=timeout, _link=Link(where, timeout))
+        self._fill(path=where, timeout=timeout, _link=Link(where, timeout, TABLES))
 
     def take(self, key: str, kind: str, count: int, per: float, burst: int, now: Callable[[], float], /) -> float:
         """Take a permit: give 0.0, or after how many seconds there may be one."""
@@ -73,7 +71,7 @@ class SQLiteLimits(Record):
             moment = now()
             take = take_window if kind == "window" else take_bucket
             delay = take(connection, key, count, per, burst, moment)
-            if not delay and self._link.is_due():
+            if not delay and self._link.is_due(EVERY):
                 for (old,) in connection.execute(EXPIRED, (moment,)).fetchall():
                     connection.execute(CLEAR, (old,))
                     connection.execute(CLEAR_LOG, (old,))
@@ -118,86 +116,3 @@ def take_window(connection: Connection, key: str, count: int, per: float, burst:
     connection.execute(SET_AT, (key, number % count, now))
     connection.execute(SET, (key, number + 1, now + per))
     return 0.0
-
-
-class Link:
-    """The connection of this process to a file: one, under a lock."""
-
-    __slots__ = ("connection", "file", "lock", "path", "process", "taken", "timeout")
-
-    def __init__(self, path: str, timeout: float) -> None:
-        self.path = path
-        self.timeout = timeout
-        self.taken = 0
-        self.fresh()
-
-    def fresh(self) -> None:
-        """Have no connection yet, in this process."""
-        self.process = os.getpid()
-        self.lock = RLock()
-        self.connection: Connection | None = None
-        self.file: tuple[int, int] | None = None
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Begin a transaction as a writer; commit it, or take it back."""
-        if self.process != os.getpid():  # what the parent opened is the parent's
-            leave_to_parent(self.connection, self.lock)
-            self.fresh()
-        with self.lock:
-            if self.connection is not None and self.file != self.identity():
-                self.close()
-            if self.connection is None:
-                self.connection = self.opened()
-                self.file = self.identity()
-            connection = self.connection
-            if connection.in_transaction:  # an interrupt came between a beginning and its guard
-                connection.execute("ROLLBACK")
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    with suppress(Exception):
-                        connection.execute("ROLLBACK")
-                raise
-
-    def identity(self) -> tuple[int, int] | None:
-        """Give what tells the file that is there from any other; None if there is none."""
-        try:
-            found = os.stat(self.path)
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
-
-    def opened(self) -> Connection:
-        """Open the file."""
-        import sqlite3
-
-        connection = sqlite3.connect(self.path, timeout=self.timeout, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(TABLES)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def is_due(self) -> bool:
-        """Count a permit; say whether it is time to look for what can be forgotten."""
-        self.taken += 1
-        return self.taken % EVERY == 0
-
-    def close(self) -> None:
-        """Close the connection of this process."""
-        if self.process == os.getpid():
-            with self.lock:
-                connection, self.connection = self.connection, None
-                if connection is not None:
-                    connection.close()
-
-    def __del__(self) -> None:
-        with suppress(Exception):
-            self.close()

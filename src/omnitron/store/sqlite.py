@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
-from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from omnitron.errors import DefinitionError, InvalidValue
 from omnitron.model import Record, StoredValue
-from omnitron.runtime import leave_to_parent
+from omnitron.store.links import Link
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
+    pass
 
 __all__ = ["SQLiteStore"]
 
@@ -69,7 +67,7 @@ class SQLiteStore(Record):
         if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout < 1e6:
             raise InvalidValue(f"`timeout` is a number of seconds from 0 on, got {timeout!r}.")
         where = os.path.abspath(os.fspath(path))
-        self._fill(path=where, max_entries=max_entries, timeout=timeout, _link=Link(where, timeout))
+        self._fill(path=where, max_entries=max_entries, timeout=timeout, _link=Link(where, timeout, TABLE))
 
     def get(self, key: str, /) -> StoredValue | None:
         """Give what was set under a key, or None."""
@@ -104,78 +102,3 @@ def seconds(at: datetime | None) -> float | None:
 def moment(number: float | None) -> datetime | None:
     """Give the wall time of a number."""
     return None if number is None else datetime.fromtimestamp(number, UTC)
-
-
-class Link:
-    """The connection of this process to a file: one, under a lock, because an answer takes microseconds.
-
-    Before each question it is looked whether the file is still the one that was opened. To go on with one that was deleted
-    would keep others, who open a new one beside the log of the old, from using it.
-    """
-
-    __slots__ = ("connection", "file", "lock", "path", "process", "timeout", "writes")
-
-    def __init__(self, path: str, timeout: float) -> None:
-        self.path = path
-        self.timeout = timeout
-        self.writes = 0
-        self.fresh()
-
-    def fresh(self) -> None:
-        """Have no connection yet, in this process."""
-        self.process = os.getpid()
-        self.lock = RLock()
-        self.connection: Connection | None = None
-        self.file: tuple[int, int] | None = None
-
-    def ask(self, text: str, *values: Any) -> Any:
-        """Run one statement; give the first row, or None."""
-        if self.process != os.getpid():  # what the parent opened is the parent's
-            leave_to_parent(self.connection, self.lock)
-            self.fresh()
-        with self.lock:
-            if self.connection is not None and self.file != self.identity():
-                self.close()
-            if self.connection is None:
-                self.connection = self.opened()
-                self.file = self.identity()
-            return self.connection.execute(text, values).fetchone()
-
-    def identity(self) -> tuple[int, int] | None:
-        """Give what tells the file that is there from any other; None if there is none."""
-        try:
-            found = os.stat(self.path)
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
-
-    def opened(self) -> Connection:
-        """Open the file."""
-        import sqlite3
-
-        connection = sqlite3.connect(self.path, timeout=self.timeout, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(TABLE)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def is_due(self, every: int) -> bool:
-        """Count a write; say whether it is time to look for what has to go."""
-        self.writes += 1
-        return self.writes % every == 0
-
-    def close(self) -> None:
-        """Close the connection of this process."""
-        if self.process == os.getpid():
-            with self.lock:
-                connection, self.connection = self.connection, None
-                if connection is not None:
-                    connection.close()
-
-    def __del__(self) -> None:
-        with suppress(Exception):
-            self.close()
