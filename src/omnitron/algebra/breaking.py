@@ -18,7 +18,7 @@ from omnitron.runtime import current_context, log
 
 if TYPE_CHECKING:
     from omnitron.algebra.writer import Args, Writer
-    from omnitron.policy import Breaker, Turned
+    from omnitron.policy import Breaker, Shift
     from omnitron.runtime import Site
 
 __all__ = ["Breaking", "breaker_in"]
@@ -259,7 +259,7 @@ class Fuse:
             turned = breaker.ended(node, epoch, now, failed=failed or late)  # type: ignore[arg-type]
         self.tell(turned)
 
-    def tell(self, turned: Turned | None) -> None:
+    def tell(self, turned: Shift | None) -> None:
         """Tell of a change: the log, and whoever watches."""
         if turned is None:
             return

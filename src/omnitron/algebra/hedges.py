@@ -116,7 +116,7 @@ class Attempts(Starts):
     def leave(self) -> NoReturn:
         """Raise what leaves; nothing of this call is kept alive by it."""
         error = self.errors[-1] if self.fatal is None else self.fatal
-        self.others = [text_of(other) for other in self.errors if other is not error]
+        self.others = [runtime.shown(other) for other in self.errors if other is not error]
         self.tasks, self.errors, self.fatal, self.value = [], [], None, None
         try:
             raise error
@@ -242,14 +242,6 @@ class Attempts(Starts):
         """Wake the call."""
         if not self.done.done():
             self.done.set_result(None)
-
-
-def text_of(error: BaseException) -> str:
-    """Give the class and the text of an error, whatever its `__str__` does."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:
-        return type(error).__name__
 
 
 def note_left(error: Exception, attempts: Attempts) -> None:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
         BreakerCell,
         BreakerInfo,
         CircuitBreaker,
-        Turned,
         valve,
     )
     from omnitron.policy.budgets import RetryBudget
@@ -108,7 +107,6 @@ LAZY = {
     "Starts": "hedges",
     "Timeout": "timeouts",
     "Tries": "retries",
-    "Turned": "breakers",
     "Turns": "turns",
     "Waiter": "turns",
     "Window": "windows",
@@ -134,7 +132,6 @@ __all__ = [
     "OPEN_FOR_S",
     "FAILURES",
     "valve",
-    "Turned",
     "CircuitBreaker",
     "BreakerInfo",
     "BreakerCell",

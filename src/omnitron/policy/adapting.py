@@ -32,20 +32,20 @@ BACK_OFF = 0.75
 
 
 class Shift(Record):
-    """A change of a limit.
+    """A change of a bound, or of the state of a policy.
 
     Attributes:
         before: what it was.
         after: what it is.
-        why: the reason, as a sentence.
+        why: the reason, as part of a sentence.
     """
 
     __slots__ = ("before", "after", "why")
-    before: int
-    after: int
+    before: int | str
+    after: int | str
     why: str
 
-    def __init__(self, before: int, after: int, why: str) -> None:
+    def __init__(self, before: int | str, after: int | str, why: str) -> None:
         self._fill(before=before, after=after, why=why)
 
 

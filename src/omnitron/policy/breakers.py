@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron.errors import DefinitionError, InvalidValue
 from omnitron.model import Record
+from omnitron.policy.adapting import Shift
 from omnitron.policy.defaults import FAILURES, OPEN_FOR_S, WINDOW
 from omnitron.policy.flights import Gate
 from omnitron.policy.limits import check_whole
@@ -31,30 +32,13 @@ from omnitron.policy.stacks import EitherColour
 if TYPE_CHECKING:
     from omnitron.policy.schedules import Seconds
 
-__all__ = ["CLOSED", "HALF_OPEN", "OPEN", "Breaker", "BreakerCell", "BreakerInfo", "CircuitBreaker", "Turned", "valve"]
+__all__ = ["CLOSED", "HALF_OPEN", "OPEN", "Breaker", "BreakerCell", "BreakerInfo", "CircuitBreaker", "valve"]
 
 valve = Gate()
 """The lock over all breakers; held for about a microsecond, and never while a flow runs."""
 MOST = 10_000
 """So many calls are remembered at most, also in a window of seconds."""
 CLOSED, OPEN, HALF_OPEN, ISOLATED = "closed", "open", "half-open", "isolated"
-
-
-class Turned(Record):
-    """A change of state.
-
-    Attributes:
-        before, after: the states.
-        why: the reason, as part of a sentence.
-    """
-
-    __slots__ = ("before", "after", "why")
-    before: str
-    after: str
-    why: str
-
-    def __init__(self, before: str, after: str, why: str) -> None:
-        self._fill(before=before, after=after, why=why)
 
 
 class BreakerInfo(Record):
@@ -123,7 +107,7 @@ class Breaker:
         self.results: deque[tuple[float, bool]] = deque()
         self.why = ""
 
-    def turn(self, after: str, why: str, until: float = inf) -> Turned:
+    def turn(self, after: str, why: str, until: float = inf) -> Shift:
         """Begin an epoch in a state."""
         before, self.state = self.state, after
         self.epoch += 1
@@ -133,7 +117,7 @@ class Breaker:
         self.results.clear()
         self.changes += 1
         self.why = why
-        return Turned(before, after, why)
+        return Shift(before, after, why)
 
     def follow(self, clock: object, now: float) -> None:
         """Take note of the time; what was known by another clock is as long ago, or ahead, on this one."""
@@ -145,7 +129,7 @@ class Breaker:
             self.clock = clock
         self.seen = now
 
-    def wake(self, policy: CircuitBreaker, now: float) -> Turned | None:
+    def wake(self, policy: CircuitBreaker, now: float) -> Shift | None:
         """Do what time alone brings: become half-open, and take probes that never came back for lost."""
         if self.until == -inf:  # it was told to open, by somebody who knows no clock
             self.until = now + policy.open_for
@@ -170,7 +154,7 @@ class Breaker:
         self.refused += 1
         return None
 
-    def ended(self, policy: CircuitBreaker, epoch: int, now: float, *, failed: bool) -> Turned | None:
+    def ended(self, policy: CircuitBreaker, epoch: int, now: float, *, failed: bool) -> Shift | None:
         """Count what came of a call of an epoch."""
         if epoch < self.began:
             return None
@@ -190,7 +174,7 @@ class Breaker:
             return self.turn(OPEN, f"{self.failed} calls in a row failed", now + policy.open_for)
         return self.weigh(policy, now, failed=failed)
 
-    def weigh(self, policy: CircuitBreaker, now: float, *, failed: bool) -> Turned | None:
+    def weigh(self, policy: CircuitBreaker, now: float, *, failed: bool) -> Shift | None:
         """Count a call in the window, and open if too many in it have failed."""
         self.results.append((now, failed))
         self.bad += failed

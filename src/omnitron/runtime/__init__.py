@@ -29,7 +29,7 @@ from omnitron.runtime.frames import (
 )
 from omnitron.runtime.keys import Key
 from omnitron.runtime.options import OPTIONS, PLAIN, Runtime, adopt_factory
-from omnitron.runtime.reporting import log
+from omnitron.runtime.reporting import log, shown
 from omnitron.runtime.resources import Need, Resource, needs_of, resource
 from omnitron.runtime.steps import CurrentStep, current_step
 from omnitron.runtime.stopping import Stop
@@ -236,6 +236,7 @@ __all__ = [
     "see_async",
     "see_keeping",
     "set_watch",
+    "shown",
     "spelled",
     "stream_in_time",
     "take",
