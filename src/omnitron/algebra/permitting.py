@@ -15,7 +15,7 @@ from omnitron import runtime
 from omnitron.algebra.queueing import bell_waiter, check_loop, future_waiter, wait_for_turn, wait_for_turn_async
 from omnitron.errors import DefinitionError, RateLimited
 from omnitron.policy import Lane, door, same_key, until
-from omnitron.runtime import SYSTEM_CLOCK, log
+from omnitron.runtime import SYSTEM_CLOCK, log, refuse_to_wait
 
 if TYPE_CHECKING:
     from omnitron.algebra.limiting import Limited
@@ -117,7 +117,7 @@ class Limiter:
                     return
                 call.check_late(delay)
                 runtime.wait_on(call.clock, delay)
-                runtime.refuse_to_wait()
+                refuse_to_wait()
         finally:
             with door:
                 call.lane.turns.quit(waiter)

@@ -11,7 +11,9 @@ from omnitron import runtime
 from omnitron.algebra.sharing import counted_out, waker_of
 from omnitron.errors import SelfWait, TimedOut
 from omnitron.policy import Turns, Waiter, door
-from omnitron.runtime import SYSTEM_CLOCK
+
+# here, and not when somebody waits: Ctrl-C in the middle of an import leaves its lock held
+from omnitron.runtime import SYSTEM_CLOCK, looks_s, refuse_to_wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +62,7 @@ def wait_for_turn(turns: Turns, bell: Any, clock: Clock, over: float | None) -> 
     Raises:
         RunStopped, DeadlinePassed: the run of this thread is over.
     """
-    looks = runtime.looks_s() or LOOK_S
+    looks = looks_s() or LOOK_S
     with counted_out():
         while True:
             rest = looks
@@ -70,7 +72,7 @@ def wait_for_turn(turns: Turns, bell: Any, clock: Clock, over: float | None) -> 
                     return
             if paused(bell, clock, min(rest, looks), timed=over is not None):
                 return
-            runtime.refuse_to_wait()
+            refuse_to_wait()
             with door:
                 turns.drop_dead()
 

@@ -28,7 +28,8 @@ from omnitron.algebra.keeping import (
 )
 from omnitron.model import CallAnswered
 from omnitron.policy import FAILED, FLYING, LANDED, Entry, Flight, Space, gate
-from omnitron.runtime import SYSTEM_CLOCK, current_context, log
+from omnitron.runtime import SYSTEM_CLOCK, crew_here, current_context, log
+from omnitron.runtime import gate as crews
 
 if TYPE_CHECKING:
     from omnitron.algebra.notes import Spot
@@ -312,17 +313,17 @@ ELSEWHERE = Elsewhere()
 @contextmanager
 def counted_out() -> Iterator[None]:
     """Count this thread among those of its crew that wait, so that no batch waits for its company."""
-    crew = runtime.crew_here.get()
+    crew = crew_here.get()
     if crew is None:
         yield
         return
-    with runtime.gate:
+    with crews:
         crew.wait_in(ELSEWHERE)
         crew.look()
     try:
         yield
     finally:
-        with runtime.gate:
+        with crews:
             crew.go_on(ELSEWHERE)
 
 
