@@ -236,7 +236,7 @@ def test_a_storm_of_ctrl_c_loses_nothing():
     it, and would end the whole run.
     """
     if sys.gettrace() is not None:
-        pytest.skip("a tracer lets signals in between any two instructions, where Python itself does not")
+        pytest.skip("under a tracer a permit is lost: why is not known for sure")
     bulkhead, limit, over = Bulkhead(1), RateLimit(2000, per=1, burst=1), threading.Event()
     work, call = flow(lambda x: threading.Event().wait(0.0001)).bulkhead(bulkhead), flow(str).rate_limit(limit)
 
