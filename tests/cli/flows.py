@@ -8,6 +8,7 @@ import decimal
 import enum
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -247,6 +248,18 @@ async def stubborn(seconds: float) -> None:
     finally:
         print("closing", file=sys.stderr, flush=True)
         await asyncio.sleep(seconds)
+
+
+@flow
+async def signalled_elsewhere(seconds: float) -> None:
+    """The signal comes to a thread, as it may: it does not break the wait of the main thread."""
+
+    def send() -> None:
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    threading.Thread(target=send).start()
+    await hold_async(seconds)
 
 
 @flow

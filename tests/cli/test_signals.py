@@ -86,6 +86,13 @@ def test_the_second_interrupt_gives_up_at_once():
     assert ended(process)[2] == 130
 
 
+def test_a_signal_that_breaks_no_wait_ends_it_all_the_same():
+    """It may come to another thread, or just before the wait begins."""
+    process = begun(f"{FLOWS}:signalled_elsewhere", "seconds=60")
+    _, err, code = ended(process)
+    assert (err.count("closed"), code) == (1, 130)
+
+
 def test_what_a_cancelled_flow_still_gives_is_printed():
     """The exit code says that it was interrupted."""
     process = begun(f"{FLOWS}:keeps", "seconds=60")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -138,13 +139,10 @@ class Interruptions:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
 
-        def cancel() -> None:
-            task.cancel()
-            loop.call_soon_threadsafe(int)  # wakes the loop up
-
-        self._cancel = cancel
+        self._cancel = task.cancel
         try:
-            return await call()
+            with woken_by_signals(loop):
+                return await call()
         finally:
             self._cancel = None
 
@@ -165,6 +163,33 @@ class Interruptions:
                 return lines.take(value)
             finally:
                 self._cancel = cancel
+
+
+@contextmanager
+def woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Let every signal end the wait of a loop, also one that comes just before the wait or to another thread.
+
+    Python's handler runs in the main thread between two instructions: a loop that waits for nothing but its timers
+    would not come to it. A loop that reads no sockets (Windows) sees to it itself.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        reader.setblocking(False)
+        writer.setblocking(False)
+        try:
+            loop.add_reader(reader, reader.recv, 4096)
+        except NotImplementedError:
+            yield
+            return
+        before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            loop.remove_reader(reader)
 
 
 def give_signals_back() -> None:
