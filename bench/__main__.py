@@ -3,6 +3,7 @@
     --quick          fewer rounds, under half a minute
     --only SECTION   one section (may be given more than once)
     --json FILE      the same as data
+    --write          put the tables into README.md and docs/benchmarks.md; needs all sections
 
 Ends with 1 when a promise is broken; a missed bar is printed as missed, and gates nothing.
 """
@@ -25,6 +26,7 @@ from bench import (
     caching,
     hedging,
     limiting,
+    pages,
     peers,
     promises,
     retrying,
@@ -125,10 +127,14 @@ def _spread(value: Spread, unit: str) -> str:
     return text if value.low == value.high else f"{text} ({figure(value.low)}–{figure(value.high)})"
 
 
+def _beside(value: Spread | str | None) -> str:
+    if isinstance(value, Spread):
+        return figure(value.median)
+    return value or "not installed"
+
+
 def _cells(row: Row) -> list[str]:
-    beside = ", ".join(
-        f"{name} {figure(value.median) if value else 'not installed'}" for name, value in row.beside.items()
-    )
+    beside = ", ".join(f"{name} {_beside(value)}" for name, value in row.beside.items())
     bar = "" if row.bar is None else f"≤ {figure(row.bar)}{'' if row.unit == '×' else ' ' + row.unit}"
     return [
         row.work,
@@ -139,6 +145,18 @@ def _cells(row: Row) -> list[str]:
         {"shown": "", "missed": "**missed**"}.get(row.verdict, row.verdict),
         beside,
     ]
+
+
+def _machine(facts: dict[str, Any]) -> str:
+    return f"{facts['python']} on {facts['cpu']}, {facts['cores']} cores, {facts['system']}, load {facts['load']}"
+
+
+def _versions(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {number or 'not installed'}" for name, number in facts["versions"].items())
+
+
+def _lacks(table: list[Row]) -> list[str]:
+    return list(dict.fromkeys(f"{row.against}: {row.lacks}" for row in table if row.lacks))
 
 
 def render(table: list[Row], shown: Shown, facts: dict[str, Any]) -> str:
@@ -156,14 +174,11 @@ def render(table: list[Row], shown: Shown, facts: dict[str, Any]) -> str:
     widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
     padded = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines]
     padded.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    versions = ", ".join(f"{name} {number or 'not installed'}" for name, number in facts["versions"].items())
-    named = f"{facts['python']} on {facts['cpu']}, {facts['cores']} cores, {facts['system']}"
-    named += f", load {facts['load']}; {versions}"
-    lacks = dict.fromkeys(f"{row.against}: {row.lacks}" for row in table if row.lacks)
+    lacks = _lacks(table)
     missed = [row.work for row in table if row.verdict == "missed"]
     return "\n".join(
         [
-            named,
+            f"{_machine(facts)}; {_versions(facts)}",
             "",
             *padded,
             "",
@@ -197,7 +212,10 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer rounds, under half a minute")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="one section; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the same as data")
+    parser.add_argument("--write", action="store_true", help="put the tables into README.md and docs/benchmarks.md")
     options = parser.parse_args()
+    if options.write and (options.quick or options.only):
+        parser.error("--write needs all sections at full length: leave out --quick and --only")
     facts = machine()
     table: list[Row] = []
     with asyncio.Runner() as runner:
@@ -214,6 +232,8 @@ def main() -> int:
     if options.json:
         data = as_data(table, proof.shown, facts)
         options.json.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if options.write:
+        pages.written(pages.PAGES, [_cells(row) for row in table], _machine(facts), _versions(facts), _lacks(table))
     return 1 if any(wrong for _, wrong in proof.shown) else 0
 
 

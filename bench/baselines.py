@@ -148,6 +148,21 @@ async def parallel_group(value: int) -> tuple[int, ...]:
     return tuple([task.result() for task in tasks])
 
 
+async def parallel_anyio(value: int) -> tuple[int, ...]:
+    """A task group of anyio, each branch filling its place."""
+    import anyio
+
+    results = [0] * len(LOADERS)
+
+    async def fill(place: int) -> None:
+        results[place] = await LOADERS[place](value)
+
+    async with anyio.create_task_group() as group:
+        for place in range(len(LOADERS)):
+            group.start_soon(fill, place)
+    return tuple(results)
+
+
 # ---------------------------------------------------------------- scale
 
 

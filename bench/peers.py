@@ -5,12 +5,15 @@ table says so. `pip install omnitron[bench]` installs them all. By-hand code is 
 """
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
-from bench.baselines import call, call_amount
+from bench import frameworks
+from bench.baselines import call, call_amount, parallel_anyio
 from bench.measure import Sample, timed, timed_async
 from bench.work import LOADERS, STEPS, STEPS_SOON
 
@@ -21,14 +24,17 @@ HAS_LANGCHAIN = find_spec("langchain_core") is not None
 HAS_TENACITY = find_spec("tenacity") is not None
 HAS_STAMINA = find_spec("stamina") is not None
 HAS_BACKOFF = find_spec("backoff") is not None
+HAS_ANYIO = find_spec("anyio") is not None
+HAS_PREFECT = find_spec("prefect") is not None
 
 
 def versions() -> dict[str, str | None]:
     """The version of each peer, or `None` for one that is not installed."""
     found: dict[str, str | None] = {}
     for name in (
-        "toolz", "langchain-core", "tenacity", "stamina", "backoff", "aiodataloader", "strawberry-graphql",
-        "cachetools", "async-lru", "aiocache", "pybreaker", "purgatory", "aiolimiter", "limits",
+        "toolz", "langchain-core", "langgraph", "apache-hamilton", "pydantic-graph", "anyio", "prefect",
+        "tenacity", "stamina", "backoff", "aiodataloader", "strawberry-graphql", "cachetools", "async-lru",
+        "aiocache", "pybreaker", "purgatory", "aiolimiter", "limits",
     ):  # fmt: skip
         try:
             found[name] = version(name)
@@ -41,12 +47,6 @@ def _runnable(function: Callable[..., Any]) -> Any:
     from langchain_core.runnables import RunnableLambda
 
     return RunnableLambda(function)
-
-
-def _sequence(functions: tuple[Callable[..., Any], ...]) -> Any:
-    from langchain_core.runnables import RunnableSequence
-
-    return RunnableSequence(*[_runnable(function) for function in functions])
 
 
 def of_call() -> Peers:
@@ -80,30 +80,60 @@ def of_defaults() -> Peers:
 
 
 def of_chain() -> Peers:
-    peers: dict[str, Sample | None] = {"toolz.compose": None, "toolz.pipe": None, "langchain": None}
+    peers: dict[str, Sample | None] = {"toolz.compose": None, "toolz.pipe": None}
     if HAS_TOOLZ:
         import toolz
 
         peers["toolz.compose"] = timed("chain(1)", chain=toolz.compose_left(*STEPS))
         peers["toolz.pipe"] = timed("pipe(1, *steps)", pipe=toolz.pipe, steps=STEPS)
-    if HAS_LANGCHAIN:
-        peers["langchain"] = timed("chain.invoke(1)", chain=_sequence(STEPS))
+    for name, make in frameworks.CHAINS.items():
+        chain = _made(make, STEPS)
+        peers[name] = timed("chain(1)", chain=chain) if chain else None
     return peers
 
 
 def of_chain_soon(runner: asyncio.Runner) -> Peers:
-    if not HAS_LANGCHAIN:
-        return {"langchain": None}
-    return {"langchain": timed_async(runner, "await chain.ainvoke(1)", chain=_sequence(STEPS_SOON))}
+    made = {name: _made(make, STEPS_SOON) for name, make in frameworks.CHAINS_SOON.items()}
+    return {name: timed_async(runner, "await chain(1)", chain=chain) if chain else None for name, chain in made.items()}
+
+
+def _made(make: Callable[..., Any], steps: tuple[Callable[..., Any], ...]) -> Any:
+    try:
+        return make(steps)
+    except ImportError:
+        return None
+
+
+def at_scale(steps: int, seconds: float) -> Mapping[str, float | str]:
+    """Seconds for a chain of so many steps, built and run in a process of its own, or what came of it instead.
+
+    Args:
+        steps: How many.
+        seconds: How long each may take.
+    """
+    found: dict[str, float | str] = {}
+    for name in {**frameworks.CHAINS, **frameworks.CHAINS_SOON}:
+        command = [sys.executable, "-m", "bench.frameworks", name, str(steps)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+        except subprocess.TimeoutExpired:
+            found[name] = f"> {seconds:g} s"
+            continue
+        last = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()[-1]
+        found[name] = float(last) if done.returncode == 0 else last.partition(":")[0]
+    return found
 
 
 def of_parallel(runner: asyncio.Runner) -> Peers:
-    if not HAS_LANGCHAIN:
-        return {"langchain": None}
-    from langchain_core.runnables import RunnableParallel
+    peers: dict[str, Sample | None] = {"anyio": None, "langchain": None}
+    if HAS_ANYIO:
+        peers["anyio"] = timed_async(runner, "await fan(1)", fan=parallel_anyio)
+    if HAS_LANGCHAIN:
+        from langchain_core.runnables import RunnableParallel
 
-    fan = RunnableParallel({load.__name__: _runnable(load) for load in LOADERS})
-    return {"langchain": timed_async(runner, "await fan.ainvoke(1)", fan=fan)}
+        fan = RunnableParallel({load.__name__: _runnable(load) for load in LOADERS})
+        peers["langchain"] = timed_async(runner, "await fan.ainvoke(1)", fan=fan)
+    return peers
 
 
 def of_retry(function: Callable[..., Any]) -> Peers:

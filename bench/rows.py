@@ -58,7 +58,8 @@ class Row:
         unit: `×`, `µs` or `KiB`.
         ours_s: Seconds a run.
         base_s: Seconds a run of the baseline.
-        beside: The others, relative to the same baseline or in the same unit; `None` for one that is not installed.
+        beside: The others, relative to the same baseline or in the same unit, or what came of them instead; `None` for
+            one that is not installed.
         lacks: The promises that the baseline does not keep.
     """
 
@@ -69,7 +70,7 @@ class Row:
     unit: str = "×"
     ours_s: Spread | None = None
     base_s: Spread | None = None
-    beside: Mapping[str, Spread | None] = field(default_factory=dict)
+    beside: Mapping[str, Spread | str | None] = field(default_factory=dict)
     lacks: str = ""
 
     @property

@@ -6,7 +6,7 @@ Rows of calls that repeat are in `bench.rows`, where the row itself is described
 import gc
 import os
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench import baselines, peers, work
@@ -17,6 +17,8 @@ from omnitron import flow
 from omnitron.algebra import clear_shapes
 
 STEPS_AT_SCALE = 100_000
+PATIENCE = 20.0
+"""Seconds that another library may take for as many steps."""
 FLOWS = 10_000
 FLAT_KIB = 64.0
 """What may remain of 10,000 dropped flows: less than one pointer each."""
@@ -79,11 +81,11 @@ def scale(settings: Settings, kept: dict[str, Any]) -> list[Row]:
         kept["scale"] = _at_scale(timings, "many", many, turn)
     lacks = f"{lacks_of(baselines.build_list)}; {lacks_of(baselines.run_list)}"
 
-    def row(work: str, bar: float, kind: str, moment: str) -> Row:
+    def row(work: str, bar: float, kind: str, moment: str, others: Mapping[str, Spread | str] | None = None) -> Row:
         ours, base = f"{kind} {moment}", f"{kind} by hand {moment}"
         ours_s, base_s, ratio = timings.time(ours), timings.time(base), timings.ratio(ours, base)
         against = "slotted objects and a loop"
-        return Row(work, against, ratio, bar, ours_s=ours_s, base_s=base_s, lacks=lacks)
+        return Row(work, against, ratio, bar, ours_s=ours_s, base_s=base_s, beside=others or {}, lacks=lacks)
 
     growth = Row(
         f"{STEPS_AT_SCALE:,} steps after a tenth of them, in all",
@@ -94,10 +96,13 @@ def scale(settings: Settings, kept: dict[str, Any]) -> list[Row]:
         base_s=timings.time("few total"),
         beside={"slotted objects and a loop": timings.ratio("many by hand total", "few by hand total")},
     )
+    by_hand = timings.time("many by hand total").median
+    others = {} if settings.quick else peers.at_scale(STEPS_AT_SCALE, PATIENCE)
+    beside = {name: taken if isinstance(taken, str) else Spread.of([taken / by_hand]) for name, taken in others.items()}
     steps = f"{STEPS_AT_SCALE:,} steps"
     strings = f"{steps} with string annotations"
     return [
-        row(f"{steps} built by pipe and run, in all", 20.0, "many", "total"),
+        row(f"{steps} built by pipe and run, in all", 20.0, "many", "total", beside),
         row(f"{steps}, the second run", 1.0, "many", "second"),
         row(f"{strings}, in all", 20.0, "strings", "total"),
         row(f"{strings}, the second run", 1.0, "strings", "second"),
@@ -204,9 +209,11 @@ def imports(settings: Settings) -> list[Row]:
         samples["toolz"] = process("import toolz")
     if peers.HAS_LANGCHAIN:
         samples["langchain"] = process("import langchain_core.runnables")
+    if peers.HAS_PREFECT:
+        samples["prefect"] = process("import prefect")
     timings = interleave(samples, rounds=7 if settings.quick else 21, seconds=0.0)
     base = "toolz" if peers.HAS_TOOLZ else "bare python"
-    others = [name for name in ("toolz", "bare python", "asyncio", "langchain") if name != base]
+    others = [name for name in ("toolz", "bare python", "asyncio", "langchain", "prefect") if name != base]
     return [
         Row(
             "process that imports it",
