@@ -104,7 +104,9 @@ def test_the_end_of_a_program_passes_at_once(colour):
 
 
 @both_colours
-@pytest.mark.parametrize("on", [OSError, (ValueError, Down), lambda error: "0" in str(error)], ids=str)
+@pytest.mark.parametrize(
+    "on", [OSError, (ValueError, Down), lambda error: "0" in str(error)], ids=["a type", "types", "a predicate"]
+)
 def test_on_names_what_is_tried_again(colour, on):
     """A type, several, or a predicate."""
     trial = Trial(Down("0"))
@@ -113,7 +115,9 @@ def test_on_names_what_is_tried_again(colour, on):
 
 
 @both_colours
-@pytest.mark.parametrize("on", [ValueError, (ValueError, KeyError), lambda error: False], ids=str)
+@pytest.mark.parametrize(
+    "on", [ValueError, (ValueError, KeyError), lambda error: False], ids=["a type", "types", "a predicate"]
+)
 @pytest.mark.parametrize("delay", [0, 1])
 def test_everything_else_leaves_at_once(colour, on, delay):
     """Another error is not caught, and bears no word of attempts."""

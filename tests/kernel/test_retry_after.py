@@ -51,7 +51,7 @@ def asked(error):
         ("inf", None),
         ([], None),
         (None, None),
-        (lambda: 3, None),
+        (math.floor, None),
         ("Sat, 99 Nov 2026 09:31:00 GMT", None),
         ("\udcff", None),
     ],

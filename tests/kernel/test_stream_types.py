@@ -485,7 +485,7 @@ def test_a_generator_into_a_list_that_is_a_text_is_refused_at_the_first_call(row
         (int, {"sync", "async"}),
         (Any, {"sync", "async"}),
     ],
-    ids=str,
+    ids=lambda value: "-".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_an_annotation_tells_how_it_is_read(annotation, ways):
     """By `for`, by `async for`, or perhaps by either."""
