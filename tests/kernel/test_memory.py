@@ -53,6 +53,7 @@ def test_ten_thousand_flows_leave_memory_flat():
     assert grown(work, 10_000) < 500
 
 
+@pytest.mark.real
 def test_flows_that_fail_leave_memory_flat():
     """Source texts that were made for tracebacks go with their flows."""
     import traceback
@@ -86,6 +87,7 @@ def test_linecache_does_not_grow_with_flows():
     assert len(linecache.cache) <= before + 2
 
 
+@pytest.mark.real
 def test_flows_of_many_shapes_leave_memory_bounded():
     """The cache of shapes is bounded: ten times as many shapes take no more room."""
     sizes = count(2)
@@ -145,6 +147,7 @@ def test_a_dropped_context_is_collected_with_its_values():
     assert ref() is None
 
 
+@pytest.mark.real
 def test_async_runs_leave_memory_flat():
     """Runs in tasks leave nothing behind."""
     late = flow(lambda x: asyncio.sleep(0, x), colour="async")
@@ -157,6 +160,7 @@ def test_async_runs_leave_memory_flat():
     assert grown(lambda: asyncio.run(some()), 20) < 200
 
 
+@pytest.mark.real
 def test_watched_runs_leave_memory_flat():
     """What an observer does not keep is gone."""
 
