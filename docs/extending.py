@@ -1,0 +1,104 @@
+"""What the site needs beside Sphinx: links for names in code, and types of annotations that are looked for.
+
+A name in single backticks of a docstring becomes a link where it is public. A type of an annotation that no page
+describes has to be there, in the library or in the standard library; else the build fails.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from importlib import import_module
+from pkgutil import walk_packages
+from typing import Any
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.ext.napoleon import GoogleDocstring
+from sphinx.pycode import ModuleAnalyzer
+
+import omnitron
+import omnitron.testing
+
+ROOMS = (omnitron, omnitron.testing)
+
+
+def public_name(name: str) -> str | None:
+    """Give the full name of what users know as `name`, or None where it is no public name."""
+    first, _, rest = name.removesuffix("()").partition(".")
+    for room in ROOMS:
+        if first in room.__all__:
+            thing = getattr(room, first)
+            there = all(hasattr(thing := getattr(thing, part, None), "__class__") for part in rest.split(".") if part)
+            return f"{room.__name__}.{name.removesuffix('()')}" if there and thing is not None else None
+    return None
+
+
+def public_role(
+    name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = ()
+) -> tuple[list[nodes.Node], list[Any]]:
+    """Make a link of a public name (`Retry`, `Flow.retry`), and code of everything else."""
+    literal = nodes.literal(rawtext, text.replace("\x00", "\\"))
+    target = public_name(text)
+    if target is None:
+        return [literal], []
+    return [pending_xref("", literal, refdomain="py", reftype="obj", reftarget=target, refwarn=False)], []
+
+
+def everything() -> dict[str, Any]:
+    """Give all that the modules of the library know by a name: their own things, aliases, type variables, imports."""
+    known: dict[str, Any] = {}
+    for found in walk_packages(omnitron.__path__, "omnitron."):
+        if not found.name.endswith("__main__"):
+            known.update(vars(import_module(found.name)))
+    return known
+
+
+KNOWN = everything()
+
+
+def missing_reference(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: nodes.Element) -> Any:
+    """Resolve a type that no page describes under that very name: to its public name, or to its name as it stands."""
+    if node.get("refdomain") != "py":
+        return None
+    module, _, name = node["reftarget"].rpartition(".")
+    if module.partition(".")[0] == "omnitron" and name in KNOWN and public_name(name):
+        domain = env.get_domain("py")
+        return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", str(public_name(name)), node, text)
+    if module.partition(".")[0] in {"omnitron", *sys.stdlib_module_names}:
+        return text if name in KNOWN or hasattr(import_module(module), name) else None
+    return text if (module or name) in KNOWN or hasattr(builtins, name) else None
+
+
+def read_property(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Read the docstring of a property like a method's: napoleon takes what is before its first colon for a type."""
+    if what in {"attribute", "data", "property"}:
+        lines[:] = ["..", "", *GoogleDocstring(lines, app.config, app, "method", name, thing, options).lines()]
+
+
+def annotations_of(thing: Any, name: str, *default: Any) -> Any:
+    """Give an attribute of a class; its annotations only where they are some: flows have a property of that name."""
+    value = getattr(thing, name, *default)
+    return {} if name == "__annotations__" and not isinstance(value, dict) else value
+
+
+def without_overloads(analyze: Any) -> Any:
+    """Make the analyser forget overloads: one signature tells a reader more than forty."""
+
+    def analyzed(self: ModuleAnalyzer) -> None:
+        analyze(self)
+        self.overloads.clear()
+
+    return analyzed
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Add all of it to the builder."""
+    app.add_role("public", public_role)
+    app.add_autodoc_attrgetter(type, annotations_of)
+    app.connect("missing-reference", missing_reference)
+    app.connect("autodoc-process-docstring", read_property, priority=400)
+    ModuleAnalyzer.analyze = without_overloads(ModuleAnalyzer.analyze)  # type: ignore[method-assign]
+    return {"version": omnitron.__version__}
