@@ -58,7 +58,17 @@ def main(arguments: list[str]) -> int:
 
     folder = Path(arguments[0]) if arguments else ROOT / "build" / "site"
     shutil.rmtree(folder, ignore_errors=True)
-    options = ["-q", "-E", "-W", "-n", "--keep-going", "-b", "html", "-d", str(folder.with_name(f"{folder.name}.trees"))]
+    options = [
+        "-q",
+        "-E",
+        "-W",
+        "-n",
+        "--keep-going",
+        "-b",
+        "html",
+        "-d",
+        str(folder.with_name(f"{folder.name}.trees")),
+    ]
     code = build_main([*options, str(ROOT / "docs"), str(folder)])
     if code:
         return code

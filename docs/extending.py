@@ -18,9 +18,11 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext.napoleon import GoogleDocstring
 from sphinx.pycode import ModuleAnalyzer
+from sphinx.util.docutils import SphinxDirective
 
 import omnitron
 import omnitron.testing
+from omnitron.algebra import Node
 
 ROOMS = (omnitron, omnitron.testing)
 
@@ -94,8 +96,30 @@ def without_overloads(analyze: Any) -> Any:
     return analyzed
 
 
+class Tunables(SphinxDirective):
+    """A table of what a configuration may set, as the kinds of nodes declare it."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make the table."""
+        words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+        kinds = {kind.kind: kind.tunable for kind in every_subclass(Node) if kind.tunable and kind.kind}
+        lines = [".. list-table::", "   :header-rows: 1", "", "   * - kind", "     - parameter", "     - value"]
+        for kind, tunable in sorted(kinds.items()):
+            for number, (parameter, reads) in enumerate(tunable.items()):
+                first = f"``{kind}``" if not number else ""
+                value = words.get(reads, "see the page of the policy")
+                lines += [f"   * - {first}", f"     - ``{parameter}``", f"     - {value}"]
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def every_subclass(kind: type) -> set[Any]:
+    """Give the classes that derive from one."""
+    return {kind, *(one for child in kind.__subclasses__() for one in every_subclass(child))}
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Add all of it to the builder."""
+    app.add_directive("tunables", Tunables)
     app.add_role("public", public_role)
     app.add_autodoc_attrgetter(type, annotations_of)
     app.connect("missing-reference", missing_reference)

@@ -224,7 +224,11 @@ def run(page: Path) -> str:
         for name, content in {f"{page.stem}_page.py": source, **files}.items():
             Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
             Path(folder, name).write_text(content, encoding="utf-8")
-        where = [folder, str(Path(__file__).parent), *(os.path.abspath(one) for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one)]
+        where = [
+            folder,
+            str(Path(__file__).parent),
+            *(os.path.abspath(one) for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one),
+        ]
         done = subprocess.run(
             [sys.executable, "-W", "error", f"{page.stem}_page.py"],
             cwd=folder,
