@@ -107,8 +107,9 @@ floors: $(VENV)/.installed ## Check that each room imports lower floors only
 	$(BIN)/lint-imports --no-logo
 
 .PHONY: docs
-docs: $(VENV)/.installed ## Run the code samples of the README and of docs/
+docs: $(VENV)/.installed ## Run the code samples of the README and of docs/, and build the site into build/site
 	$(BIN)/python docs/samples.py $(ARGS)
+	$(BIN)/python docs/build_site.py
 
 .PHONY: build
 build: $(VENV)/.installed ## Build sdist and wheel into dist/, and import the wheel without any dependency

@@ -6,10 +6,11 @@ The fences of one page make one program, in order, that runs in a folder and a p
   an interpreter session (`>>>`) it is compared with what it shows. One that begins with a file name (`# shop.py`) is
   also written to that file, for the commands that follow.
 - `python fragment` is only compiled; it may await at the top.
-- `console` is run, each line after `$`, and compared with what it shows; `...` and `…` stand for anything. What installs is not
-  run: that there is such an extra, or such a verb of make, is looked up.
+- `console` is run, each line after `$`, and compared with what it shows; `...` and `…` stand for anything. What
+  installs is not run: that there is such an extra, or such a verb of make, is looked up.
 - `toml` and `json` are parsed; TOML with a file name (`# tuning.toml`) is written to that file.
-- `text` is left alone, so it may not look like a console. What Sphinx reads (`{toctree}`) is checked where the site is built.
+- `text` is left alone, so it may not look like a console. What Sphinx reads (`{toctree}`) is checked where the site is
+  built.
 
 Any other fence is an error.
 
