@@ -27,13 +27,15 @@ What a user's own function raises leaves a flow unchanged; only what the library
 
 What is no error, but surely not meant, is a warning: `PolicyWarning`, a UserWarning.
 
-Every error pickles, and carries what it knows as attributes besides its text. Read next: `omnitron.model`.
+Every error pickles, and carries what it knows as attributes besides its text. Each class has a `code` of its own, which
+never changes and is never given to another one. The hundreds tell the topic: 1 what was written, 2 contexts and runs,
+3 policies, 4 combinators, 5 worker processes, 6 tests, 7 orders of policies. Read next: `omnitron.model`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = [
     "BatchError",
@@ -64,14 +66,27 @@ __all__ = [
 
 
 class OmnitronError(Exception):
-    """The root of every error that the library raises on its own account."""
+    """The root of every error that the library raises on its own account.
+
+    Attributes:
+        code: a short name of the class that never changes, such as "OMN302": for alarms and for searching. What to do
+            about each stands in docs/errors.md, and is printed by `omnitron explain OMN302`.
+    """
+
+    code: ClassVar[str] = "OMN000"
+
+    def __init_subclass__(cls, *, code: str | None = None, **rest: Any) -> None:
+        """Give a class its code; one that names none has that of its base."""
+        super().__init_subclass__(**rest)
+        if code is not None:
+            cls.code = code
 
 
-class DefinitionError(OmnitronError, TypeError):
+class DefinitionError(OmnitronError, TypeError, code="OMN100"):
     """A flow, a policy or a context was written wrongly; raised where it is written, before anything runs."""
 
 
-class InvalidValue(DefinitionError, ValueError):
+class InvalidValue(DefinitionError, ValueError, code="OMN101"):
     """A value of the right type stands outside the range that its option allows."""
 
 
@@ -79,11 +94,14 @@ class PolicyWarning(UserWarning):
     """Policies stand over a flow in an order that defeats one of them; told where the outer one is written.
 
     The text begins with the code of the rule, so that a filter can name it:
-    `warnings.filterwarnings("ignore", "order-retry-in-retry")`. See docs/order.md.
+    `warnings.filterwarnings("ignore", "order-retry-in-retry")`. It ends with the number of the rule, which
+    `omnitron explain` takes. See docs/order.md.
     """
 
+    code: ClassVar[str] = "OMN700"
 
-class MissingKey(OmnitronError, KeyError):
+
+class MissingKey(OmnitronError, KeyError, code="OMN201"):
     """The context holds no value under the key that was asked for.
 
     Attributes:
@@ -105,7 +123,7 @@ class MissingKey(OmnitronError, KeyError):
         )
 
 
-class MissingNeed(MissingKey):
+class MissingNeed(MissingKey, code="OMN202"):
     """A flow needs a value that the context does not hold.
 
     Attributes:
@@ -130,7 +148,7 @@ class MissingNeed(MissingKey):
         )
 
 
-class MissingCapability(OmnitronError, PermissionError):
+class MissingCapability(OmnitronError, PermissionError, code="OMN203"):
     """A run needs, or a derived context names, a capability that is not held.
 
     Attributes:
@@ -157,19 +175,19 @@ class MissingCapability(OmnitronError, PermissionError):
         )
 
 
-class DeadlineExceeded(OmnitronError, TimeoutError):
+class DeadlineExceeded(OmnitronError, TimeoutError, code="OMN206"):
     """The deadline of the context has passed."""
 
 
-class TimedOut(OmnitronError, TimeoutError):
+class TimedOut(OmnitronError, TimeoutError, code="OMN301"):
     """A flow did not end within the time that a `.timeout` gives it, or a stream did not give its next item."""
 
 
-class NoRun(OmnitronError, RuntimeError):
+class NoRun(OmnitronError, RuntimeError, code="OMN204"):
     """Something that only a run has was asked for where no run is."""
 
 
-class RunCancelled(OmnitronError):
+class RunCancelled(OmnitronError, code="OMN205"):
     """The run was cancelled, so it has no result.
 
     Attributes:
@@ -188,7 +206,7 @@ class RunCancelled(OmnitronError):
         return f"the run {self.run_id!r} was cancelled{f': {self.reason}' if self.reason else ''}."
 
 
-class SelfWait(OmnitronError, RuntimeError):
+class SelfWait(OmnitronError, RuntimeError, code="OMN306"):
     """A flow would have waited for itself: for the result that it computes, or for the place under a limit that it has.
 
     Attributes:
@@ -208,7 +226,7 @@ class SelfWait(OmnitronError, RuntimeError):
         )
 
 
-class RateLimited(OmnitronError):
+class RateLimited(OmnitronError, code="OMN302"):
     """A rate limit refused a call, which has not begun.
 
     Attributes:
@@ -229,7 +247,7 @@ class RateLimited(OmnitronError):
         )
 
 
-class BulkheadFull(OmnitronError):
+class BulkheadFull(OmnitronError, code="OMN303"):
     """A bulkhead had no room for a call, which has not begun.
 
     Attributes:
@@ -255,7 +273,7 @@ class BulkheadFull(OmnitronError):
         )
 
 
-class CircuitOpen(OmnitronError):
+class CircuitOpen(OmnitronError, code="OMN304"):
     """A circuit breaker refused a call, which has not begun.
 
     Attributes:
@@ -281,7 +299,7 @@ class CircuitOpen(OmnitronError):
         )
 
 
-class NoMatch(OmnitronError, LookupError):
+class NoMatch(OmnitronError, LookupError, code="OMN401"):
     """A choice has no arm for what it was given, and none for the rest.
 
     Attributes:
@@ -306,11 +324,11 @@ class NoMatch(OmnitronError, LookupError):
         )
 
 
-class BatchError(OmnitronError):
+class BatchError(OmnitronError, code="OMN305"):
     """A batch has no answer for each of its items, or what ran it was ended; all who wait for it share the error."""
 
 
-class LimitReached(OmnitronError):
+class LimitReached(OmnitronError, code="OMN402"):
     """A loop took as many turns as it may, and its test was true after none of them.
 
     Attributes:
@@ -336,7 +354,7 @@ class LimitReached(OmnitronError):
         )
 
 
-class NotEnough(OmnitronError, ValueError):
+class NotEnough(OmnitronError, ValueError, code="OMN403"):
     """A quorum needs more items than there were, and none of them failed.
 
     Attributes:
@@ -358,7 +376,7 @@ class NotEnough(OmnitronError, ValueError):
         )
 
 
-class MissingExtra(OmnitronError, ImportError):
+class MissingExtra(OmnitronError, ImportError, code="OMN102"):
     """A part of the library needs a package that is not installed.
 
     Attributes:
@@ -376,11 +394,11 @@ class MissingExtra(OmnitronError, ImportError):
         return f"this needs the package {self.needs!r}. Install it with: pip install 'omnitron[{self.extra}]'"
 
 
-class Unpicklable(OmnitronError, TypeError):
+class Unpicklable(OmnitronError, TypeError, code="OMN501"):
     """A flow, an argument or a result cannot be pickled; the text says which part and why."""
 
 
-class RemoteError(OmnitronError):
+class RemoteError(OmnitronError, code="OMN502"):
     """A worker process raised an error that cannot be pickled; this stands in its place.
 
     Attributes:
@@ -402,7 +420,7 @@ class RemoteError(OmnitronError):
         return f"{said}\n\nIn the worker process:\n{self.traceback}" if self.traceback else said
 
 
-class WorkerLost(OmnitronError):
+class WorkerLost(OmnitronError, code="OMN503"):
     """A worker process ended before it gave an answer (killed, out of memory, or `os._exit`).
 
     Attributes:
@@ -426,7 +444,7 @@ class WorkerLost(OmnitronError):
         )
 
 
-class WorkerStartFailed(OmnitronError, RuntimeError):
+class WorkerStartFailed(OmnitronError, RuntimeError, code="OMN504"):
     """A worker process ended before it could take any work, so that none would; or none may be started here.
 
     Attributes:

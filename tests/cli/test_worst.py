@@ -10,7 +10,7 @@ FLOWS = Path(__file__).with_name("patient.py")
 TWICE = (
     "'load': order-retry-in-retry: a retry inside a retry multiplies attempts: 'load' is tried 3 × 4 = 12 times for one "
     "call when it keeps failing. Keep one of them, or bound them by a budget that callers share: "
-    "`.retry(..., budget=RetryBudget())`."
+    "`.retry(..., budget=RetryBudget())`. (OMN701)"
 )
 
 

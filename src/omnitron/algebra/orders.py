@@ -28,13 +28,15 @@ class Rule(Record):
     """An order that is wrong.
 
     Attributes:
+        number: its code among those of errors, which never changes and stands last in the text.
         code: its name, which filters of warnings can name.
         outer, inner: the kinds of the two policies.
         reach: how far down the outer one reaches.
         says: takes the outer node and the inner ones, gives what is wrong and what to do, or None.
     """
 
-    __slots__ = ("code", "outer", "inner", "reach", "says")
+    __slots__ = ("number", "code", "outer", "inner", "reach", "says")
+    number: str
     code: str
     outer: str
     inner: str
@@ -42,9 +44,15 @@ class Rule(Record):
     says: Callable[[Any, list[Inside]], str | None]
 
     def __init__(
-        self, code: str, outer: str, inner: str, reach: Reach, says: Callable[[Any, list[Inside]], str | None]
+        self,
+        number: str,
+        code: str,
+        outer: str,
+        inner: str,
+        reach: Reach,
+        says: Callable[[Any, list[Inside]], str | None],
     ) -> None:
-        self._fill(code=code, outer=outer, inner=inner, reach=reach, says=says)
+        self._fill(number=number, code=code, outer=outer, inner=inner, reach=reach, says=says)
 
 
 def broken(outer: Node) -> Iterator[tuple[str, str]]:
@@ -54,16 +62,16 @@ def broken(outer: Node) -> Iterator[tuple[str, str]]:
             found = under(outer, (rule.inner,), rule.reach)
             text = rule.says(outer, found) if found else None
             if text is not None:
-                yield rule.code, f"{rule.code}: {text}"
+                yield rule.code, f"{rule.code}: {text} ({rule.number})"
 
 
 class Misorder(Record):
     """An order of two policies that defeats one of them.
 
     Attributes:
-        code: which rule says so, for example "order-retry-in-retry".
+        code: the name of the rule that says so, for example "order-retry-in-retry".
         path: of the part that the outer policy is over.
-        text: what is wrong, and what to write instead; it begins with the code.
+        text: what is wrong, and what to write instead; it begins with the name of the rule and ends with its number.
     """
 
     __slots__ = ("code", "path", "text")
@@ -325,18 +333,25 @@ TWICE = (
 )
 
 RULES: tuple[Rule, ...] = (
-    Rule("order-retry-in-retry", "retry", "retry", errors, retry_in_retry),
-    Rule("order-retry-around-hedge", "retry", "hedge", errors, retry_around_hedge),
-    Rule("order-retry-around-kept-errors", "retry", "cache", errors, retry_around_kept_errors),
-    Rule("order-timeout-around-waits", "timeout", "retry", everything, timeout_around_waits),
-    Rule("order-timeout-around-attempt", "timeout", "timeout", everything, timeout_around_attempt),
-    Rule("order-each-below-batch", "each", "batch", everything, each_below_batch),
-    Rule("order-stream-below-batch", "stream", "batch", everything, each_below_batch),
-    Rule("order-cache-in-batch", "batch", "cache", calls, cache_in_batch),
-    Rule("order-rate-limit-around-cache", "rate_limit", "cache", calls, over_cache(PERMITS, "rate_limit")),
-    Rule("order-rate-limit-around-retry", "rate_limit", "retry", calls, rate_limit_around_retry),
-    Rule("order-bulkhead-around-cache", "bulkhead", "cache", calls, over_cache(PLACES, "bulkhead")),
-    Rule("order-bulkhead-around-batch", "bulkhead", "batch", calls, bulkhead_around_batch),
-    Rule("order-circuit-breaker-around-cache", "circuit_breaker", "cache", calls, over_cache(OPEN, "circuit_breaker")),
-    Rule("order-hedge-around-cache", "hedge", "cache", calls, over_cache(TWICE, "hedge")),
+    Rule("OMN701", "order-retry-in-retry", "retry", "retry", errors, retry_in_retry),
+    Rule("OMN702", "order-retry-around-hedge", "retry", "hedge", errors, retry_around_hedge),
+    Rule("OMN703", "order-retry-around-kept-errors", "retry", "cache", errors, retry_around_kept_errors),
+    Rule("OMN704", "order-timeout-around-waits", "timeout", "retry", everything, timeout_around_waits),
+    Rule("OMN705", "order-timeout-around-attempt", "timeout", "timeout", everything, timeout_around_attempt),
+    Rule("OMN706", "order-each-below-batch", "each", "batch", everything, each_below_batch),
+    Rule("OMN707", "order-stream-below-batch", "stream", "batch", everything, each_below_batch),
+    Rule("OMN708", "order-cache-in-batch", "batch", "cache", calls, cache_in_batch),
+    Rule("OMN709", "order-rate-limit-around-cache", "rate_limit", "cache", calls, over_cache(PERMITS, "rate_limit")),
+    Rule("OMN710", "order-rate-limit-around-retry", "rate_limit", "retry", calls, rate_limit_around_retry),
+    Rule("OMN711", "order-bulkhead-around-cache", "bulkhead", "cache", calls, over_cache(PLACES, "bulkhead")),
+    Rule("OMN712", "order-bulkhead-around-batch", "bulkhead", "batch", calls, bulkhead_around_batch),
+    Rule(
+        "OMN713",
+        "order-circuit-breaker-around-cache",
+        "circuit_breaker",
+        "cache",
+        calls,
+        over_cache(OPEN, "circuit_breaker"),
+    ),
+    Rule("OMN714", "order-hedge-around-cache", "hedge", "cache", calls, over_cache(TWICE, "hedge")),
 )

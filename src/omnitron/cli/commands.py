@@ -22,6 +22,7 @@ from omnitron.cli.auditing import CACHE_NAME, audit_targets, kept_in
 from omnitron.cli.bodies import draw_tree
 from omnitron.cli.configuring import read_config, setting_lines, tuned, warn_overlooked
 from omnitron.cli.exits import Exit, Misuse
+from omnitron.cli.explaining import explain
 from omnitron.cli.facts import fact_lines
 from omnitron.cli.inputs import NOTHING, read_arguments, read_pairs, read_settings
 from omnitron.cli.lines import Lines
@@ -309,3 +310,6 @@ def audit(
             tell_failure(error, show_traceback=show_traceback)
             click_context.exit(Exit.FAILED)
     click_context.exit(code)
+
+
+cli.add_command(explain)

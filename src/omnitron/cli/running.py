@@ -24,7 +24,7 @@ from omnitron.cli.results import printable, told
 from omnitron.cli.streams import tell
 from omnitron.cli.targets import AnyFlow
 from omnitron.cli.wants import option_text
-from omnitron.errors import DeadlineExceeded, MissingNeed
+from omnitron.errors import DeadlineExceeded, MissingNeed, OmnitronError
 from omnitron.runtime import Context, after_fork
 
 __all__ = ["Interrupted", "Interruptions", "deadline_hint", "tell_failure"]
@@ -232,7 +232,8 @@ def tell_failure(error: BaseException, *, show_traceback: bool, hint: str = "") 
         if isinstance(error, MissingNeed):
             hint = " ".join(map(option_text, error.missing))
         lines += [f"On the command line: {hint}"] if hint else []
-        text = "\n".join([*lines, "Run it with --traceback to see where."])
+        more = f" What to do: omnitron explain {error.code}" if isinstance(error, OmnitronError) else ""
+        text = "\n".join([*lines, f"Run it with --traceback to see where.{more}"])
     tell(printable(text))
 
 

@@ -317,16 +317,17 @@ def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context
     Args:
         values: `{key: value}` for keys of any hashable type.
         **named: values by name, and these options:
-            capabilities: the names held; left out, nothing is restricted; an empty set holds nothing.
-            observers, hooks, tracer: who watches (an object with `observe`, or a list of them).
-            guards: who may refuse or replace calls (an object with `check`, or a list).
-            clock, random: where time and randomness come from.
-            executor: who runs flows in other places.
-            deadline: seconds from now after which the run is over.
-            replace: in tests, functions or flows that run in the place of those of a name or static path, for example
-                `{"price": fake}`.
-            config: what tunes the flows that are run: the path of a TOML file (and then the environment), a mapping
-                `{path: {parameter: value}}`, or a `Config`.
+
+            - `capabilities`: the names held; left out, nothing is restricted; an empty set holds nothing.
+            - `observers`, `hooks`, `tracer`: who watches (an object with `observe`, or a list of them).
+            - `guards`: who may refuse or replace calls (an object with `check`, or a list).
+            - `clock`, `random`: where time and randomness come from.
+            - `executor`: who runs flows in other places.
+            - `deadline`: seconds from now after which the run is over.
+            - `replace`: in tests, functions or flows that run in the place of those of a name or static path, for example
+              `{"price": fake}`.
+            - `config`: what tunes the flows that are run: the path of a TOML file (and then the environment), a mapping
+              `{path: {parameter: value}}`, or a `Config`.
 
     Raises:
         DefinitionError: a value not of its key's type, a reserved name, a wrong option.

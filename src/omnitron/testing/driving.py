@@ -71,7 +71,7 @@ def check_faults(
         after: whether the fault comes when the part has done its work.
 
     Returns:
-        How many runs with a fault there were: one for each call of each part and each fault.
+        How many runs with a fault there were, one for each call of each part and each fault.
 
     Raises:
         InvariantBroken: says of each fault that breaks it where it was, as a line that injects it again.

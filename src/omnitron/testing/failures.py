@@ -9,7 +9,7 @@ from omnitron.errors import OmnitronError
 __all__ = ["Deadlock", "ExamplesFailed", "InvariantBroken"]
 
 
-class ExamplesFailed(OmnitronError, AssertionError):
+class ExamplesFailed(OmnitronError, AssertionError, code="OMN601"):
     """Examples of a flow do not hold; raised by `omnitron.testing.check_examples`.
 
     Attributes:
@@ -34,7 +34,7 @@ class ExamplesFailed(OmnitronError, AssertionError):
         return "\n".join([*lines, *(f"  {line}" for one in self.mismatches for line in str(one).splitlines())])
 
 
-class InvariantBroken(OmnitronError, AssertionError):
+class InvariantBroken(OmnitronError, AssertionError, code="OMN602"):
     """What must hold whatever fails does not; raised by `omnitron.testing.check_faults`.
 
     Attributes:
@@ -58,7 +58,7 @@ class InvariantBroken(OmnitronError, AssertionError):
         return "\n".join([head, *(f"  {line}" for one in self.broken for line in str(one).splitlines())])
 
 
-class Deadlock(OmnitronError, RuntimeError):
+class Deadlock(OmnitronError, RuntimeError, code="OMN603"):
     """In virtual time: every task waits, and nothing will wake one; raised by `omnitron.testing.VirtualClock.run`.
 
     Attributes:

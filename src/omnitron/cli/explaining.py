@@ -1,0 +1,61 @@
+"""`omnitron explain`: what a code says, and what to do. The texts stand in `omnitron.cli.explanations`."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from difflib import get_close_matches
+
+import click
+
+from omnitron.cli.exits import Misuse
+from omnitron.cli.explanations import EXPLANATIONS, Explanation, explanation_of
+from omnitron.cli.streams import result_stream
+
+__all__ = ["explain"]
+
+WIDTH = 100
+
+
+@click.command(short_help="Say what an error or a warning means, and what to do.")
+@click.argument("code", required=False)
+def explain(code: str | None) -> None:
+    """Say what an error or a warning of the library means, by its CODE, and what to do about it.
+
+    The name of its class does as well, and that of a rule of order. Without a code: all of them, a line each.
+
+    \b
+    omnitron explain OMN302
+    omnitron explain RateLimited
+    """  # noqa: D301 - the backslash is for click
+    text = whole_list() if code is None else whole(found(code))
+    with result_stream(alone=not sys.stdout.isatty()) as stream:
+        stream.write(f"{text}\n".encode())
+        stream.flush()
+
+
+def found(code: str) -> Explanation:
+    """Give what a code means, or refuse it."""
+    one = explanation_of(code)
+    if one is None:
+        words = {word.lower(): word for each in EXPLANATIONS.values() for word in (each.code, each.name)}
+        near = [words[word] for word in get_close_matches(code.lower(), words, n=3)]
+        hint = f"Near it: {', '.join(near)}." if near else "`omnitron explain` lists all of them."
+        raise Misuse(f"there is no error and no warning {code!r}. {hint}")
+    return one
+
+
+def whole(one: Explanation) -> str:
+    """Give all that is known of a code."""
+    parts = [f"{one.code} {one.name}", filled(one.when), filled(one.advice), f"More: docs/{one.page}"]
+    return "\n\n".join(parts)
+
+
+def filled(text: str) -> str:
+    """Give a text in lines that a terminal has room for."""
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def whole_list() -> str:
+    """Give a line for each code."""
+    return "\n".join(f"{one.code}  {one.name}" for one in EXPLANATIONS.values())
