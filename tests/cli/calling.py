@@ -14,7 +14,7 @@ from omnitron.cli.commands import cli
 
 ROOT = Path(__file__).parent.parent.parent
 FLOWS = str(Path(__file__).with_name("flows.py"))
-COMMAND = [sys.executable, "-W", "error", "-m", "omnitron.cli"]
+COMMAND = [sys.executable, "-W", "error", "-m", "omnitron"]
 
 
 def call(*words: str, stdin: str | None = None) -> Result:

@@ -1,4 +1,4 @@
-"""`python -m omnitron.cli`: the same as the command `omnitron`."""
+"""`python -m omnitron`: the same as the command `omnitron`."""
 
 import sys
 
