@@ -20,6 +20,7 @@ from rich.console import Console
 
 from omnitron.cli.auditing import CACHE_NAME, audit_targets, kept_in
 from omnitron.cli.bodies import draw_tree
+from omnitron.cli.completing import completed_argument, completed_target, completion
 from omnitron.cli.configuring import read_config, setting_lines, tuned, warn_overlooked
 from omnitron.cli.exits import Exit, Misuse
 from omnitron.cli.explaining import explain
@@ -76,8 +77,10 @@ def cli() -> None:
 
 
 @cli.command(short_help="Run a flow.", context_settings={"ignore_unknown_options": True})
-@click.argument("target", metavar=TARGET)
-@click.argument("arguments", metavar="[NAME=VALUE]...", nargs=-1, type=click.UNPROCESSED)
+@click.argument("target", metavar=TARGET, shell_complete=completed_target)
+@click.argument(
+    "arguments", metavar="[NAME=VALUE]...", nargs=-1, type=click.UNPROCESSED, shell_complete=completed_argument
+)
 @click.option("--input", "input_text", metavar="JSON", help="Arguments by name, or the value of the one parameter.")
 @click.option("--input-file", type=click.File("rb"), help="The same from a file; - reads stdin.")
 @click.option(
@@ -231,7 +234,7 @@ def print_result(described: Described, stream: BinaryIO | None) -> Exit:
 
 
 @cli.command(short_help="Show a flow's tree, metadata and schemas.")
-@click.argument("target", metavar=TARGET)
+@click.argument("target", metavar=TARGET, shell_complete=completed_target)
 @CONFIG
 @click.option("--traceback", "show_traceback", is_flag=True, help="When the import fails, print the whole traceback.")
 def show(target: str, *, config_file: str | None, show_traceback: bool) -> None:
@@ -312,4 +315,5 @@ def audit(
     click_context.exit(code)
 
 
+cli.add_command(completion)
 cli.add_command(explain)

@@ -7,6 +7,7 @@ import textwrap
 from difflib import get_close_matches
 
 import click
+from click.shell_completion import CompletionItem
 
 from omnitron.cli.exits import Misuse
 from omnitron.cli.explanations import EXPLANATIONS, Explanation, explanation_of
@@ -17,8 +18,14 @@ __all__ = ["explain"]
 WIDTH = 100
 
 
+def completed_code(click_context: click.Context, parameter: click.Parameter, word: str) -> list[CompletionItem]:
+    """Give the codes and the classes that begin with `word`."""
+    words = dict.fromkeys(each for one in EXPLANATIONS.values() for each in (one.code, one.name))
+    return [CompletionItem(each) for each in words if word and each.lower().startswith(word.lower())]
+
+
 @click.command(short_help="Say what an error or a warning means, and what to do.")
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=completed_code)
 def explain(code: str | None) -> None:
     """Say what an error or a warning of the library means, by its CODE, and what to do about it.
 
