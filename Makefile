@@ -16,6 +16,7 @@ MAKEFLAGS += --no-builtin-rules
 VENV ?= .venv
 BENCH_VENV ?= $(VENV)-bench
 CORE_VENV ?= $(VENV)-core
+INTEROP_VENV ?= $(VENV)-interop
 UV ?= $(shell command -v uv 2>/dev/null)
 ARGS ?=
 BIN := $(VENV)/bin
@@ -60,6 +61,9 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 $(BENCH_VENV)/.installed: pyproject.toml requirements-bench.lock
 	$(call install,$(BENCH_VENV),requirements-bench.lock)
 
+$(INTEROP_VENV)/.installed: pyproject.toml requirements-interop.lock
+	$(call install,$(INTEROP_VENV),requirements-interop.lock)
+
 $(CORE_VENV)/.installed: requirements-core.lock
 	@set -euo pipefail; $(find_python); \
 	"$$python" -m venv --clear "$(CORE_VENV)"; \
@@ -68,7 +72,7 @@ $(CORE_VENV)/.installed: requirements-core.lock
 
 .PHONY: help
 help: ## List the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: install
 install: $(VENV)/.installed ## Make the environment (every other verb does it when needed)
@@ -88,6 +92,10 @@ test-all: $(VENV)/.installed ## Run every test, with branch coverage
 .PHONY: test-core
 test-core: $(CORE_VENV)/.installed ## Run the fast tests of the core where nothing but pytest is installed, without network
 	PYTHONPATH=src OMNITRON_NO_NETWORK=1 $(CORE_VENV)/bin/python -m pytest -p no:cacheprovider -m "not real and not cluster" tests/kernel $(ARGS)
+
+.PHONY: test-interop
+test-interop: $(INTEROP_VENV)/.installed ## Run flows inside the frameworks that users already have
+	OMNITRON_INTEROP=1 $(INTEROP_VENV)/bin/python -m pytest -p no:cacheprovider tests/interop $(ARGS)
 
 .PHONY: check
 check: lint types floors docs build ## Everything a machine can check without running the tests
@@ -137,9 +145,10 @@ lock: ## Renew the lock files from pyproject.toml (needs uv: pip install uv)
 	$(LOCK) --extra cli --extra dev --output-file requirements.lock pyproject.toml $(ARGS)
 	$(LOCK) --group core --output-file requirements-core.lock $(ARGS)
 	$(LOCK) --extra bench --group build --output-file requirements-bench.lock pyproject.toml $(ARGS)
+	$(LOCK) --extra interop --extra schema --group build --output-file requirements-interop.lock pyproject.toml $(ARGS)
 
 .PHONY: clean
 clean: ## Remove the environments and everything that was made
-	rm -rf $(VENV) $(BENCH_VENV) $(CORE_VENV) build dist .coverage .coverage.* htmlcov
+	rm -rf $(VENV) $(BENCH_VENV) $(CORE_VENV) $(INTEROP_VENV) build dist .coverage .coverage.* htmlcov
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests bench docs examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -14,6 +14,9 @@ The fences of one page make one program, in order, that runs in a folder and a p
 
 Any other fence is an error.
 
+Pages whose code needs the libraries of the extra `interop` run in its environment only, where OMNITRON_INTEROP is set
+(`make test-interop`); elsewhere they are named and left out.
+
     python docs/samples.py [PAGE ...]
 """
 

@@ -253,7 +253,7 @@ def test_dev_group_and_dev_extra_are_one_list(project: dict[str, Any]) -> None:
     assert project["dependency-groups"]["dev"] == project["project"]["optional-dependencies"]["dev"]
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-bench.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-bench.lock", "requirements-interop.lock"])
 def test_lock_pins_by_hash(lock: str) -> None:
     """Each locked package has one version and at least one hash."""
     text = (ROOT / lock).read_text(encoding="utf-8").replace("\\\n", " ")
@@ -269,6 +269,17 @@ def test_lock_holds_every_declared_tool(project: dict[str, Any]) -> None:
     locked = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
 
     wanted = {re.split(r"[<>=!~\[; ]", need)[0] for need in extras["cli"] + extras["schema"] + extras["dev"]}
+
+    assert wanted - locked == set()
+
+
+def test_interop_lock_holds_every_library_that_its_tests_meet(project: dict[str, Any]) -> None:
+    """A library added to the extra `interop` is not forgotten in its lock."""
+    locked = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements-interop.lock").read_text(), re.MULTILINE))
+
+    wanted = {
+        re.split(r"[<>=!~\[; ]", need)[0] for need in project["project"]["optional-dependencies"]["interop"]
+    }
 
     assert wanted - locked == set()
 

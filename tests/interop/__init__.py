@@ -1,0 +1,1 @@
+"""Flows inside the libraries that users already have: each test with the real one."""
