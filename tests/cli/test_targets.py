@@ -126,7 +126,7 @@ def test_show_gives_tree_and_facts():
         "input:\n"
     )
     assert call("show", f"{FLOWS}:both").stdout.startswith(
-        "parallel    tree\n├── double  body\n└── later   body\n\nsignature:    async (x: 'int')"
+        "parallel    tree\n├── double  body\n└── later   body\n\nsignature:    async (x: int) -> tuple[int, int]"
     )
 
 

@@ -428,4 +428,4 @@ def test_an_annotation_that_names_nothing_is_left_out():
     def lost(word: "Nowhere") -> int:  # noqa: F821
         return 0
 
-    assert str(inspect.signature(flow(lost).each())) == "(items)"
+    assert str(inspect.signature(flow(lost).each())) == "(items) -> list[int]"

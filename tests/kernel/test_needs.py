@@ -211,12 +211,12 @@ def test_parameters_of_any_name_can_be_needed():
 
 
 def test_a_step_that_asks_is_a_value():
-    """It keeps its signature, compares, and pickles."""
+    """It keeps the parameters that its callers fill, compares, and pickles."""
     again = pickle.loads(pickle.dumps(greet))
 
     assert again is greet
     assert greet == flow(greet.fn)
-    assert list(inspect.signature(greet).parameters) == ["name", "who"]
+    assert list(inspect.signature(greet).parameters) == ["name"]
     assert repr(needs(tenant)) == "needs(tenant)"
     assert pickle.loads(pickle.dumps(greet | len)) == (greet | len)
 

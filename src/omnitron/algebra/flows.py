@@ -48,7 +48,7 @@ R = TypeVar("R", covariant=True)
 
 
 class AnyFlow(Standing, Policed, Generic[P, R]):  # noqa: D101 - `OwnDoc`
-    __slots__ = ("__qualname__", "__weakref__", "_node", "_run", "_tunings")
+    __slots__ = ("__dict__", "__qualname__", "__weakref__", "_node", "_run", "_tunings")
     __qualname__: str
     _node: Node | None
     _run: Any

@@ -40,6 +40,8 @@ def signature_of(node: Node) -> inspect.Signature:
         names = set(known.names)  # a wrapper shows the parameters of another function
         if all(one.parameters.keys() == names for one in parts):
             return shared_signature(parts)
+    if known is None and node.direct == "all":
+        return common_signature([signature_of(child) for child in node.children])
     return annotated_signature(node, of_parameters(known, inspect.Signature.empty))
 
 
@@ -70,6 +72,20 @@ def shared_signature(inside: list[inspect.Signature]) -> inspect.Signature:
     return first.replace(parameters=kept, return_annotation=inspect.Signature.empty)
 
 
+def common_signature(parts: list[inspect.Signature]) -> inspect.Signature:
+    """Give the parameters that all of several parts begin with, where none of them asks for more: each is given them all."""
+    rows = [[*part.parameters.values()] for part in parts]
+    count = 0
+    for row in zip(*rows, strict=False):
+        if len({(one.name, one.kind) for one in row}) > 1:
+            break
+        count += 1
+    asked = [one for row in rows for one in row[count:] if one.default is one.empty and one.kind not in ANY_NUMBER]
+    if not count or asked:
+        return ANYTHING
+    return shared_signature([part.replace(parameters=row[:count]) for part, row in zip(parts, rows, strict=True)])
+
+
 def bound_signature(node: Bound) -> inspect.Signature:
     """Give the signature without the fixed parameters."""
     inside = signature_of(node.body)
@@ -98,6 +114,7 @@ def of_parameters(known: Parameters | None, result: Any) -> inspect.Signature:
     return inspect.signature(shape).replace(return_annotation=result)
 
 
+ANY_NUMBER = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 ANYTHING = inspect.Signature(
     [
         inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from omnitron.algebra.policing import Policy
@@ -54,6 +55,25 @@ def single(flow: Any) -> Any:
     return node.fn if isinstance(node, Step) else None
 
 
+def wrapped(node: Node) -> Any:
+    """Give the function whose calls a tree refines without another parameter, result or colour, or None."""
+    is_async = node.is_async
+    while isinstance(node, Policy) and not isinstance(node, (Bound, Receiver)):
+        node = node.body
+    return node.fn if isinstance(node, Step) and node.is_async == is_async else None
+
+
+def method_part(flow: Any, name: str) -> Any:
+    """Give what a bound method has by this name, where the flow is one."""
+    if not isinstance(flow.node, Receiver):
+        raise AttributeError(f"{flow.name!r} is no bound method and has no {name!r}")
+    if name == "__self__":
+        return flow.node.owner
+    from omnitron.algebra.flows import from_node
+
+    return from_node(flow.node.body)
+
+
 def surely_streams(node: Node) -> str:
     """Give the colour of the stream that a tree always gives; a branch may give one or not, and counts as none."""
     last = node
@@ -63,9 +83,14 @@ def surely_streams(node: Node) -> str:
 
 
 def own_annotations(flow: Any) -> dict[str, Any]:
-    """Give the annotations of a single step's function, without those of parameters that are fixed."""
-    found: dict[str, Any] = getattr(single(flow), "__annotations__", None) or {}
+    """Give the annotations of a single step's function, without those of parameters that are fixed; else looked up."""
     node = flow.node
+    fn = single(flow)
+    if fn is None:
+        from omnitron.algebra.offering import offered_annotations
+
+        return offered_annotations(node)
+    found: dict[str, Any] = getattr(fn, "__annotations__", None) or {}
     while isinstance(node, (Bound, Receiver, Policy)):
         if isinstance(node, Bound):
             fixed = {name for name, _ in node.keywords}
@@ -113,9 +138,28 @@ class Standing:
 
     @property
     def __wrapped__(self) -> Callable[..., Any]:
-        if not isinstance(self.node, Step):
-            raise AttributeError("__wrapped__")
-        return self.node.fn
+        found = wrapped(self.node)
+        if found is None:
+            raise AttributeError(f"{self.node.name!r} wraps no single function of its parameters and colour")
+        return found
+
+    @property
+    def __func__(self) -> Any:
+        return method_part(self, "__func__")
+
+    @property
+    def __self__(self) -> Any:
+        return method_part(self, "__self__")
+
+    def __getattr__(self, name: str) -> Any:
+        """Give what somebody set on the function, the marks of a test runner for example; what a pipe is called, too."""
+        if name == "__qualname__":
+            return getattr(single(self), name, None) or self.node.name
+        fn = None if hasattr(type(self), name) else single(self)
+        if type(fn) is FunctionType and name in fn.__dict__:
+            # kept as the flow's own, as `functools.wraps` would: whoever finds it may change or delete it here
+            return self.__dict__.setdefault(name, fn.__dict__[name])
+        return object.__getattribute__(self, name)
 
     @property
     def __name__(self) -> str:
@@ -143,10 +187,14 @@ class Standing:
         return found  # type: ignore[no-any-return] # a function's
 
     @property
-    def __signature__(self) -> Any:
-        from omnitron.algebra.signature import signature_of
+    def __type_params__(self) -> tuple[Any, ...]:
+        return getattr(single(self), "__type_params__", ())
 
-        return signature_of(self.node)
+    @property
+    def __signature__(self) -> Any:
+        from omnitron.algebra.offering import offered_signature
+
+        return offered_signature(self.node)
 
     @property
     def __isabstractmethod__(self) -> bool:

@@ -1,0 +1,108 @@
+"""The signature that a flow offers to those who call it by its parameters: frameworks, `inspect.signature`, `help()`.
+
+It leaves out what the context fills, for a framework fills every parameter that it finds, a web framework from what
+strangers send. What is composed has its annotations looked up, since its parts may stand in several modules and nobody
+could look up a text among the names of all of them. The bare parameters are made in `omnitron.algebra.signature`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from omnitron.algebra.annotated import annotation_at, is_need, typed_result
+from omnitron.algebra.node import Node
+from omnitron.algebra.policing import Policy
+from omnitron.algebra.refining import Bound, Receiver
+from omnitron.algebra.signature import ANY_NUMBER, signature_of
+from omnitron.algebra.steps import Step
+from omnitron.errors import DefinitionError
+
+__all__ = ["offered_annotations", "offered_signature"]
+
+EMPTY: Any = inspect.Signature.empty
+
+
+class Offered(inspect.Signature):
+    """A signature without the parameters that the context fills; `bind` takes them, for a caller may pass them too.
+
+    As text it shows them, to people.
+    """
+
+    __slots__ = ("whole",)
+    whole: inspect.Signature
+
+    def __init__(self, whole: inspect.Signature) -> None:
+        kept = [one for one in whole.parameters.values() if not is_need(one)]
+        super().__init__(kept, return_annotation=whole.return_annotation)
+        self.whole = whole
+
+    def bind(self, *args: Any, **kwargs: Any) -> inspect.BoundArguments:
+        """Bind a call, which may pass what the context would fill."""
+        return self.whole.bind(*args, **kwargs)
+
+    def bind_partial(self, *args: Any, **kwargs: Any) -> inspect.BoundArguments:
+        """Bind a part of a call."""
+        return self.whole.bind_partial(*args, **kwargs)
+
+    def replace(self, **changes: Any) -> inspect.Signature:  # type: ignore[override] # a plain one: of other parameters
+        """Give a plain signature with other parameters or another result."""
+        plain = inspect.Signature([*self.parameters.values()], return_annotation=self.return_annotation)
+        return plain.replace(**changes)
+
+    __replace__ = replace
+
+    def format(self, **options: Any) -> str:
+        """Give it as text, with what the context fills."""
+        return self.whole.format(**options) if hasattr(self.whole, "format") else str(self.whole)
+
+    def __str__(self) -> str:
+        return str(self.whole)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Offered, (self.whole,)
+
+
+def offered_signature(node: Node) -> inspect.Signature:
+    """Give what a flow of this tree shows as its signature."""
+    found = signature_of(node)
+    if not of_one_function(node):
+        found = found.replace(
+            parameters=[looked_up(node, place, one) for place, one in enumerate(found.parameters.values())],
+            return_annotation=result_of(node, found.return_annotation),
+        )
+    return Offered(found) if any(is_need(one) for one in found.parameters.values()) else found
+
+
+def offered_annotations(node: Node) -> dict[str, Any]:
+    """Give the annotations of what is composed: those of its signature, and the result as `return`."""
+    signature = offered_signature(node)
+    found = {name: one.annotation for name, one in signature.parameters.items() if one.annotation is not EMPTY}
+    return found if signature.return_annotation is EMPTY else {**found, "return": signature.return_annotation}
+
+
+def of_one_function(node: Node) -> bool:
+    """Say whether a tree is one function and what refines it, whose annotations mean what they mean there."""
+    while isinstance(node, (Bound, Receiver, Policy)):
+        node = node.body
+    return isinstance(node, Step)
+
+
+def looked_up(node: Node, place: int, parameter: inspect.Parameter) -> inspect.Parameter:
+    """Give a parameter with its annotation looked up; one that names nothing stays a text."""
+    if parameter.kind in ANY_NUMBER:
+        return parameter
+    try:
+        return parameter.replace(annotation=annotation_at(node, place, parameter.name))
+    except DefinitionError:
+        return parameter
+
+
+def result_of(node: Node, bare: Any) -> Any:
+    """Give the annotation of the result, looked up; none for a stream, which gives its items and no list of them."""
+    if node.streams:
+        return EMPTY
+    try:
+        return typed_result(node)
+    except DefinitionError:
+        return bare if isinstance(bare, str) else EMPTY
