@@ -4,7 +4,8 @@ What a user's own function raises leaves a flow unchanged; only what the library
 
     OmnitronError
     ├── DefinitionError      wrong use, refused while a flow or a context is built (also a TypeError)
-    │   └── InvalidValue     … by a value outside its range (also a ValueError)
+    │   ├── InvalidValue     … by a value outside its range (also a ValueError)
+    │   └── MissingPart      … by asking a flow for a part that it does not have (also an AttributeError)
     ├── MissingKey           a value that the context does not hold (also a KeyError)
     │   └── MissingNeed      … and that a flow needs
     ├── MissingCapability    an authority that the context does not hold (also a PermissionError)
@@ -49,6 +50,7 @@ __all__ = [
     "MissingExtra",
     "MissingKey",
     "MissingNeed",
+    "MissingPart",
     "NoRun",
     "NoMatch",
     "NotEnough",
@@ -88,6 +90,13 @@ class DefinitionError(OmnitronError, TypeError, code="OMN100"):
 
 class InvalidValue(DefinitionError, ValueError, code="OMN101"):
     """A value of the right type stands outside the range that its option allows."""
+
+
+class MissingPart(DefinitionError, AttributeError):
+    """A flow was asked for a part that it does not have: its cache, its circuit breaker.
+
+    Whoever looks through all attributes of an object takes it for an attribute that is not there.
+    """
 
 
 class PolicyWarning(UserWarning):

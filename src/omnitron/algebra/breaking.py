@@ -11,7 +11,7 @@ from omnitron.algebra.branching import check_no_stream, check_on
 from omnitron.algebra.node import Node
 from omnitron.algebra.policing import Policy
 from omnitron.algebra.timing import inside
-from omnitron.errors import BulkheadFull, CircuitOpen, DefinitionError, RateLimited
+from omnitron.errors import BulkheadFull, CircuitOpen, DefinitionError, MissingPart, RateLimited
 from omnitron.model import PolicyChanged
 from omnitron.policy import CLOSED, HALF_OPEN, OPEN, BreakerCell, CircuitBreaker, valve
 from omnitron.runtime import current_context, log
@@ -280,12 +280,12 @@ def breaker_in(root: Node) -> Breaking:
     """Give the circuit breaker that a flow has.
 
     Raises:
-        DefinitionError: it has none.
+        MissingPart: it has none.
     """
     node = root
     while not isinstance(node, Breaking):
         if node.direct != "first" or not node.children:
-            raise DefinitionError(
+            raise MissingPart(
                 f"{root.name!r} has no circuit breaker. Ask the flow that has it: `f = price.circuit_breaker()`, then "
                 "`f.breaker`; or keep the `CircuitBreaker` that you give it."
             )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from omnitron.algebra.caching import Cached
 from omnitron.algebra.keeping import Keeper
 from omnitron.algebra.storing import storage_methods
-from omnitron.errors import DefinitionError
+from omnitron.errors import MissingPart
 from omnitron.model import Ok
 from omnitron.policy import CacheExplanation, explain, gate
 from omnitron.runtime import current_context
@@ -23,12 +23,12 @@ def cached_in(root: Node) -> Cached:
     """Give the cache that takes the very arguments of a flow.
 
     Raises:
-        DefinitionError: there is none.
+        MissingPart: there is none.
     """
     node = root
     while not isinstance(node, Cached):
         if node.direct != "first" or not node.children or node.kind in ("bind", "method", "on"):
-            raise DefinitionError(
+            raise MissingPart(
                 f"{root.name!r} has no cache over what takes its arguments. Ask the flow that has it: "
                 "`f = price.cache(60)`, then `f.cached`."
             )

@@ -8,7 +8,7 @@ could look up a text among the names of all of them. The bare parameters are mad
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omnitron.algebra.annotated import annotation_at, is_need, typed_result
 from omnitron.algebra.node import Node
@@ -16,9 +16,10 @@ from omnitron.algebra.policing import Policy
 from omnitron.algebra.refining import Bound, Receiver
 from omnitron.algebra.signature import ANY_NUMBER, signature_of
 from omnitron.algebra.steps import Step
+from omnitron.algebra.uncompiled import in_class
 from omnitron.errors import DefinitionError
 
-__all__ = ["offered_annotations", "offered_signature"]
+__all__ = ["called_signature", "offered_annotations", "offered_signature"]
 
 EMPTY: Any = inspect.Signature.empty
 
@@ -50,7 +51,8 @@ class Offered(inspect.Signature):
         plain = inspect.Signature([*self.parameters.values()], return_annotation=self.return_annotation)
         return plain.replace(**changes)
 
-    __replace__ = replace
+    if not TYPE_CHECKING:
+        __replace__ = replace
 
     def format(self, **options: Any) -> str:
         """Give it as text, with what the context fills."""
@@ -61,6 +63,51 @@ class Offered(inspect.Signature):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Offered, (self.whole,)
+
+
+class Either(inspect.Signature):
+    """The signature of a flow in a class body, which `bind` takes with the object and without.
+
+    `unittest.mock` asks the flow in the class, and then checks the calls of the objects by its answer.
+    """
+
+    __slots__ = ("offered",)
+    offered: inspect.Signature
+
+    def __init__(self, offered: inspect.Signature) -> None:
+        super().__init__([*offered.parameters.values()], return_annotation=offered.return_annotation)
+        self.offered = offered
+
+    def bind(self, *args: Any, **kwargs: Any) -> inspect.BoundArguments:
+        """Bind a call of an object's flow, or of the class's."""
+        whole = getattr(self.offered, "whole", self.offered)
+        of_object = whole.replace(parameters=[*whole.parameters.values()][1:])
+        try:
+            return of_object.bind(*args, **kwargs)  # type: ignore[no-any-return] # a Signature's
+        except TypeError as error:
+            try:
+                return self.offered.bind(*args, **kwargs)
+            except TypeError:
+                raise error from None
+
+    def replace(self, **changes: Any) -> inspect.Signature:  # type: ignore[override] # a plain one: of other parameters
+        """Give a plain signature with other parameters or another result."""
+        return self.offered.replace(**changes)
+
+    if not TYPE_CHECKING:
+        __replace__ = replace
+
+    def __str__(self) -> str:
+        return str(self.offered)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Either, (self.offered,)
+
+
+def called_signature(node: Node) -> inspect.Signature:
+    """Give what `flow.__call__` shows as its signature, which is what `unittest.mock` checks calls by."""
+    found = offered_signature(node)
+    return Either(found) if found.parameters and node.binds and in_class(node) else found
 
 
 def offered_signature(node: Node) -> inspect.Signature:

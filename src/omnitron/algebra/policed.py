@@ -266,7 +266,7 @@ class Policed:
         """The circuit breaker of this flow: to open, close and isolate it, for its `state` and `info()`.
 
         Raises:
-            DefinitionError: it has none.
+            MissingPart: it has none.
         """
         from omnitron.algebra.breaking import breaker_in
 
@@ -277,7 +277,7 @@ class Policed:
         """What the cache of this flow has kept: to invalidate, refresh, clear and explain.
 
         Raises:
-            DefinitionError: nothing that takes this flow's arguments is cached.
+            MissingPart: nothing that takes this flow's arguments is cached.
         """
         from omnitron.algebra.kept import Kept, cached_in
 

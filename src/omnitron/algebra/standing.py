@@ -125,6 +125,10 @@ CODES = {
 }
 
 
+PARTS = ("__func__", "__globals__", "__self__", "__wrapped__", "breaker", "cached", "fn")
+"""What not every flow has."""
+
+
 class Standing:
     """What a flow shows of its function to those who look: `inspect`, `functools.wraps`, frameworks."""
 
@@ -141,7 +145,7 @@ class Standing:
         found = wrapped(self.node)
         if found is None:
             raise AttributeError(f"{self.node.name!r} wraps no single function of its parameters and colour")
-        return found
+        return found  # type: ignore[no-any-return] # a function's field
 
     @property
     def __func__(self) -> Any:
@@ -186,6 +190,12 @@ class Standing:
             raise AttributeError("__globals__")
         return found  # type: ignore[no-any-return] # a function's
 
+    def __dir__(self) -> list[str]:
+        """List what can be read: parts that only some flows have where they are, and what was set on the function."""
+        fn = single(self)
+        names = {*object.__dir__(self), *(fn.__dict__ if type(fn) is FunctionType else ())}
+        return [name for name in names if name not in PARTS or hasattr(self, name)]
+
     @property
     def __type_params__(self) -> tuple[Any, ...]:
         return getattr(single(self), "__type_params__", ())
@@ -195,6 +205,14 @@ class Standing:
         from omnitron.algebra.offering import offered_signature
 
         return offered_signature(self.node)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Let a field of a pydantic model hold a flow as it is; as JSON it is written as its description."""
+        from pydantic_core import core_schema
+
+        described = core_schema.plain_serializer_function_ser_schema(lambda flow: flow.describe(), when_used="json")
+        return core_schema.is_instance_schema(cls, serialization=described)
 
     @property
     def __isabstractmethod__(self) -> bool:

@@ -16,6 +16,21 @@ from omnitron.runtime import passes_on
 __all__ = ["Uncompiled", "node_behind"]
 
 
+class Signed:
+    """Answers for the function of a flow in a class body when its signature is asked for."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    @property
+    def __signature__(self) -> Any:
+        from omnitron.algebra.offering import called_signature
+
+        return called_signature(self.node)
+
+
 class Uncompiled(ref[Any]):
     """Stands in a flow until its first call, which compiles it: a weak reference, so that it does not keep the flow."""
 
@@ -29,13 +44,30 @@ class Uncompiled(ref[Any]):
         if run is None:
             check_names(self.node)
             run = self.run = compile_tree(self.node)
+            if self.node.binds and in_class(self.node):
+                run.__wrapped__ = Signed(self.node)  # type: ignore[attr-defined] # a function's
             flow = ref.__call__(self)
             if flow is not None:
                 flow._run = run
         return run(*args, **kwargs)
 
 
+    @property
+    def __signature__(self) -> Any:
+        return Signed(self.node).__signature__
+
+
 passes_on(Uncompiled.__call__.__code__)
+
+
+def in_class(node: Node) -> bool:
+    """Say whether the function of a tree was written in a class body, as far as its name tells."""
+    while not hasattr(node, "fn"):
+        if not node.children:
+            return False
+        node = node.children[0]
+    around = getattr(node.fn, "__qualname__", "").rpartition(".")[0]
+    return bool(around) and not around.endswith("<locals>")
 
 
 def node_behind(run: Any) -> Node:
