@@ -47,18 +47,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Collecting(), "omnitron-examples")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: object) -> Any:
-    """Collect a composed flow that has the name of a test; pytest takes a flow of one function for that function itself."""
-    if "omnitron" not in sys.modules:
-        return None
-    from omnitron import AsyncFlow, Flow
-
-    if not isinstance(obj, Flow | AsyncFlow) or hasattr(obj, "__wrapped__") or hasattr(obj, "__func__"):
-        return None
-    return list(collector._genfunctions(name, obj)) if collector.istestfunction(obj, name) else None
-
-
 @pytest.fixture
 def virtual_clock() -> VirtualClock:
     """A clock of virtual time that stands at 0: `virtual_clock.run(main())` runs hours in milliseconds."""

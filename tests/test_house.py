@@ -277,9 +277,7 @@ def test_interop_lock_holds_every_library_that_its_tests_meet(project: dict[str,
     """A library added to the extra `interop` is not forgotten in its lock."""
     locked = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements-interop.lock").read_text(), re.MULTILINE))
 
-    wanted = {
-        re.split(r"[<>=!~\[; ]", need)[0] for need in project["project"]["optional-dependencies"]["interop"]
-    }
+    wanted = {re.split(r"[<>=!~\[; ]", need)[0] for need in project["project"]["optional-dependencies"]["interop"]}
 
     assert wanted - locked == set()
 

@@ -22,7 +22,7 @@ from omnitron.algebra.pickling import is_fixed, reduce_flow
 from omnitron.algebra.policed import Policed
 from omnitron.algebra.printing import render
 from omnitron.algebra.refining import Bound, Receiver, Star
-from omnitron.algebra.standing import OwnDoc, OwnModule, Standing, own_annotations, single
+from omnitron.algebra.standing import OwnAnnotations, OwnDoc, OwnModule, Standing, single
 from omnitron.algebra.steps import Sequence, Step, join
 from omnitron.algebra.streams import Stream
 from omnitron.algebra.uncompiled import Uncompiled, node_behind
@@ -300,9 +300,7 @@ class AnyFlow(Standing, Policed, Generic[P, R]):  # noqa: D101 - `OwnDoc`
     __doc__ = OwnDoc("What flows of both colours have.")
     __module__ = OwnModule(MODULE)
 
-    @property
-    def __annotations__(self) -> dict[str, Any]:  # type: ignore[override] # read from the function each time
-        return own_annotations(self)
+    __annotations__ = OwnAnnotations()
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         """Bind like a method when the flow was made from a function in a class body; a pipe does not bind."""

@@ -83,7 +83,7 @@ class Either(inspect.Signature):
         whole = getattr(self.offered, "whole", self.offered)
         of_object = whole.replace(parameters=[*whole.parameters.values()][1:])
         try:
-            return of_object.bind(*args, **kwargs)  # type: ignore[no-any-return] # a Signature's
+            return of_object.bind(*args, **kwargs)
         except TypeError as error:
             try:
                 return self.offered.bind(*args, **kwargs)

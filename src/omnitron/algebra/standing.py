@@ -14,11 +14,12 @@ from omnitron.algebra.refining import Bound, Receiver, entry_function
 from omnitron.algebra.steps import Sequence, Step
 from omnitron.algebra.streams import Stream
 from omnitron.code import ASYNC_GENERATOR, COROUTINE, GENERATOR
+from omnitron.errors import OmnitronError
 
 if TYPE_CHECKING:
     from omnitron.algebra.node import Node
 
-__all__ = ["OwnDoc", "OwnModule", "Standing", "own_annotations", "single"]
+__all__ = ["OwnAnnotations", "OwnDoc", "OwnModule", "Standing", "single"]
 
 
 class OwnDoc(str):
@@ -53,25 +54,6 @@ def single(flow: Any) -> Any:
     while isinstance(node, (Bound, Receiver, Policy)):
         node = node.body
     return node.fn if isinstance(node, Step) else None
-
-
-def wrapped(node: Node) -> Any:
-    """Give the function whose calls a tree refines without another parameter, result or colour, or None."""
-    is_async = node.is_async
-    while isinstance(node, Policy) and not isinstance(node, (Bound, Receiver)):
-        node = node.body
-    return node.fn if isinstance(node, Step) and node.is_async == is_async else None
-
-
-def method_part(flow: Any, name: str) -> Any:
-    """Give what a bound method has by this name, where the flow is one."""
-    if not isinstance(flow.node, Receiver):
-        raise AttributeError(f"{flow.name!r} is no bound method and has no {name!r}")
-    if name == "__self__":
-        return flow.node.owner
-    from omnitron.algebra.flows import from_node
-
-    return from_node(flow.node.body)
 
 
 def surely_streams(node: Node) -> str:
@@ -125,8 +107,17 @@ CODES = {
 }
 
 
-PARTS = ("__func__", "__globals__", "__self__", "__wrapped__", "breaker", "cached", "fn")
+PARTS = ("__globals__", "breaker", "cached", "fn")
 """What not every flow has."""
+
+
+class OwnAnnotations(dict[str, Any]):
+    """The annotations of a class whose instances show those of their function."""
+
+    __slots__ = ()
+
+    def __get__(self, owner: Any, kind: Any = None) -> dict[str, Any]:
+        return self if owner is None else own_annotations(owner)
 
 
 class Standing:
@@ -135,30 +126,21 @@ class Standing:
     __slots__ = ()
 
     if TYPE_CHECKING:
+        __signature__: Any
+        __wrapped__: Callable[..., Any]
 
         @property
         def node(self) -> Node:
             """The tree."""
 
-    @property
-    def __wrapped__(self) -> Callable[..., Any]:
-        found = wrapped(self.node)
-        if found is None:
-            raise AttributeError(f"{self.node.name!r} wraps no single function of its parameters and colour")
-        return found  # type: ignore[no-any-return] # a function's field
-
-    @property
-    def __func__(self) -> Any:
-        return method_part(self, "__func__")
-
-    @property
-    def __self__(self) -> Any:
-        return method_part(self, "__self__")
-
     def __getattr__(self, name: str) -> Any:
-        """Give what somebody set on the function, the marks of a test runner for example; what a pipe is called, too."""
-        if name == "__qualname__":
-            return getattr(single(self), name, None) or self.node.name
+        """Give what only an instance shows, and what somebody set on the function: the marks of a test runner, for example.
+
+        What `SHOWN` names is no property, because a class that has it is taken for something that wraps or is called.
+        """
+        show = SHOWN.get(name)
+        if show is not None:
+            return show(self)
         fn = None if hasattr(type(self), name) else single(self)
         if type(fn) is FunctionType and name in fn.__dict__:
             # kept as the flow's own, as `functools.wraps` would: whoever finds it may change or delete it here
@@ -196,16 +178,6 @@ class Standing:
         names = {*object.__dir__(self), *(fn.__dict__ if type(fn) is FunctionType else ())}
         return [name for name in names if name not in PARTS or hasattr(self, name)]
 
-    @property
-    def __type_params__(self) -> tuple[Any, ...]:
-        return getattr(single(self), "__type_params__", ())
-
-    @property
-    def __signature__(self) -> Any:
-        from omnitron.algebra.offering import offered_signature
-
-        return offered_signature(self.node)
-
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         """Let a field of a pydantic model hold a flow as it is; as JSON it is written as its description."""
@@ -217,3 +189,66 @@ class Standing:
     @property
     def __isabstractmethod__(self) -> bool:
         return bool(getattr(single(self), "__isabstractmethod__", False))
+
+
+# ------------------------------------------------------------------ what only an instance shows
+
+
+def wrapped(flow: Any) -> Any:
+    """Give the function that a flow refines without another parameter or colour; of a composed flow what it was compiled to.
+
+    Either has a source that can be read.
+    """
+    node = flow.node
+    inner = node
+    while isinstance(inner, Policy) and not isinstance(inner, (Bound, Receiver)):
+        inner = inner.body
+    if isinstance(inner, Step) and inner.is_async == node.is_async:
+        return inner.fn
+    if single(flow) is not None:
+        raise AttributeError(f"{node.name!r} is called in another way than its function, and does not wrap it")
+    try:
+        run = flow._run if type(flow._run) is FunctionType else flow._run.compiled()
+    except OmnitronError as error:
+        raise AttributeError(f"{node.name!r} wraps no function: {error}") from error
+    from linecache import lazycache
+
+    lazycache(run.__code__.co_filename, run.__globals__)
+    return run
+
+
+def method_function(flow: Any) -> Any:
+    """Give the flow in the class, where this one is bound to an object."""
+    from omnitron.algebra.flows import from_node
+
+    return from_node(receiver(flow, "__func__").body)
+
+
+def method_object(flow: Any) -> Any:
+    """Give the object to which a flow is bound."""
+    return receiver(flow, "__self__").owner
+
+
+def receiver(flow: Any, name: str) -> Receiver:
+    """Give the node of a flow that is bound to an object."""
+    node = flow.node
+    if not isinstance(node, Receiver):
+        raise AttributeError(f"{flow.name!r} is no bound method and has no {name!r}")
+    return node
+
+
+def signature(flow: Any) -> Any:
+    """Give the signature, for `inspect.signature`."""
+    from omnitron.algebra.offering import offered_signature
+
+    return offered_signature(flow.node)
+
+
+SHOWN: dict[str, Callable[[Any], Any]] = {
+    "__func__": method_function,
+    "__qualname__": lambda flow: getattr(single(flow), "__qualname__", None) or flow.name,
+    "__self__": method_object,
+    "__signature__": signature,
+    "__type_params__": lambda flow: getattr(single(flow), "__type_params__", ()),
+    "__wrapped__": wrapped,
+}

@@ -40,6 +40,10 @@ class Uncompiled(ref[Any]):
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Compile the tree, leave its function in the flow, and call it."""
+        return (self.run or self.compiled())(*args, **kwargs)
+
+    def compiled(self) -> Callable[..., Any]:
+        """Compile the tree, and leave its function in the flow."""
         run = self.run
         if run is None:
             check_names(self.node)
@@ -49,8 +53,7 @@ class Uncompiled(ref[Any]):
             flow = ref.__call__(self)
             if flow is not None:
                 flow._run = run
-        return run(*args, **kwargs)
-
+        return run
 
     @property
     def __signature__(self) -> Any:
