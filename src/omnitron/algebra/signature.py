@@ -73,7 +73,7 @@ def shared_signature(inside: list[inspect.Signature]) -> inspect.Signature:
 
 
 def common_signature(parts: list[inspect.Signature]) -> inspect.Signature:
-    """Give the parameters that all of several parts begin with, where none of them asks for more: each is given them all."""
+    """Give the parameters that all of several parts begin with, where none of them asks for more: each gets them all."""
     rows = [[*part.parameters.values()] for part in parts]
     count = 0
     for row in zip(*rows, strict=False):

@@ -186,6 +186,12 @@ class Standing:
         described = core_schema.plain_serializer_function_ser_schema(lambda flow: flow.describe(), when_used="json")
         return core_schema.is_instance_schema(cls, serialization=described)
 
+    def _repr_html_(self) -> str:
+        """Give the picture that a notebook shows."""
+        from omnitron.algebra.picturing import html_of
+
+        return html_of(self)
+
     @property
     def __isabstractmethod__(self) -> bool:
         return bool(getattr(single(self), "__isabstractmethod__", False))
@@ -195,7 +201,7 @@ class Standing:
 
 
 def wrapped(flow: Any) -> Any:
-    """Give the function that a flow refines without another parameter or colour; of a composed flow what it was compiled to.
+    """Give the function that a flow refines without another parameter or colour; of a composed one what it was compiled to.
 
     Either has a source that can be read.
     """
