@@ -252,8 +252,8 @@ def test_a_flow_is_a_background_task():
         return "accepted"
 
     assert served(accept, "/accept").get("/accept").json() == "accepted"
-    asyncio.run(BackgroundTask(note | note_later, "starlette")())
-    assert done == ["sync", "async", None]
+    asyncio.run(BackgroundTask(flow(str.upper) | note_later, "starlette")())
+    assert done == ["sync", "async", "STARLETTE"]
 
 
 def test_a_flow_of_a_request_is_a_starlette_endpoint():

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,7 @@ CODES = {
 }
 
 
-PARTS = ("__globals__", "breaker", "cached", "fn")
+PARTS = ("breaker", "cached", "fn")
 """What not every flow has."""
 
 
@@ -147,6 +148,16 @@ class Standing:
             return self.__dict__.setdefault(name, fn.__dict__[name])
         return object.__getattribute__(self, name)
 
+    if not TYPE_CHECKING:
+
+        @property
+        def __class__(self) -> type:
+            """Pass for a function with `inspect.isfunction`, and with nobody else. See Note [Passing for a function]."""
+            inspect = sys.modules.get("inspect")
+            if inspect is not None and sys._getframe(1).f_code is inspect.isfunction.__code__:
+                return FunctionType
+            return type(self)
+
     @property
     def __name__(self) -> str:
         return self.node.name
@@ -167,10 +178,7 @@ class Standing:
 
     @property
     def __globals__(self) -> dict[str, Any]:
-        found = getattr(single(self), "__globals__", None)
-        if found is None:
-            raise AttributeError("__globals__")
-        return found  # type: ignore[no-any-return] # a function's
+        return getattr(single(self) or entry(self), "__globals__", None) or {}
 
     def __dir__(self) -> list[str]:
         """List what can be read: parts that only some flows have where they are, and what was set on the function."""
@@ -250,7 +258,15 @@ def signature(flow: Any) -> Any:
     return offered_signature(flow.node)
 
 
+# Note [Passing for a function]
+# Frameworks ask `inspect.isfunction` what they were given, and take what is none for something else: Starlette for an
+# application that is called with a scope, `doctest` for data, Ray for nothing at all. No class can be a subclass of the
+# function type, so the only way to pass is `__class__`. But others look at `isinstance(x, FunctionType)` in order to take a
+# function apart: cloudpickle would send the code of the first step and leave the tree behind. So only the function
+# `inspect.isfunction` itself is told so, by the frame that asks.
+
 SHOWN: dict[str, Callable[[Any], Any]] = {
+    "__closure__": lambda flow: getattr(single(flow), "__closure__", None),
     "__func__": method_function,
     "__qualname__": lambda flow: getattr(single(flow), "__qualname__", None) or flow.name,
     "__self__": method_object,
