@@ -19,7 +19,7 @@ def test_metadata_is_shown_as_what_it_is():
 
     assert text == (
         "described  body\n\n"
-        "signature:    (x: 'int', *, y: 'str' = 'a') -> 'str'\n"
+        "signature:    (x: int, *, y: str = 'a') -> str\n"
         "effects:      undeclared\n"
         "capabilities: none\n"
         "about:        Say it.\n"

@@ -116,7 +116,7 @@ def test_show_gives_tree_and_facts():
     """The flow does not run."""
     assert call("show", f"{FLOWS}:fetch").stdout.startswith(
         "fetch  body\n\n"
-        "signature:    (x: 'int' = 1) -> 'int'\n"
+        "signature:    (x: int = 1) -> int\n"
         "effects:      NETWORK\n"
         "capabilities: net:api\n"
         "version:      1.2.0\n"

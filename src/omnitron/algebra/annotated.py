@@ -39,6 +39,7 @@ __all__ = [
     "given",
     "input_schema_of",
     "is_need",
+    "looked_up",
     "output_schema_of",
     "typed_parameters",
     "typed_result",

@@ -1,8 +1,9 @@
 """The signature that a flow offers to those who call it by its parameters: frameworks, `inspect.signature`, `help()`.
 
 It leaves out what the context fills, for a framework fills every parameter that it finds, a web framework from what
-strangers send. What is composed has its annotations looked up, since its parts may stand in several modules and nobody
-could look up a text among the names of all of them. The bare parameters are made in `omnitron.algebra.signature`.
+strangers send. Annotations that are texts are looked up: the parts of a flow may stand in several modules, and nobody who
+is handed a signature looks them up himself, `inspect.signature(eval_str=True)` neither. What names nothing stays a text.
+The bare parameters are made in `omnitron.algebra.signature`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from omnitron.algebra.annotated import annotation_at, is_need, typed_result
+from omnitron.algebra.annotated import annotation_at, is_need, looked_up, typed_result
 from omnitron.algebra.node import Node
 from omnitron.algebra.policing import Policy
 from omnitron.algebra.refining import Bound, Receiver
@@ -113,9 +114,15 @@ def called_signature(node: Node) -> inspect.Signature:
 def offered_signature(node: Node) -> inspect.Signature:
     """Give what a flow of this tree shows as its signature."""
     found = signature_of(node)
-    if not of_one_function(node):
+    fn = function_of(node)
+    if fn is not None:
         found = found.replace(
-            parameters=[looked_up(node, place, one) for place, one in enumerate(found.parameters.values())],
+            parameters=[one.replace(annotation=meant(fn, one.annotation)) for one in found.parameters.values()],
+            return_annotation=meant(fn, found.return_annotation),
+        )
+    else:
+        found = found.replace(
+            parameters=[placed(node, place, one) for place, one in enumerate(found.parameters.values())],
             return_annotation=result_of(node, found.return_annotation),
         )
     return Offered(found) if any(is_need(one) for one in found.parameters.values()) else found
@@ -128,19 +135,34 @@ def offered_annotations(node: Node) -> dict[str, Any]:
     return found if signature.return_annotation is EMPTY else {**found, "return": signature.return_annotation}
 
 
-def of_one_function(node: Node) -> bool:
-    """Say whether a tree is one function and what refines it, whose annotations mean what they mean there."""
+def function_of(node: Node) -> Any:
+    """Give the function of a tree that is one function and what refines it, or None."""
     while isinstance(node, (Bound, Receiver, Policy)):
         node = node.body
-    return isinstance(node, Step)
+    return node.fn if isinstance(node, Step) else None
 
 
-def looked_up(node: Node, place: int, parameter: inspect.Parameter) -> inspect.Parameter:
+def meant(fn: Any, annotation: Any) -> Any:
+    """Give what an annotation of a function means: a text is looked up where the function stands."""
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return plain(looked_up(fn, "it", annotation, "a parameter"))
+    except DefinitionError:
+        return annotation
+
+
+def plain(annotation: Any) -> Any:
+    """Give `None` for the type of None, as it is written."""
+    return None if annotation is type(None) else annotation
+
+
+def placed(node: Node, place: int, parameter: inspect.Parameter) -> inspect.Parameter:
     """Give a parameter with its annotation looked up; one that names nothing stays a text."""
     if parameter.kind in ANY_NUMBER:
         return parameter
     try:
-        return parameter.replace(annotation=annotation_at(node, place, parameter.name))
+        return parameter.replace(annotation=plain(annotation_at(node, place, parameter.name)))
     except DefinitionError:
         return parameter
 
@@ -150,6 +172,6 @@ def result_of(node: Node, bare: Any) -> Any:
     if node.streams:
         return EMPTY
     try:
-        return typed_result(node)
+        return plain(typed_result(node))
     except DefinitionError:
         return bare if isinstance(bare, str) else EMPTY
