@@ -1,7 +1,7 @@
 """These tests run where their libraries are: in the environment that `make test-interop` makes.
 
-Elsewhere the folder is not collected at all; there, a library that is missing is a failure and not a skip. Nothing here asks
-anything of a network, and nothing reports home.
+Elsewhere the folder is not collected at all; there, a library that is missing is a failure and not a skip. Nothing here
+asks anything of a network, and nothing reports home.
 """
 
 import atexit

@@ -108,7 +108,7 @@ CODES = {
 }
 
 
-PARTS = ("breaker", "cached", "fn")
+PARTS = ("_tunings", "breaker", "cached", "fn")
 """What not every flow has."""
 
 
