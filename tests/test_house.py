@@ -31,7 +31,7 @@ CORE = ("errors", "model", "runtime", "code", "algebra", "testing")
 LATE = ("asyncio", "concurrent.futures", "dataclasses", "inspect", "json", "logging")
 """What importing the library must leave for later."""
 
-EXTRAS = {"click", "platformdirs", "rich", "pydantic", "docstring_parser"}
+EXTRAS = {"click", "platformdirs", "rich", "pydantic", "docstring_parser", "langchain_core"}
 """What an optional extra brings, and an installation may lack."""
 
 

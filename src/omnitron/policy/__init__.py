@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from omnitron.policy.limits import Lane, RateCell, RateInfo, RateLimit
     from omnitron.policy.permits import Bucket, Sliding, until
     from omnitron.policy.retries import Backoff, Retry, Tries
-    from omnitron.policy.schedules import Jitter, Moment, Schedule, Seconds, check_seconds
+    from omnitron.policy.schedules import LONGEST_S, Jitter, Moment, Schedule, Seconds, check_seconds
     from omnitron.policy.sizing import AdaptiveSize, Sizer
     from omnitron.policy.stacks import EitherColour, PolicyValue, Stack
     from omnitron.policy.timeouts import Timeout
@@ -86,6 +86,7 @@ LAZY = {
     "HedgeInfo": "hedges",
     "Jitter": "schedules",
     "LANDED": "flights",
+    "LONGEST_S": "schedules",
     "Lane": "limits",
     "Moment": "schedules",
     "HALF_OPEN": "breakers",
@@ -148,6 +149,7 @@ __all__ = [
     "HEDGES",
     "HEDGE_BUDGET",
     "LANDED",
+    "LONGEST_S",
     "MAX_DELAY_S",
     "MAX_ENTRIES",
     "MAX_WAIT_S",

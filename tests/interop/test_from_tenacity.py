@@ -1,0 +1,222 @@
+"""A tenacity object as a `Retry`: the same attempts and the same waits on the same failures."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import random
+
+import pytest
+import tenacity
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnitron import DefinitionError, context, flow
+from omnitron.interop import from_tenacity
+from omnitron.testing import ManualClock, VirtualClock
+
+
+class Down(ConnectionError):
+    """What is tried again."""
+
+
+def by_tenacity(retrying, failures):
+    """Run what fails so often with tenacity; give the attempts, the waits, and what came of it."""
+    waits, attempts = [], [0]
+
+    def work():
+        attempts[0] += 1
+        if attempts[0] <= failures:
+            raise Down(attempts[0])
+        return "done"
+
+    random.seed(7)
+    try:
+        came = retrying.copy(sleep=waits.append, reraise=True)(work)
+    except Down as error:
+        came = str(error)
+    return attempts[0], [wait for wait in waits if wait], came
+
+
+def by_flow(retrying, failures):
+    """The same with a flow, on a clock that the waits turn."""
+    waits, attempts = [], [0]
+
+    class Noted(ManualClock):
+        def wait(self, seconds):
+            waits.append(seconds)
+            super().wait(seconds)
+
+    @flow
+    def work():
+        attempts[0] += 1
+        if attempts[0] <= failures:
+            raise Down(attempts[0])
+        return "done"
+
+    random.seed(7)
+    try:
+        came = context(clock=Noted()).run(work.retry(from_tenacity(retrying)))
+    except Down as error:
+        came = str(error)
+    return attempts[0], waits, came
+
+
+WAITS = [
+    tenacity.wait_none(),
+    tenacity.wait_fixed(3),
+    tenacity.wait_incrementing(start=1, increment=2, max=6),
+    tenacity.wait_exponential(multiplier=0.5, min=1, max=20),
+    tenacity.wait_random(1, 4),
+    tenacity.wait_random_exponential(multiplier=1, max=30),
+    tenacity.wait_exponential_jitter(initial=1, max=30, jitter=2),
+    tenacity.wait_chain(tenacity.wait_fixed(1), tenacity.wait_fixed(5)),
+    tenacity.wait_fixed(1) + tenacity.wait_random(0, 1),
+    lambda call: call.attempt_number**2,
+]
+
+
+@pytest.mark.parametrize("failures", [0, 1, 4, 9])
+@pytest.mark.parametrize("wait", WAITS, ids=lambda wait: type(wait).__name__)
+def test_the_waits_are_the_same(wait, failures):
+    """For every wait of tenacity, and one of your own."""
+    retrying = tenacity.Retrying(stop=tenacity.stop_after_attempt(6), wait=wait)
+    assert by_flow(retrying, failures) == by_tenacity(retrying, failures)
+
+
+@pytest.mark.parametrize(
+    "retry",
+    [
+        tenacity.retry_if_exception_type(OSError),
+        tenacity.retry_if_exception_type(ValueError),
+        tenacity.retry_if_not_exception_type(OSError),
+        tenacity.retry_if_exception_message(match="[123]"),
+        tenacity.retry_if_exception(lambda error: str(error) != "3"),
+        tenacity.retry_if_exception_type(OSError) & tenacity.retry_if_exception_message(match="[12]"),
+        tenacity.retry_never,
+        tenacity.retry_always,
+        lambda call: call.attempt_number < 3,
+    ],
+    ids=lambda retry: getattr(retry, "__name__", type(retry).__name__),
+)
+def test_what_is_tried_again_is_the_same(retry):
+    """By type, by text, by a predicate, combined."""
+    retrying = tenacity.Retrying(stop=tenacity.stop_after_attempt(6), retry=retry)
+    if retry is tenacity.retry_always:  # it tries again what succeeded, too
+        assert by_flow(retrying, 9) == by_tenacity(retrying, 9)
+        return
+    assert by_flow(retrying, 4) == by_tenacity(retrying, 4)
+
+
+@pytest.mark.parametrize(
+    ("stop", "attempts"),
+    [
+        (tenacity.stop_after_attempt(3), 3),
+        (tenacity.stop_after_delay(10), 5),
+        (tenacity.stop_before_delay(10), 4),
+        (tenacity.stop_any(tenacity.stop_after_attempt(2), tenacity.stop_after_delay(100)), 2),
+        (tenacity.stop_all(tenacity.stop_after_attempt(2), tenacity.stop_after_delay(10)), 5),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_it_stops_at_the_same_time_of_the_flows_own_clock(stop, attempts):
+    """Attempts take no time here, and each wait three seconds."""
+    retrying = tenacity.Retrying(stop=stop, wait=tenacity.wait_fixed(3))
+    assert by_flow(retrying, 99)[0] == attempts
+
+
+@given(st.integers(1, 8), st.floats(0, 50), st.floats(0, 5), st.integers(0, 9))
+def test_any_of_them_agree(attempts, longest, delay, failures):
+    """Over random numbers of attempts, waits and failures."""
+    retrying = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(attempts), wait=tenacity.wait_exponential(multiplier=delay, max=longest)
+    )
+    assert by_flow(retrying, failures) == by_tenacity(retrying, failures)
+
+
+def test_a_decorated_function_gives_its_policy():
+    """And the flow of the function behind it is tried as often."""
+
+    @tenacity.retry(stop=tenacity.stop_after_attempt(3))
+    def work():
+        calls.append(1)
+        raise Down
+
+    calls = []
+    with pytest.raises(Down):
+        flow(work.__wrapped__).retry(from_tenacity(work))()
+    assert len(calls) == 3
+
+
+def test_tryagain_is_tried_again_whatever_the_condition():
+    """As tenacity has it."""
+    retrying = tenacity.Retrying(stop=tenacity.stop_after_attempt(3), retry=tenacity.retry_never)
+    calls = []
+
+    @flow
+    def work():
+        calls.append(1)
+        raise tenacity.TryAgain
+
+    with pytest.raises(tenacity.TryAgain):
+        work.retry(from_tenacity(retrying))()
+    assert len(calls) == 3
+
+
+def test_an_async_object_is_taken_too():
+    """For flows of either colour; its waits are those of the loop."""
+    retrying = tenacity.AsyncRetrying(stop=tenacity.stop_after_attempt(4), wait=tenacity.wait_fixed(60))
+    times = []
+
+    @flow
+    async def work():
+        times.append(asyncio.get_running_loop().time())
+        raise Down
+
+    with pytest.raises(Down):
+        VirtualClock().run(work.retry(from_tenacity(retrying))())
+    assert [time - times[0] for time in times] == [0, 60, 120, 180]
+
+
+def test_one_that_is_switched_off_tries_once():
+    """`enabled=False` is a test's switch."""
+    retrying = tenacity.Retrying(enabled=False)
+    assert list(from_tenacity(retrying).schedule.delays()) == []
+
+
+def test_the_policy_pickles():
+    """Where the parts of tenacity do."""
+    policy = from_tenacity(tenacity.Retrying(stop=tenacity.stop_after_attempt(3), wait=tenacity.wait_fixed(2)))
+    assert list(pickle.loads(pickle.dumps(policy)).schedule.delays()) == [2.0, 2.0]
+
+
+async def later(error):
+    """A predicate that has to be awaited."""
+    return True
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"before": print}, "no policy has `before`"),
+        ({"after": print}, "no policy has `after`"),
+        ({"before_sleep": print}, r"Hooks\(on_error=...\)"),
+        ({"retry_error_callback": print}, "`.or_else"),
+        ({"sleep": print}, r"context\(clock=...\)"),
+        ({"retry": tenacity.retry_if_result(bool)}, "retry_if_result looks at what it gave"),
+        ({"retry": tenacity.retry_if_exception_type() | tenacity.retry_if_not_result(bool)}, "looks at what it gave"),
+        ({"retry": later}, "has to be awaited"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_what_no_policy_has_is_refused_with_what_to_write(given, said):
+    """Before anything runs."""
+    with pytest.raises(DefinitionError, match=said):
+        from_tenacity(tenacity.Retrying(**given))
+
+
+@pytest.mark.parametrize("wrong", [None, 3, tenacity.Retrying, print, tenacity.wait_fixed(1)])
+def test_anything_else_is_refused(wrong):
+    """With what is taken."""
+    with pytest.raises(DefinitionError, match="from_tenacity takes a Retrying"):
+        from_tenacity(wrong)
