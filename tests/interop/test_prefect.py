@@ -78,10 +78,11 @@ def test_two_tasks_of_one_source_are_told_apart():
 
     @prefect_flow
     def plan():
-        kept = [task(one, persist_result=True) for one in (shop.double | str, shop.double | abs)]
-        return [one(4) for one in kept]
+        alike = [shop.double | str, shop.double | abs, shop.double.bind(times=2) | abs, shop.double.bind(times=3)]
+        alike += [shop.double.bind(times=4), shop.Till(5).price]
+        return [task(one, persist_result=True)(4) for one in alike]
 
-    assert plan() == ["8", 8]
+    assert plan() == ["8", 8, 16, 24, 32, 20]
 
 
 def test_a_flow_is_a_prefect_flow():

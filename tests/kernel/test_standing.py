@@ -40,6 +40,10 @@ def count(upto: int):
 
 class Till:
     @flow
+    def bare(self, x: "int", *, y: "int" = 1) -> "int":
+        return x * y
+
+    @flow
     def price(self, x: int, *, who: str = needs(tenant)) -> int:
         return x
 
@@ -103,6 +107,8 @@ def test_annotations_agree_with_the_signature():
     """Also of composed flows; a pipe of streams claims no result."""
     assert typing.get_type_hints(double | str) == {"x": int, "times": int, "return": str}
     assert (count | flow(lambda numbers: numbers).stream()).__annotations__ == {"upto": int}
+    assert typing.get_type_hints(double.bind(times=2)) == {"x": int, "return": int}
+    assert typing.get_type_hints(Till().bare) == {"x": int, "y": int, "return": int}
     assert typing.get_type_hints(greet) == {"name": str, "who": str, "return": str}
 
 
@@ -125,10 +131,13 @@ def test_a_refined_flow_wraps_its_function():
     assert inspect.unwrap(later.timeout(3)) is later.fn
 
 
-@pytest.mark.parametrize("made", [double.bind(times=2), double.on("thread"), Till().price])
-def test_a_flow_that_is_called_in_another_way_wraps_nothing(made):
-    """Whoever unwraps it would call the function wrongly."""
-    assert not hasattr(made, "__wrapped__")
+@pytest.mark.parametrize("made", [double.bind(times=2), Till().bare, Till().bare.bind(y=2)])
+def test_a_flow_that_is_called_in_another_way_wraps_what_it_was_compiled_to(made):
+    """Whoever unwraps it calls it as the flow is called."""
+    run = inspect.unwrap(made)
+
+    assert (type(run), run(3)) == (types.FunctionType, made(3))
+    assert list(inspect.signature(run).parameters) == list(inspect.signature(made).parameters)
 
 
 def test_a_composed_flow_wraps_what_it_was_compiled_to():
@@ -138,6 +147,16 @@ def test_a_composed_flow_wraps_what_it_was_compiled_to():
 
     assert (type(run), run(50), piped(50)) == (types.FunctionType, 3, 3)
     assert "f1(v)  # str" in inspect.getsource(piped)
+
+
+def test_the_source_tells_flows_of_the_same_steps_apart():
+    """Whoever knows functions by their source does not take one for the other; a flow keeps its own."""
+    alike = [double.bind(times=times) | str for times in (-1, -2)]
+    alike += [double.bind(times=2), double.bind(times=3), Till().bare, Till().price, double.on("thread")]
+    alike += [double | flow(lambda x: x + 1), double | flow(lambda x: x + 2)]
+
+    assert len({inspect.getsource(made) for made in alike}) == len(alike)
+    assert inspect.getsource(alike[0]) == inspect.getsource(alike[0])
 
 
 def test_a_flow_of_unknown_names_wraps_nothing():

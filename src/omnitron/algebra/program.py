@@ -8,6 +8,7 @@ from the tree again when a traceback asks for it. Read next: `omnitron.algebra.w
 from __future__ import annotations
 
 import builtins
+import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -282,7 +283,9 @@ class Program:
                 ("*args, **kwargs", "*args, **kwargs") if known is None else (known.declared, known.passed)
             )
             return LONE.format(declared=declared, passed=passed) + f"  # {self.node.name}\n"
-        return text_of(self.with_notes(seen=seen)[number])
+        # the names of steps do not tell flows apart: who knows functions by their source must not take one for another
+        mark = "" if number or seen else f"    # compiled {self.file.rpartition(' ')[2]} of {process_mark()}\n"
+        return text_of(self.with_notes(seen=seen)[number]) + mark
 
     def place(self, number: int, line: int, *, seen: bool) -> int | None:
         """Give the number of the node (in order of walking) whose call stands on a line of a piece."""
@@ -318,6 +321,14 @@ def text_of(piece: Piece) -> str:
     head = "async def" if piece.awaits else "def"
     lines = "\n".join(piece.lines)
     return f"{head} run({piece.declared}):\n{lines}\n"
+
+
+START = os.urandom(8).hex()
+
+
+def process_mark() -> str:
+    """Give what no other process has, nor the same one after a fork."""
+    return f"{START}-{os.getpid()}"
 
 
 def short(name: str) -> str:

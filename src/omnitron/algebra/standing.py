@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from omnitron.algebra.policing import Policy
@@ -66,20 +66,13 @@ def surely_streams(node: Node) -> str:
 
 
 def own_annotations(flow: Any) -> dict[str, Any]:
-    """Give the annotations of a single step's function, without those of parameters that are fixed; else looked up."""
-    node = flow.node
-    fn = single(flow)
-    if fn is None:
-        from omnitron.algebra.offering import offered_annotations
+    """Give the annotations of the function, if it is called as the flow is; else looked up, those of the signature."""
+    fn = refined_function(flow.node)
+    if fn is not None:
+        return getattr(fn, "__annotations__", None) or {}
+    from omnitron.algebra.offering import offered_annotations
 
-        return offered_annotations(node)
-    found: dict[str, Any] = getattr(fn, "__annotations__", None) or {}
-    while isinstance(node, (Bound, Receiver, Policy)):
-        if isinstance(node, Bound):
-            fixed = {name for name, _ in node.keywords}
-            found = {name: kind for name, kind in found.items() if name not in fixed}
-        node = node.body
-    return found
+    return offered_annotations(flow.node)
 
 
 def anything(*args: Any, **kwargs: Any) -> Any:
@@ -209,26 +202,34 @@ class Standing:
 
 
 def wrapped(flow: Any) -> Any:
-    """Give the function that a flow refines without another parameter or colour; of a composed one what it was compiled to.
+    """Give the function that a flow refines without another parameter or colour; of any other what it was compiled to.
 
     Either has a source that can be read.
     """
-    node = flow.node
-    inner = node
-    while isinstance(inner, Policy) and not isinstance(inner, (Bound, Receiver)):
-        inner = inner.body
-    if isinstance(inner, Step) and inner.is_async == node.is_async:
-        return inner.fn
-    if single(flow) is not None:
-        raise AttributeError(f"{node.name!r} is called in another way than its function, and does not wrap it")
-    try:
-        run = flow._run if type(flow._run) is FunctionType else flow._run.compiled()
-    except OmnitronError as error:
-        raise AttributeError(f"{node.name!r} wraps no function: {error}") from error
+    fn = refined_function(flow.node)
+    if fn is not None:
+        return fn
+    from omnitron.algebra.flows import from_node
+
+    # a method of an object was compiled with those of the others
+    run = flow._run if type(flow._run) is not MethodType else from_node(flow.node)._run
+    if type(run) is not FunctionType:
+        try:
+            run = run.compiled()
+        except OmnitronError as error:
+            raise AttributeError(f"{flow.name!r} wraps no function: {error}") from error
     from linecache import lazycache
 
     lazycache(run.__code__.co_filename, run.__globals__)
     return run
+
+
+def refined_function(node: Node) -> Any:
+    """Give the function of a tree that only policies refine, or None."""
+    is_async = node.is_async
+    while isinstance(node, Policy) and not isinstance(node, (Bound, Receiver)):
+        node = node.body
+    return node.fn if isinstance(node, Step) and node.is_async == is_async else None
 
 
 def method_function(flow: Any) -> Any:
