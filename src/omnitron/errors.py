@@ -92,7 +92,7 @@ class InvalidValue(DefinitionError, ValueError, code="OMN101"):
     """A value of the right type stands outside the range that its option allows."""
 
 
-class MissingPart(DefinitionError, AttributeError):
+class MissingPart(DefinitionError, AttributeError, code="OMN103"):
     """A flow was asked for a part that it does not have: its cache, its circuit breaker.
 
     Whoever looks through all attributes of an object takes it for an attribute that is not there.

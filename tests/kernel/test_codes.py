@@ -12,6 +12,7 @@ GIVEN = {
     "DefinitionError": "OMN100",
     "InvalidValue": "OMN101",
     "MissingExtra": "OMN102",
+    "MissingPart": "OMN103",
     "MissingKey": "OMN201",
     "MissingNeed": "OMN202",
     "MissingCapability": "OMN203",

@@ -146,8 +146,8 @@ class Standing:
         @property
         def __class__(self) -> type:
             """Pass for a function with `inspect.isfunction`, and with nobody else. See Note [Passing for a function]."""
-            inspect = sys.modules.get("inspect")
-            if inspect is not None and sys._getframe(1).f_code is inspect.isfunction.__code__:
+            inspect, asking = sys.modules.get("inspect"), sys._getframe().f_back
+            if inspect is not None and asking is not None and asking.f_code is inspect.isfunction.__code__:
                 return FunctionType
             return type(self)
 

@@ -73,6 +73,12 @@ ALL = (
         "Install what the text names, for example: pip install 'omnitron[cli]'.",
     ),
     error(
+        "MissingPart",
+        "interop.md",
+        "Ask the flow that has the part: `f = price.circuit_breaker()`, then `f.breaker`. "
+        "`hasattr` tells whether it is there.",
+    ),
+    error(
         "MissingKey",
         "needs.md",
         "Give the value by `context(name=...)` or `ctx.with_(name=...)`, or ask with `ctx.get(key, default)`.",
