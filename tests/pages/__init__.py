@@ -1,0 +1,1 @@
+"""What stands in the README and in docs/: its code runs, and the site is built of it."""
