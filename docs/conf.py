@@ -39,6 +39,8 @@ python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
 napoleon_custom_sections = ["Laws", "Cost", "Source"]
 add_module_names = False
+# Else the name of a parameter loses its last `_`.
+strip_signature_backslash = True
 
 # ---- HTML that loads nothing from elsewhere
 

@@ -22,6 +22,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import omnitron
 import omnitron.testing
+from omnitron import OmnitronError, PolicyWarning
 from omnitron.algebra import Node
 
 ROOMS = (omnitron, omnitron.testing)
@@ -80,6 +81,12 @@ def read_property(app: Sphinx, what: str, name: str, thing: Any, options: Any, l
         lines[:] = ["..", "", *GoogleDocstring(lines, app.config, app, "method", name, thing, options).lines()]
 
 
+def name_code(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Add its code to what is told of a class of errors."""
+    if what in {"class", "exception"} and issubclass(thing, (OmnitronError, PolicyWarning)):
+        lines += ["", f"Code: ``{thing.code}``, see :doc:`/errors`."]
+
+
 def annotations_of(thing: Any, name: str, *default: Any) -> Any:
     """Give an attribute of a class; its annotations only where they are some: flows have a property of that name."""
     value = getattr(thing, name, *default)
@@ -103,12 +110,10 @@ class Tunables(SphinxDirective):
         """Make the table."""
         words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
         kinds = {kind.kind: kind.tunable for kind in every_subclass(Node) if kind.tunable and kind.kind}
-        lines = [".. list-table::", "   :header-rows: 1", "", "   * - kind", "     - parameter", "     - value"]
+        lines = ["| kind | parameter | value |", "|---|---|---|"]
         for kind, tunable in sorted(kinds.items()):
             for number, (parameter, reads) in enumerate(tunable.items()):
-                first = f"``{kind}``" if not number else ""
-                value = words.get(reads, "see the page of the policy")
-                lines += [f"   * - {first}", f"     - ``{parameter}``", f"     - {value}"]
+                lines.append(f"| {'' if number else f'`{kind}`'} | `{parameter}` | {words[reads]} |")
         return self.parse_text_to_nodes("\n".join(lines))
 
 
@@ -124,5 +129,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_autodoc_attrgetter(type, annotations_of)
     app.connect("missing-reference", missing_reference)
     app.connect("autodoc-process-docstring", read_property, priority=400)
+    app.connect("autodoc-process-docstring", name_code, priority=600)
     ModuleAnalyzer.analyze = without_overloads(ModuleAnalyzer.analyze)  # type: ignore[method-assign]
     return {"version": omnitron.__version__}

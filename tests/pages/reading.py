@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def loaded(name: str) -> ModuleType:
     """Load a program of docs/ by its name."""
     spec = spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = sys.modules[spec.name] = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -52,5 +52,5 @@ def test_what_leads_nowhere_fails_the_build(tmp_path):
     (tmp_path / "docs" / "lost.md").write_text(page, encoding="utf-8")
     done = built(tmp_path / "docs", tmp_path / "site")
     assert done.returncode != 0
-    told = ["'nowhere.md'", "'nowhere' in retry.md", "'nowhere'", "included in any toctree"]
+    told = ["'nowhere.md'", "in doc 'retry': 'nowhere'", "'nowhere'", "included in any toctree"]
     assert [text for text in told if text not in done.stderr] == []

@@ -184,6 +184,11 @@ def sequence(*flows: Any) -> Any:
 
     Laws:
         Associative; `identity` is its neutral element.
+
+    Example:
+        >>> from omnitron import flow
+        >>> sequence(flow(int), flow(abs), flow(str))("-4")
+        '4'
     """
     if not flows:
         raise DefinitionError("sequence takes at least one flow; for a flow that changes nothing there is `identity`.")
@@ -222,6 +227,11 @@ def gather(record: Any, /, *, threads: int | None = None, **flows: Any) -> Any:
     Raises:
         DefinitionError: a name that the record does not have, a required one that is missing, a result whose annotation
             clashes with the field's.
+
+    Example:
+        >>> from omnitron import flow
+        >>> gather(dict, low=flow(min), high=flow(max))([3, 1, 2])
+        {'low': 1, 'high': 3}
     """
     from omnitron.algebra.fields import check_fields
 
@@ -282,6 +292,12 @@ def when(test: Any, then: Any, else_: Any = None) -> Any:
 
     Raises:
         DefinitionError: without `else_`, when `then` gives something of another type than the input.
+
+    Example:
+        >>> from omnitron import flow
+        >>> half = flow(lambda x: x // 2, name="half")
+        >>> when(lambda x: x > 10, half)(40), when(lambda x: x > 10, half)(4)
+        (20, 4)
     """
     from omnitron.algebra.fields import check_no_else
 
@@ -374,6 +390,13 @@ def try_with(body: Any, catch: Any = None, finally_: Any = None, *, on: Any = Ex
         catch: a flow of `Failure(error, input, path)`.
         finally_: a flow of the input.
         on: which errors `catch` takes: an exception type, a tuple of them, or a predicate of the exception.
+
+    Example:
+        >>> from omnitron import flow
+        >>> try_with(flow(int), flow(lambda failure: failure.input, name="as_it_is"), on=ValueError)(
+        ...     "four"
+        ... )
+        'four'
     """
     catch_node = None if catch is None else flow_node(catch, "try_with")
     final_node = None if finally_ is None else flow_node(finally_, "try_with")
@@ -399,6 +422,13 @@ def rewrite(flow: F, change: Callable[[Node], Node | AnyFlow[..., Any]]) -> F:
     Args:
         flow: the flow.
         change: takes a node whose children are rewritten already; gives it back, or another node or flow in its place.
+
+    Example:
+        >>> from omnitron import flow
+        >>> rewrite(flow(int) | flow(abs), lambda node: flow(float) if node.name == "int" else node)(
+        ...     "-1.5"
+        ... )
+        1.5
     """
     root = flow_node(flow, "rewrite")
     done: dict[int, Node] = {}

@@ -28,5 +28,10 @@ def parallel(*flows: Any, mode: str = "raise", threads: int | None = None, quoru
             have not begun do not begin, those on threads are awaited and their outcomes kept. The tuple has an `Ok` or
             a `Failure` for each flow that ended, None for the others. Once so many have failed that the quorum is
             out of reach, the others are cancelled too and an `ExceptionGroup` of all errors leaves.
+
+    Example:
+        >>> from omnitron import flow
+        >>> parallel(flow(min), flow(max), flow(sum))([3, 1, 2])
+        (1, 3, 6)
     """
     return from_node(Parallel(tuple(flow_node(flow, "parallel") for flow in flows), mode, threads, quorum))

@@ -89,6 +89,12 @@ def tap(f: Any, /) -> Any:
 
     Args:
         f: a flow or a plain function, of either colour.
+
+    Example:
+        >>> from omnitron import flow
+        >>> (flow(int) | tap(print) | flow(abs))("-4")
+        -4
+        4
     """
     return from_node(Tap(as_step(f)))
 

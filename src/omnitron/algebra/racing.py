@@ -208,5 +208,15 @@ def race(*flows: Any, idempotent: bool = False) -> Any:
     Raises:
         DefinitionError: at composition: all are sync, or one declares that it writes.
         ExceptionGroup: when it runs: all have failed; the errors stand in the order of the flows.
+
+    Example:
+        >>> import asyncio
+        >>> from omnitron import flow
+        >>> async def slow(x):
+        ...     await asyncio.sleep(60)
+        >>> async def quick(x):
+        ...     return x
+        >>> asyncio.run(race(flow(slow), flow(quick))(4))
+        4
     """
     return from_node(Race(tuple(flow_node(flow, "race") for flow in flows), idempotent))

@@ -108,6 +108,12 @@ def choose(key: Any, arms: Any, default: Any = None) -> Any:
 
     Raises:
         NoMatch: at run time, where the key has no arm and there is no `default`.
+
+    Example:
+        >>> from omnitron import flow
+        >>> size = choose(lambda text: text[0], {"a": flow(str.upper)}, default=flow(len))
+        >>> size("abc"), size("xyz")
+        ('ABC', 3)
     """
     rows = getattr(arms, "items", None)
     if rows is None:
@@ -227,6 +233,15 @@ def by_type(*flows: Any) -> Any:
     Raises:
         DefinitionError: a flow without such an annotation, or two for one class.
         NoMatch: at run time, for a value that no flow takes.
+
+    Example:
+        >>> from omnitron import flow
+        >>> def number(x: int) -> str:
+        ...     return f"a number, {x}"
+        >>> def text(x: str) -> str:
+        ...     return f"a text, {x}"
+        >>> by_type(flow(number), flow(text))("tea")
+        'a text, tea'
     """
     nodes = tuple(flow_node(flow, "by_type") for flow in flows)
     return from_node(ByType(tuple(map(classes_taken, nodes)), nodes))
@@ -360,5 +375,11 @@ def fallback(*flows: Any, on: Any = Exception) -> Any:
 
     Laws:
         `fallback(a, b, c)` is `a.or_else(b).or_else(c)`.
+
+    Example:
+        >>> from omnitron import flow
+        >>> number = fallback(flow(int), flow(float), on=ValueError)
+        >>> number("4"), number("4.5")
+        (4, 4.5)
     """
     return from_node(Fallback(tuple(flow_node(flow, "fallback") for flow in flows), on))

@@ -21,6 +21,11 @@ class Effect(Flag):
     not deterministic; NETWORK talks to other machines; COMPUTE and MEMORY are intensive in either. The members and their
     values are the specification's. A flow that declares nothing is *undeclared* (`FlowMeta.effects is None`), which is
     not `Effect.NONE`.
+
+    Example:
+        >>> from omnitron import flow
+        >>> flow(print, effects=Effect.WRITE | Effect.READ).meta.effects
+        <Effect.READ|WRITE: ...>
     """
 
     NONE = 0

@@ -37,6 +37,12 @@ class FlowExample(Record):
         input: the one value that the flow is called with; `Inputs(args, kwargs)` where it takes anything else.
         output: what the flow gives for it, compared by `==`.
         description: what the example shows.
+
+    Example:
+        >>> from omnitron import flow
+        >>> from omnitron.testing import check_examples
+        >>> check_examples(flow(abs, examples=[FlowExample(-4, 4), FlowExample(0, 0)]))
+        2
     """
 
     __slots__ = ("input", "output", "description")
@@ -247,6 +253,11 @@ class FlowMeta(Record):
         semantics: what it means, for a search.
         performance: what its author claims of its costs.
         deployment: where it would rather run.
+
+    Example:
+        >>> from omnitron import flow
+        >>> flow(abs, version="1.2.0", tags={"numbers"}).meta.version
+        '1.2.0'
     """
 
     __slots__ = (

@@ -40,6 +40,12 @@ class Failure(Record):
         error: the exception itself, with its traceback.
         input: what the failed part was called with; `Inputs` where that was not exactly one positional value.
         path: where in the tree the error came from, names from the root joined by `/`.
+
+    Example:
+        >>> from omnitron import flow
+        >>> found = flow(int).each(mode="collect")(["4", "x"])
+        >>> [one.input for one in found if isinstance(one, Failure)]
+        ['x']
     """
 
     __slots__ = ("error", "input", "path")

@@ -88,6 +88,15 @@ class Adaptive(Record):
 
     Raises:
         DefinitionError, InvalidValue: an argument of the wrong kind, or out of its range.
+
+    Example:
+        >>> import asyncio
+        >>> from omnitron import flow
+        >>> async def load(id: int) -> int:
+        ...     return id
+        >>> bound = Adaptive(low=2, high=64)
+        >>> asyncio.run(flow(load).each(concurrency=bound)(range(3))), bound.info().limit >= 2
+        ([0, 1, 2], True)
     """
 
     __slots__ = ("low", "high", "_gauge")

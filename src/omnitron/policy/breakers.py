@@ -239,6 +239,16 @@ class CircuitBreaker(EitherColour):
 
     Raises:
         DefinitionError, InvalidValue: an argument of the wrong kind, or out of its range.
+
+    Example:
+        >>> from omnitron import flow
+        >>> service = CircuitBreaker(failures=1)
+        >>> guarded = flow(lambda x: 1 / x).apply(service)
+        >>> guarded(0)
+        Traceback (most recent call last):
+        ZeroDivisionError: division by zero
+        >>> service.state
+        'open'
     """
 
     __slots__ = (

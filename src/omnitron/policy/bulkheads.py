@@ -65,6 +65,12 @@ class Bulkhead(EitherColour):
 
     Raises:
         DefinitionError, InvalidValue: an argument of the wrong kind, or out of its range.
+
+    Example:
+        >>> from omnitron import flow
+        >>> places = Bulkhead(2)
+        >>> flow(lambda x: 2 * x).apply(places)(4), places.info().taken
+        (8, 1)
     """
 
     __slots__ = ("limit", "queue", "max_wait", "_cell")

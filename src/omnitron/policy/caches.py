@@ -55,6 +55,12 @@ class Cache(EitherColour):
 
     Raises:
         DefinitionError, InvalidValue: an argument of the wrong kind, or out of its range.
+
+    Example:
+        >>> from omnitron import flow
+        >>> length = flow(lambda text: len(text), name="length").apply(Cache(60))
+        >>> [length("tea"), length("tea")], length.cached.info().hits
+        ([3, 3], 1)
     """
 
     __slots__ = (

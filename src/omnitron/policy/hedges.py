@@ -167,6 +167,14 @@ class Hedge(PolicyValue):
 
     Raises:
         DefinitionError, InvalidValue: an argument of the wrong kind, or out of its range.
+
+    Example:
+        >>> from omnitron import flow
+        >>> async def load(id: int) -> int:
+        ...     return id
+        >>> flow(load).apply(Hedge(0.2))
+        <AsyncFlow load: hedge(0.2 s)
+        └── load>
     """
 
     __slots__ = ("delay", "at_most", "percentile", "minimum", "on", "budget", "idempotent", "_cell")

@@ -160,6 +160,15 @@ class RateLimit(EitherColour):
 
     Raises:
         DefinitionError, InvalidValue: an argument of the wrong kind, or out of its range.
+
+    Example:
+        >>> from omnitron import RateLimited, flow
+        >>> double = flow(lambda x: 2 * x, name="double").apply(RateLimit(1, per=60, wait=False))
+        >>> double(2)
+        4
+        >>> double(3)
+        Traceback (most recent call last):
+        omnitron.errors.RateLimited: 'double' may be called 1 time in 60 s, ...
     """
 
     __slots__ = ("count", "per", "kind", "burst", "wait", "max_wait", "key", "store", "name", "_cell")

@@ -87,6 +87,13 @@ class AdaptiveSize(Record):
 
     Raises:
         DefinitionError, InvalidValue: an argument of the wrong kind, or out of its range.
+
+    Example:
+        >>> from omnitron import flow
+        >>> def squares(xs: list[int]) -> list[int]:
+        ...     return [x * x for x in xs]
+        >>> flow(squares).batch(AdaptiveSize(high=500, within=0.1))(4)
+        16
     """
 
     __slots__ = ("low", "high", "within", "_sizer")

@@ -18,6 +18,14 @@ class Timeout(PolicyValue):
 
     Raises:
         DefinitionError, InvalidValue: neither is given, or one is no positive number of seconds.
+
+    Example:
+        >>> from omnitron import flow
+        >>> async def load(id: int) -> int:
+        ...     return id
+        >>> flow(load).apply(Timeout(2))
+        <AsyncFlow load: timeout(2 s)
+        └── load>
     """
 
     __slots__ = ("seconds", "idle")

@@ -304,7 +304,13 @@ read_context = current.get
 
 
 def current_context() -> Context:
-    """Give the context of the innermost run, or an empty one that restricts nothing outside any run."""
+    """Give the context of the innermost run, or an empty one that restricts nothing outside any run.
+
+    Example:
+        >>> from omnitron import flow
+        >>> context(tenant="acme").run(flow(lambda x: current_context().get("tenant")), 1)
+        'acme'
+    """
     return current.get()
 
 

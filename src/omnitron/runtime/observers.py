@@ -31,6 +31,13 @@ class Hooks:
         on_item: a function or several.
         on_answer: a function or several.
         on_change: a function or several.
+
+    Example:
+        >>> from omnitron import context, flow
+        >>> hooks = Hooks(after=lambda event: print(event.path, "is over"))
+        >>> context(hooks=hooks).run(flow(int), "4")
+        int is over
+        4
     """
 
     __slots__ = ("after", "before", "is_async", "on_answer", "on_change", "on_error", "on_item")
@@ -211,6 +218,14 @@ class Tracing:
 
     Attributes:
         spans: the kept spans in the order in which the calls started.
+
+    Example:
+        >>> from omnitron import context, flow
+        >>> tracer = Tracing()
+        >>> context(tracer=tracer).run(flow(int), "4")
+        4
+        >>> [(span.path, span.status) for span in tracer.spans]
+        [('int', 'ok')]
     """
 
     def __init__(self, on_end: Callable[[Span], object] | None = None, *, keep: bool = True) -> None:
@@ -259,6 +274,14 @@ class EventLog:
     Args:
         limit: how many to keep; the oldest go first. None keeps all. Between two readings of `events` it may hold a
             sixteenth more.
+
+    Example:
+        >>> from omnitron import context, flow
+        >>> log = EventLog()
+        >>> context(observers=log).run(flow(int), "4")
+        4
+        >>> [type(event).__name__ for event in log.events]
+        ['CallStarted', 'CallFinished']
     """
 
     def __init__(self, limit: int | None = None) -> None:

@@ -54,6 +54,13 @@ class Run(Generic[R]):
         id: the name that `as_run` gave, else 16 random hexadecimal digits.
         flow: the flow's name.
         reason: what was said when it was cancelled, else "".
+
+    Example:
+        >>> from omnitron import context, flow
+        >>> with context() as app:
+        ...     run = app.start(flow(int), "4")
+        ...     run.result(), run.status
+        (4, 'succeeded')
     """
 
     __slots__ = (

@@ -62,6 +62,12 @@ def current_step() -> CurrentStep:
 
     Raises:
         NoRun: outside of any run, and in a run that keeps no places.
+
+    Example:
+        >>> from omnitron import context, flow
+        >>> where = flow(lambda x: (current_step().path, current_step().attempt), name="where")
+        >>> context().run((flow(int) | where).named("all"), "4")
+        ('all/where', 1)
     """
     frame = read_watch()
     if frame is None or frame.call is None:
