@@ -44,7 +44,8 @@ strip_signature_backslash = True
 
 # ---- HTML that loads nothing from elsewhere
 
-html_theme = "furo"
+html_theme = "pydata_sphinx_theme"
+html_theme_options = {"footer_start": ["copyright"], "footer_end": [], "navigation_with_keys": False}
 html_title = f"Omnitron {release}"
 html_copy_source = False
 html_show_sourcelink = False
