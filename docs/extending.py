@@ -22,7 +22,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import omnitron
 import omnitron.testing
-from omnitron import OmnitronError, PolicyWarning
+from omnitron import AsyncFlow, Flow, OmnitronError, PolicyWarning
 from omnitron.algebra import Node
 
 ROOMS = (omnitron, omnitron.testing)
@@ -87,6 +87,13 @@ def name_code(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines
         lines += ["", f"Code: ``{thing.code}``, see :doc:`/errors`."]
 
 
+def hide_constructor(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Leave out the parameters of a class that refuses to be called: a flow is made by `flow` and by combinators."""
+    return ("", "") if what == "class" and issubclass(thing, (Flow, AsyncFlow)) else None
+
+
 def annotations_of(thing: Any, name: str, *default: Any) -> Any:
     """Give an attribute of a class; its annotations only where they are some: flows have a property of that name."""
     value = getattr(thing, name, *default)
@@ -129,6 +136,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_autodoc_attrgetter(type, annotations_of)
     app.connect("missing-reference", missing_reference)
     app.connect("autodoc-process-docstring", read_property, priority=400)
+    app.connect("autodoc-process-signature", hide_constructor)
     app.connect("autodoc-process-docstring", name_code, priority=600)
     ModuleAnalyzer.analyze = without_overloads(ModuleAnalyzer.analyze)  # type: ignore[method-assign]
     return {"version": omnitron.__version__}

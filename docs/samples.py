@@ -33,6 +33,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -255,9 +256,10 @@ def all_pages() -> list[Path]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the named pages, or all of them."""
+    """Run the named pages, or all of them, as many at once as there are processors."""
     pages = [Path(name).resolve() for name in arguments] or all_pages()
-    wrong = [text for page in pages if (text := run(page))]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        wrong = [text for text in pool.map(run, pages) if text]
     print(*wrong, sep="\n", file=sys.stderr)
     print(f"{len(pages)} pages, {len(wrong)} with samples that do not run")
     return 1 if wrong else 0

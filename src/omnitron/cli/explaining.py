@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import textwrap
 from difflib import get_close_matches
@@ -16,6 +17,7 @@ from omnitron.cli.streams import result_stream
 __all__ = ["explain"]
 
 WIDTH = 100
+"""So wide is a text at most: longer lines are hard to read."""
 
 
 def completed_code(click_context: click.Context, parameter: click.Parameter, word: str) -> list[CompletionItem]:
@@ -60,7 +62,8 @@ def whole(one: Explanation) -> str:
 
 def filled(text: str) -> str:
     """Give a text in lines that a terminal has room for."""
-    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def whole_list() -> str:
