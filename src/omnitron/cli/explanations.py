@@ -59,7 +59,7 @@ ALL = (
         "DefinitionError",
         "tutorial.md",
         "Mend the line that the traceback points at: the text says which value is wrong, what the rule is, and what "
-        "to write. Do not catch it: it does not depend on what a flow is called with.",
+        "to write. Do not catch it: it tells of a mistake in the code.",
     ),
     error(
         "InvalidValue",
