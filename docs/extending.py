@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pkgutil import walk_packages
 from typing import Any
@@ -21,11 +22,12 @@ from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 
 import omnitron
+import omnitron.interop
 import omnitron.testing
 from omnitron import AsyncFlow, Flow, OmnitronError, PolicyWarning
 from omnitron.algebra import Node
 
-ROOMS = (omnitron, omnitron.testing)
+ROOMS = (omnitron, omnitron.testing, omnitron.interop)
 
 
 def public_name(name: str) -> str | None:
@@ -55,7 +57,8 @@ def everything() -> dict[str, Any]:
     known: dict[str, Any] = {}
     for found in walk_packages(omnitron.__path__, "omnitron."):
         if not found.name.endswith("__main__"):
-            known.update(vars(import_module(found.name)))
+            with suppress(ModuleNotFoundError):  # of a library that only some adapters need
+                known.update(vars(import_module(found.name)))
     return known
 
 

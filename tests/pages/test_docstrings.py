@@ -9,18 +9,20 @@ from pkgutil import walk_packages
 import pytest
 
 import omnitron
-from omnitron import testing
+from omnitron import interop, testing
 
 from .reading import ROOT
 
-ROOMS = (omnitron, testing)
+ROOMS = (omnitron, testing, interop)
+ELSEWHERE = {"omnitron.interop.runnables"}
+"""What imports a library that is not installed here; nothing public is defined there."""
 
 
 def examined():
     """Give the docstrings that a collection by modules finds, as pytest collects `src`."""
     finder = doctest.DocTestFinder(exclude_empty=True)
     names = ["omnitron", *(one.name for one in walk_packages(omnitron.__path__, "omnitron."))]
-    modules = [import_module(name) for name in names if not name.endswith("__main__")]
+    modules = [import_module(name) for name in names if not name.endswith("__main__") and name not in ELSEWHERE]
     return {test.docstring for module in modules for test in finder.find(module) if test.examples}
 
 
