@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron.runtime.callsites import passes_on
 from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
-from omnitron.runtime.contexts import Context, context, current_context, read_context
+from omnitron.runtime.contexts import Context, context, current_context, on_clock, read_context
 from omnitron.runtime.filling import holds_needs, missing_needs, needs, take, take_async, wanted_keys
 from omnitron.runtime.forking import Mutex, after_fork, leave_to_parent
 from omnitron.runtime.frames import (
@@ -215,6 +215,7 @@ __all__ = [
     "quorum_async",
     "quorum_threads",
     "race_async",
+    "on_clock",
     "read_context",
     "read_watch",
     "refuse_to_wait",

@@ -10,12 +10,13 @@ Source: the specification, section 2; DESIGN, "Where the sketch is wrong".
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overload
 
 from omnitron.errors import DefinitionError, MissingKey
-from omnitron.model import Capability, covers
+from omnitron.model import Capability, Clock, covers
+from omnitron.runtime.clock import SYSTEM_CLOCK
 from omnitron.runtime.frames import Frame, leave_frame, watch
 from omnitron.runtime.keys import Key, LeftBehind, checked_values, key_name
 from omnitron.runtime.options import PLAIN, Runtime, factories, options_shown, read_options
@@ -39,6 +40,7 @@ __all__ = [
     "current",
     "current_context",
     "make",
+    "on_clock",
     "read_context",
 ]
 
@@ -317,8 +319,8 @@ def current_context() -> Context:
 def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context:
     """Make a root context.
 
-    Made inside a run it holds no more authority than that run, and that run's guards, replacements and configuration
-    stay.
+    Made inside a run it holds no more authority than that run, and that run's guards, replacements, configuration, clock
+    and random source stay, unless others are given.
 
     Args:
         values: `{key: value}` for keys of any hashable type.
@@ -348,12 +350,35 @@ def context(values: Mapping[Any, Any] | None = None, /, **named: Any) -> Context
     base = (
         PLAIN
         if outer is PLAIN
-        else Runtime(capabilities=outer.capabilities, guards=outer.guards, replaced=outer.replaced, config=outer.config)
+        else Runtime(
+            capabilities=outer.capabilities,
+            guards=outer.guards,
+            replaced=outer.replaced,
+            config=outer.config,
+            clock=outer.clock,
+            random=outer.random,
+        )
     )
     runtime, more = read_options(base, named, Context)
     merged = checked_values(values) if values else {}
     merged.update(more)
     return make(merged, runtime)
+
+
+@contextmanager
+def on_clock(clock: Clock) -> Iterator[None]:
+    """Let a clock be the one of what is called within this block, unless a run around it has one of its own."""
+    ctx = current.get()
+    if ctx.runtime.clock is not SYSTEM_CLOCK:
+        yield
+        return
+    ctx = ctx.with_(clock=clock)
+    context_token, watch_token = current.set(ctx), watch.set(watched_frame(ctx.runtime, is_async=True))
+    try:
+        yield
+    finally:
+        watch.reset(watch_token)
+        current.reset(context_token)
 
 
 def without_title(ctx: Context) -> Context:

@@ -14,6 +14,7 @@ from inspect import iscoroutine
 from typing import Any, TypeVar
 
 from omnitron.errors import DefinitionError, InvalidValue
+from omnitron.runtime import on_clock
 from omnitron.testing.failures import Deadlock
 from omnitron.testing.jumping import VirtualLoop
 
@@ -26,8 +27,9 @@ class VirtualClock:
     """Runs coroutines on a loop whose time jumps whenever every task waits, and is the clock of contexts there.
 
     `asyncio.sleep`, `asyncio.timeout`, `loop.call_later` and all that is built on them take no real time and happen in the
-    order of their times; each finds the clock exactly at its own. Code takes no virtual time. When every task waits and
-    nothing will wake one, `run` raises `Deadlock`, which says where each of them waits.
+    order of their times; each finds the clock exactly at its own. So do the waits and ages of policies, inside a context
+    and outside of any. Code takes no virtual time. When every task waits and nothing will wake one, `run` raises
+    `Deadlock`, which says where each of them waits.
 
     While a job is in an executor, a child process runs, or a file or socket is registered, the loop waits for that
     really and the clock stands; if a timer comes first by real time, the clock goes on to that timer. A thread of your own
@@ -131,7 +133,8 @@ class VirtualClock:
         self._check(main)
         runner = asyncio.Runner(debug=debug, loop_factory=self._open)
         try:
-            result = runner.run(main)
+            with on_clock(self):
+                result = runner.run(main)
         except BaseException as error:
             try:
                 runner.close()
