@@ -21,7 +21,6 @@ nitpick_ignore = [("py:class", "SearchStrategy")]  # of hypothesis, imported for
 
 # ---- pages
 
-
 # Every heading can be linked to, as on the pages of a repository.
 myst_heading_anchors = 4
 

@@ -32,12 +32,16 @@ ROOMS = (omnitron, omnitron.testing, omnitron.interop)
 
 def public_name(name: str) -> str | None:
     """Give the full name of what users know as `name`, or None where it is no public name."""
-    first, _, rest = name.removesuffix("()").partition(".")
+    bare = name.removesuffix("()")
+    first, *rest = bare.split(".")
     for room in ROOMS:
         if first in room.__all__:
             thing = getattr(room, first)
-            there = all(hasattr(thing := getattr(thing, part, None), "__class__") for part in rest.split(".") if part)
-            return f"{room.__name__}.{name.removesuffix('()')}" if there and thing is not None else None
+            for part in rest:
+                if not hasattr(thing, part):
+                    return None
+                thing = getattr(thing, part)
+            return f"{room.__name__}.{bare}"
     return None
 
 
