@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from omnitron import DeadlineExceeded, EventLog, context, flow, try_with
+from omnitron import DeadlineExceeded, EventLog, RunCancelled, context, flow, try_with
 from omnitron.testing import ManualClock
 
 
@@ -16,6 +16,18 @@ def test_stands_still_until_it_is_moved():
 
     assert clock.monotonic() == 7.5
     assert clock.now() == datetime(2000, 1, 1, 0, 0, 2, 500000, tzinfo=UTC)
+
+
+def test_a_thread_waits_longer_than_the_system_can():
+    """What the system calls do not take is a long wait, not an OverflowError."""
+    limited = flow(str).rate_limit(1, per=1e18)
+    outcome = limited(1)
+    run = context().start(limited, 2)
+    run.cancel("enough")
+    with pytest.raises(RunCancelled):
+        run.result()
+
+    assert outcome == "1"
 
 
 def test_sleepers_wake_in_the_order_of_their_times():

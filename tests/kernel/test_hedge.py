@@ -710,6 +710,21 @@ def test_a_cancellation_that_comes_from_inside_leaves():
         run(clock, flow(Server(clock, 9, (1, asyncio.CancelledError()))).hedge(2), "x")
 
 
+def test_a_group_with_an_interrupt_leaves_without_a_word_beside():
+    """The loop is not told of a task whose error nobody has asked for."""
+    clock, told = VirtualClock(), []
+    group = BaseExceptionGroup("both", [KeyboardInterrupt(), ValueError()])
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda loop, found: told.append(found["message"]))
+        with pytest.raises(BaseExceptionGroup):
+            await context(clock=clock).run(flow(Server(clock, (1, group))).hedge(2), "x")
+        gc.collect()
+
+    clock.run(main())
+    assert told == []
+
+
 def test_a_coroutine_that_is_never_awaited_starts_nothing():
     """It can be closed."""
     clock = VirtualClock()

@@ -143,6 +143,35 @@ def test_a_broken_store_is_logged_and_the_process_counts_for_itself(tmp_path, ca
     ]
 
 
+@pytest.mark.parametrize("answer", [None, "soon", -1.0, float("nan"), float("inf"), True, [1]])
+def test_a_store_that_gives_no_seconds_does_not_work(answer, caplog):
+    """It is told what the store gave, and the process counts for itself."""
+
+    class Odd:
+        def take(self, *asked):
+            return answer
+
+    trees = [f.rate_limit(1, per=1000, max_wait=1, store=Odd(), name="api") for f in (price, price_soon)]
+    assert (trees[0]("x"), asyncio.run(trees[1]("x"))) == (1, 1)
+    for call in (lambda: trees[0]("x"), lambda: asyncio.run(trees[1]("x"))):
+        with pytest.raises(RateLimited):
+            call()
+
+    assert {record.exc_info[1].args[0] for record in caplog.records} == {
+        f"`take` of a store gives 0.0, or a finite number of seconds above, got {answer!r} ({type(answer).__name__})."
+    }
+
+
+def test_an_async_store_that_hides_under_a_sync_flow_is_told():
+    """Its coroutine is closed, and the call goes on."""
+
+    class Hidden:
+        def take(self, *asked):
+            return asyncio.sleep(0)
+
+    assert price.rate_limit(1, store=Hidden(), name="api")("x") == 1
+
+
 def test_an_async_store_is_awaited():
     """And refused under a sync flow."""
 

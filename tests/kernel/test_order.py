@@ -7,6 +7,8 @@ import warnings
 import pytest
 
 from omnitron import (
+    Adaptive,
+    AdaptiveSize,
     Cache,
     Config,
     PolicyWarning,
@@ -135,6 +137,7 @@ WRONG = {
     "order-each-below-batch": [
         lambda: loads.batch(128).each(concurrency=8),
         lambda: loads.batch(128).each(),
+        lambda: loads.batch(128).each(concurrency=Adaptive(2, 8)),
         lambda: (double | loads.batch(128).retry()).each(concurrency=8),
         lambda: doubles.batch(128).each(threads=4),
         lambda: quietly(loads.batch(128).each, concurrency=8).each(concurrency=8),
@@ -202,6 +205,8 @@ RIGHT = {
     "an idle bound": lambda: load.stream().timeout(idle=1),
     "the defaults": lambda: (loads.batch().each(), loads.batch(60).each()),
     "a bound that is enough": lambda: loads.batch(8).each(concurrency=8),
+    "a bound that adapts": lambda: loads.batch(8).each(concurrency=Adaptive(2, 8)),
+    "a bound and a batch that adapt": lambda: loads.batch(AdaptiveSize(high=8, within=1)).each(concurrency=Adaptive()),
     "loops in loops": lambda: quietly(loads.batch(128).each, concurrency=16).each(concurrency=8),
     "threads enough": lambda: doubles.batch(4).each(threads=4),
     "items inline": lambda: doubles.batch(4).each(),

@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 from omnitron import DefinitionError, InvalidValue, RateLimit, RateLimited, context, flow, rewrite
+from omnitron.policy.permits import Sliding
 from omnitron.testing import ManualClock, VirtualClock, check_faults
 
 
@@ -49,6 +50,14 @@ def refused(call):
 def test_a_bucket_lets_a_burst_pass_and_then_one_at_a_time():
     """Each in its own moment, not all at the end of a period."""
     assert on_time(price_soon.rate_limit(2, per=1, burst=3), *[("x",)] * 6) == [0, 0, 0, 0.5, 1.0, 1.5]
+
+
+def test_who_comes_last_of_many_is_told_at_once():
+    """How long a line takes is reckoned, not counted through: or a thousand who wait would slow each other down."""
+    window = Sliding(1, per=1.0)
+    window.take(0.0)
+
+    assert (window.due(0.5, 63), window.due(0.5, 10**9)) == (64.0, 1e9 + 1)
 
 
 def test_a_window_lets_all_of_its_calls_pass_when_the_first_leaves_it():

@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING, Any
 from omnitron import runtime
 from omnitron.algebra.batches import ended_by, in_use, raisable
 from omnitron.policy import Window, answers_of
-from omnitron.runtime import SYSTEM_CLOCK, Crew, Frame, current_context, gate, read_watch, reset_watch, set_watch
+from omnitron.runtime import (
+    LONGEST_S,
+    SYSTEM_CLOCK,
+    Crew,
+    Frame,
+    current_context,
+    gate,
+    read_watch,
+    reset_watch,
+    set_watch,
+)
 
 if TYPE_CHECKING:
     from omnitron.algebra.batches import Batching
@@ -133,7 +143,7 @@ class Crowd(Window):
     def pause(self, slot: Slot, seconds: float) -> bool:
         """Wait so long, -1 for as long as it takes; say whether the bell rang."""
         if self.clock is SYSTEM_CLOCK or seconds < 0:
-            return slot.bell.acquire(timeout=seconds)
+            return slot.bell.acquire(timeout=min(seconds, LONGEST_S))
         if slot.bell.acquire(blocking=False):
             return True
         runtime.wait_on(self.clock, min(seconds, STEP_S))

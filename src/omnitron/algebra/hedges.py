@@ -181,7 +181,7 @@ class Attempts(Starts):
         except BaseException as error:
             self.left -= 1
             self.failed(error)
-            if not isinstance(error, (Exception, asyncio.CancelledError)):
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):  # a loop ends by it
                 raise
         else:
             self.left -= 1

@@ -147,7 +147,8 @@ def at_once(node: Any) -> float:
     """Give how many calls of what is beneath a node can be on their way at once, for one call of it."""
     if node.kind in ("each", "stream", "chunk"):
         if node.children[0].is_async:
-            return float(node.concurrency or (1 if node.kind == "stream" else DEFAULT_CONCURRENCY))
+            most = getattr(node.concurrency, "high", node.concurrency)  # of an Adaptive the most that it ever is
+            return float(most or (1 if node.kind == "stream" else DEFAULT_CONCURRENCY))
         return float(node.threads or 1)
     return float(len(node.children)) if node.kind in ("parallel", "gather", "race") else 1.0
 
@@ -252,18 +253,19 @@ def timeout_around_attempt(outer: Any, found: list[Inside]) -> str | None:
 def each_below_batch(outer: Any, found: list[Inside]) -> str | None:
     """Fewer items are on their way at once than a window takes."""
     option = "concurrency" if outer.children[0].is_async else "threads"
-    told: int | None = getattr(outer, option)
+    given: Any = getattr(outer, option)
+    told = DEFAULT_CONCURRENCY if given is None else given
     for inside in found:
         size = getattr(inside.node, "batch_size", 0)
         size = size if isinstance(size, int) else getattr(size, "low", 0)
-        if told is None and (outer.kind == "stream" or option == "threads" or size == SIZE):
+        if given is None and (outer.kind == "stream" or option == "threads" or size == SIZE):
             continue
         most = at_once(outer)
         for node in inside.between:
             most *= at_once(node)
         if most < size:
             return (
-                f"{outer.kind}({option}={told or DEFAULT_CONCURRENCY}) has {most:g} items on their way at once, and the "
+                f"{outer.kind}({option}={told}) has {most:g} items on their way at once, and the "
                 f"batch of {name_of(inside.node.children[0])} takes {size}: no call is ever full. Write "
                 f"`.{outer.kind}({option}={size})` or `.batch({most:g})`; for the items of a list, `.chunk({size})` on the "
                 "flow of a list needs no batch."

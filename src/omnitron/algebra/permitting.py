@@ -7,13 +7,13 @@ turn to the next. So whoever leaves, on whatever way, takes nothing along. With 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
 from omnitron.algebra.queueing import bell_waiter, check_loop, future_waiter, wait_for_turn, wait_for_turn_async
-from omnitron.errors import DefinitionError, RateLimited
+from omnitron.errors import DefinitionError, InvalidValue, RateLimited
 from omnitron.policy import Lane, door, same_key, until
 from omnitron.runtime import SYSTEM_CLOCK, log, refuse_to_wait
 
@@ -280,10 +280,10 @@ class Call:
         """Take a permit in the store: give 0.0, or after how many seconds there may be one."""
         try:
             delay = self.limiter.take(*self.arguments())  # type: ignore[misc] # it is asked where there is one
+            return self.counted(delay)
         except Exception as error:
             self.limiter.report(error)
             return self.next()
-        return self.counted(delay)
 
     async def asked_of_store_async(self) -> float:
         """The async twin of `asked_of_store`."""
@@ -291,13 +291,23 @@ class Call:
             delay = self.limiter.take(*self.arguments())  # type: ignore[misc] # it is asked where there is one
             if isinstance(delay, Awaitable):
                 delay = await delay
+            return self.counted(delay)
         except Exception as error:
             self.limiter.report(error)
             return self.next()
-        return self.counted(delay)
 
-    def counted(self, delay: float) -> float:
-        """Count a permit that a store gave."""
+    def counted(self, delay: Any) -> float:
+        """Count a permit that a store gave.
+
+        Raises:
+            InvalidValue: the store gave something else than seconds.
+        """
+        if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay < inf:
+            if isinstance(delay, Coroutine):  # of an async store under a sync flow: nothing awaits it
+                delay.close()
+            raise InvalidValue(
+                f"`take` of a store gives 0.0, or a finite number of seconds above, got {delay!r} ({type(delay).__name__})."
+            )
         if not delay:
             with door:
                 self.limiter.state.taken += 1

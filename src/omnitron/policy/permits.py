@@ -13,6 +13,10 @@ from math import inf, nextafter
 
 __all__ = ["Bucket", "Sliding", "after", "until"]
 
+EXACT = 64
+"""So many periods are added one by one, as they will pass, and the others at once: or every new caller would count through
+all who wait."""
+
 
 def after(moment: float, seconds: float) -> float:
     """Give the first float that is not before `moment + seconds`.
@@ -102,9 +106,9 @@ class Sliding:
         moment = now
         if place < len(self.log):
             moment, rounds = max(after(self.log[place], self.per), now), rounds - 1
-        for _ in range(rounds):
+        for _ in range(min(rounds, EXACT)):
             moment = after(moment, self.per)
-        return moment
+        return moment if rounds <= EXACT else after(moment, (rounds - EXACT) * self.per)
 
     def is_idle(self, now: float) -> bool:
         """Say whether nothing is known that a fresh one would not know."""

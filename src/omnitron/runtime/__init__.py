@@ -7,7 +7,7 @@ Nothing here knows the tree of a flow. The names that need asyncio or threads lo
 from typing import TYPE_CHECKING, Any
 
 from omnitron.runtime.callsites import passes_on
-from omnitron.runtime.clock import SYSTEM_CLOCK, SYSTEM_RANDOM
+from omnitron.runtime.clock import LONGEST_S, SYSTEM_CLOCK, SYSTEM_RANDOM
 from omnitron.runtime.contexts import Context, context, current_context, on_clock, read_context
 from omnitron.runtime.filling import holds_needs, missing_needs, needs, take, take_async, wanted_keys
 from omnitron.runtime.forking import Mutex, after_fork, leave_to_parent
@@ -136,6 +136,7 @@ LAZY = {
 __all__ = [
     "OPTIONS",
     "PLAIN",
+    "LONGEST_S",
     "SYSTEM_CLOCK",
     "SYSTEM_RANDOM",
     "Config",

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["SYSTEM_CLOCK", "SYSTEM_RANDOM", "SystemClock", "SystemRandom"]
+__all__ = ["LONGEST_S", "SYSTEM_CLOCK", "SYSTEM_RANDOM", "SystemClock", "SystemRandom"]
+
+LONGEST_S = 1e9
+"""No thread is blocked for longer in one go, 31 years: the system calls take only so much, and raise OverflowError."""
 
 
 class SystemClock:
@@ -32,7 +35,7 @@ class SystemClock:
 
     def wait(self, seconds: float) -> None:
         """Block the thread for `seconds`; what is not positive does not wait."""
-        time.sleep(max(seconds, 0.0))
+        time.sleep(min(max(seconds, 0.0), LONGEST_S))
 
     def __repr__(self) -> str:
         return "SystemClock()"

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from omnitron.errors import DeadlineExceeded, DefinitionError, RunCancelled
 from omnitron.model import Call, Clock, Event, Guard, Observer, Replace, new_call
 from omnitron.runtime.callsites import call_ordinal, is_own
-from omnitron.runtime.clock import SYSTEM_CLOCK
+from omnitron.runtime.clock import LONGEST_S, SYSTEM_CLOCK
 from omnitron.runtime.reporting import log
 from omnitron.runtime.stopping import DeadlinePassed, Halt, RunStopped, is_leaving
 
@@ -296,7 +296,7 @@ def wait_on(clock: Clock, seconds: float) -> None:
     if halt is None or clock is not SYSTEM_CLOCK:
         wait(seconds)
     else:
-        halt.rung.wait(max(seconds, 0.0))
+        halt.rung.wait(min(max(seconds, 0.0), LONGEST_S))
 
 
 def frame_here(depth: int, name: str) -> tuple[Frame, str]:
