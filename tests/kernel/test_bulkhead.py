@@ -6,7 +6,18 @@ import pickle
 
 import pytest
 
-from omnitron import Bulkhead, BulkheadFull, DefinitionError, InvalidValue, SelfWait, context, flow, rewrite
+from omnitron import (
+    Bulkhead,
+    BulkheadFull,
+    DefinitionError,
+    InvalidValue,
+    SelfWait,
+    context,
+    flow,
+    parallel,
+    race,
+    rewrite,
+)
 from omnitron.testing import VirtualClock, check_faults
 
 
@@ -222,6 +233,67 @@ def test_tasks_that_wait_for_each_other_are_told():
         return found.count(SelfWait), bulkhead.info().running
 
     assert VirtualClock().run(main()) == (1, 0)
+
+
+@pytest.mark.parametrize("join", ["each", "parallel", "hedge"])
+def test_what_asks_for_a_place_of_what_waits_for_it_is_told(join):
+    """Though it is a task of its own: an item, a branch, an attempt."""
+
+    @flow
+    async def walk(depth):
+        await asyncio.sleep(0)
+        return 1 + (await deeper[join](depth) if depth else 0)
+
+    inner = walk.bulkhead(3)
+    tree = inner.each() | flow(sum)
+    deeper = {
+        "each": flow(lambda depth: [depth - 1] * 2) | tree,
+        "parallel": flow(lambda depth: depth - 1) | parallel(inner, inner) | flow(sum),
+        "hedge": flow(lambda depth: depth - 1) | inner.hedge(9),
+    }
+    with pytest.raises(SelfWait, match="at most 3 calls of 'walk' run at once, and all that run wait"):
+        VirtualClock().run(asyncio.wait_for(inner(4), 99))
+    assert (inner.node.cell.turns.running, VirtualClock().run(inner(1))) == (0, 2 if join == "hedge" else 3)
+
+
+def test_what_asks_for_a_place_of_what_waits_for_its_thread_is_told():
+    """Threads of a loop of sync flows."""
+
+    @flow
+    def walk(depth):
+        return 1 + (sum(inner.each(threads=2)([depth - 1] * 2)) if depth else 0)
+
+    inner = walk.bulkhead(2)
+    with pytest.raises(SelfWait):
+        inner(3)
+    assert inner.node.cell.turns.running == 0
+
+
+def test_two_who_wait_for_one_place_are_one_that_waits():
+    """What runs beside them goes on, and gives them its place."""
+    bulkhead = Bulkhead(2)
+    _, other = made(bulkhead)
+    leaf = flow(lambda number: asyncio.sleep(0, number), colour="async")
+    around = leaf.bulkhead(bulkhead).each().bulkhead(bulkhead)
+
+    async def main():
+        return await asyncio.gather(other(0), around([1, 2, 3]))
+
+    assert VirtualClock().run(main()) == [0, [1, 2, 3]]
+
+
+def test_a_rival_that_waits_keeps_nobody_waiting():
+    """Another branch of the race wins, so that what is around it goes on."""
+    bulkhead = Bulkhead(2)
+    place = flow(lambda number: asyncio.sleep(0, number), colour="async").bulkhead(bulkhead)
+    quick = flow(lambda number: asyncio.sleep(1, "won"), colour="async")
+    racing = flow(lambda number: race(place, quick)(number), colour="async").bulkhead(bulkhead)
+    asking = flow(lambda number: asyncio.sleep(0.5, number), colour="async").pipe(place).bulkhead(bulkhead)
+
+    async def main():
+        return await asyncio.gather(racing(1), asking(2))
+
+    assert VirtualClock().run(main()) == ["won", 2]
 
 
 def test_one_after_the_other_in_a_pipe_is_no_nesting():

@@ -159,17 +159,18 @@ class Fence:
                 if (node.queue is not None and len(turns.line) >= node.queue) or node.max_wait == 0:
                     turns.refused += 1
                     raise BulkheadFull(self.name, node.limit, len(turns.line))
-                waiter.held = held_here(turns.token)
                 if node.max_wait is None:
+                    waiter.held, sure = held_here(turns.token)
+                    waiter.lasts = waiter.lasts and sure
                     self.check_end(waiter.held, blocks=blocks)
             turns.join(waiter)
             turns.serve()
             return waiter.permit is None
 
-    def check_end(self, held: int, *, blocks: bool) -> None:
+    def check_end(self, held: frozenset[Any], *, blocks: bool) -> None:
         """Refuse to wait for ever."""
-        asleep = check_loop(self.turns, self.name) if blocks else 0
-        if self.turns.waits_for_itself(held + asleep):
+        asleep = check_loop(self.turns, self.name) if blocks else frozenset()
+        if self.turns.waits_for_itself(held | asleep):
             raise SelfWait(self.name, blocks_loop(self.name) if asleep else waits_here(self.name, self.node.limit))
 
     def served(self, waiter: Waiter) -> Any:

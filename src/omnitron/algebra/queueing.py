@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
 from omnitron.algebra.sharing import counted_out, waker_of
+from omnitron.algebra.stacks import frames_from
 from omnitron.errors import SelfWait, TimedOut
 from omnitron.policy import Turns, Waiter, door
 
@@ -30,6 +31,10 @@ __all__ = [
     "wait_for_turn_async",
 ]
 
+RIVALS = frozenset({"omnitron.algebra.hedges", "omnitron.runtime.quorums", "omnitron.runtime.racing"})
+"""What runs several of which one may do."""
+JOINING = RIVALS | {"omnitron.runtime.joining"}
+"""What waits for all tasks and threads that it starts."""
 LOOK_S = 1.0
 """How long is waited before looking whether the loops of those who wait before are still there."""
 STEP_S = 0.01
@@ -115,43 +120,44 @@ async def woken(turns: Turns, future: Any) -> None:
                 turns.drop_dead()
 
 
-def held_here(token: object) -> int:
-    """Give how many permits the code around holds: those of the calls on this stack, awaited ones among them."""
-    return count_in(stack(), token)
+def held_here(token: object) -> tuple[frozenset[Any], bool]:
+    """Give which permits the code around holds, and whether all of it surely waits for this call.
+
+    It is that of the calls on this stack, awaited ones among them, and that which waits for the branch, item or attempt
+    that this task or thread runs. Where another branch or attempt may win, what is around goes on without this call.
+    """
+    found: set[Any] = set()
+    sure = True
+    for frame, module in frames_from(sys._getframe(1), JOINING):
+        if module in RIVALS:
+            sure = False
+        found |= permits_in(frame, token)
+    return frozenset(found), sure
 
 
-def stack() -> Iterator[FrameType]:
-    """Give the frames that called this one."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
+def permits_in(frame: FrameType, token: object) -> set[Any]:
+    """Give the places in a frame of generated code where a token stands."""
+    if not frame.f_code.co_filename.startswith("flow "):
+        return set()
+    return {(id(frame), name) for name, value in frame.f_locals.items() if value is token}
 
 
-def count_in(frames: Iterator[FrameType], token: object) -> int:
-    """Give how often a token stands in the locals of generated code."""
-    return sum(
-        sum(value is token for value in frame.f_locals.values())
-        for frame in frames
-        if frame.f_code.co_filename.startswith("flow ")
-    )
-
-
-def check_loop(turns: Turns, name: str) -> int:
-    """Before a thread with a running loop is blocked: give how many permits its tasks hold, which cannot go on then.
+def check_loop(turns: Turns, name: str) -> frozenset[Any]:
+    """Before a thread with a running loop is blocked: give which permits its tasks hold, which cannot go on then.
 
     Raises:
         SelfWait: one of these tasks waits before it, so that it would wait for ever.
     """
     loop = _get_running_loop()
     if loop is None:
-        return 0
+        return frozenset()
     if any(waiter.home is loop for waiter in (*turns.line, *turns.served)):
         raise SelfWait(name, blocks_loop(name))
     import asyncio
 
     others = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
-    return sum(count_in(awaited(task.get_coro()), turns.token) for task in others)
+    frames = [frame for task in others for frame in awaited(task.get_coro())]
+    return frozenset().union(*(permits_in(frame, turns.token) for frame in frames))
 
 
 def awaited(coroutine: Any) -> Iterator[FrameType]:

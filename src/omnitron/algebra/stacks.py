@@ -129,10 +129,14 @@ def code_behind(call: Any) -> CodeType | None:
     return found if type(found) is CodeType else None
 
 
-def frames_from(innermost: FrameType) -> Iterator[tuple[FrameType, Any]]:
+def frames_from(innermost: FrameType, starters: frozenset[str] = STARTERS) -> Iterator[tuple[FrameType, Any]]:
     """Give a frame and those that wait for it, on the stacks of its callers in other tasks and threads too.
 
     Each comes with the name of its module. Beneath the last of those tasks stands what runs the event loop.
+
+    Args:
+        innermost: the frame.
+        starters: the modules whose tasks and threads are known to have a caller.
     """
     frame: FrameType | None = innermost
     waiting: list[FrameType] = []
@@ -140,7 +144,7 @@ def frames_from(innermost: FrameType) -> Iterator[tuple[FrameType, Any]]:
     while frame is not None:
         module = frame.f_globals.get("__name__")
         yield frame, module
-        task, thread = caller_of(frame) if module in STARTERS else (None, None)
+        task, thread = caller_of(frame) if module in starters else (None, None)
         if task is not None and (chain := frames_of(task)):
             beneath = frame.f_back or beneath
             frame, waiting = chain.pop(), chain

@@ -28,15 +28,21 @@ class Waiter:
         limit: at most so many run when it is served, itself included.
         wake: is called once it was served; a second time does no harm.
         home: the event loop on which it waits, or None in a thread.
-        held: how many permits of these turns the code around it holds.
-        lasts: whether it waits however long it takes.
+        held: which permits of these turns the code around it holds; it goes on only when this one has run.
+        lasts: whether it waits however long it takes, and what is around it for it.
         permit: what it was served; None before, and once it is gone.
     """
 
     __slots__ = ("held", "home", "lasts", "limit", "permit", "wake")
 
     def __init__(
-        self, limit: int, wake: Callable[[], object], home: Any = None, *, held: int = 0, lasts: bool = True
+        self,
+        limit: int,
+        wake: Callable[[], object],
+        home: Any = None,
+        *,
+        held: frozenset[Any] = frozenset(),
+        lasts: bool = True,
     ) -> None:
         self.limit = limit
         self.wake = wake
@@ -58,11 +64,12 @@ class Turns:
         line: who waits, in the order in which they came.
         served: who was served by a wake and has not said yet that it runs.
         homes: the loops on which somebody waited since nobody did; None for threads.
+        asleep: which permits wait for those who stand in the line, and for how many; after an interrupt some too many.
         token: what a permit is; another one in a forked child, where those of the parent count no more.
         taken: how often somebody ran; `refused` how often somebody was refused.
     """
 
-    __slots__ = ("__weakref__", "homes", "line", "refused", "running", "served", "taken", "token")
+    __slots__ = ("__weakref__", "asleep", "homes", "line", "refused", "running", "served", "taken", "token")
 
     def __init__(self) -> None:
         self.taken = self.refused = 0
@@ -75,6 +82,7 @@ class Turns:
         self.line: OrderedDict[Waiter, None] = OrderedDict()  # a dict looks at all that have left its front
         self.served: OrderedDict[Waiter, None] = OrderedDict()
         self.homes: set[Any] = set()
+        self.asleep: dict[Any, int] = {}
         self.token = Token()
 
     def leave(self, token: Any) -> None:
@@ -87,8 +95,20 @@ class Turns:
         """Let one wait behind the others."""
         if not self.line and not self.served:
             self.homes.clear()
+            self.asleep.clear()
         self.homes.add(waiter.home)
+        for permit in waiter.held if waiter.lasts else ():
+            self.asleep[permit] = self.asleep.get(permit, 0) + 1
         self.line[waiter] = None
+
+    def step_out(self, waiter: Waiter) -> None:
+        """Have one stand in the line no longer."""
+        if self.line.pop(waiter, waiter) is waiter:
+            return
+        for permit in waiter.held if waiter.lasts else ():
+            left = self.asleep.pop(permit, 0) - 1
+            if left > 0:
+                self.asleep[permit] = left
 
     @property
     def is_mixed(self) -> bool:
@@ -103,7 +123,7 @@ class Turns:
 
     def quit(self, waiter: Waiter) -> None:
         """Let one go who waits, or was served and does not run after all."""
-        self.line.pop(waiter, None)
+        self.step_out(waiter)
         self.served.pop(waiter, None)
         if waiter.permit is self.token:
             self.running -= 1
@@ -117,11 +137,11 @@ class Turns:
             if waiter is None:
                 return
             if waiter.is_dead():
-                self.line.pop(waiter, None)
+                self.step_out(waiter)
                 continue
             if waiter.permit is not None:  # an interrupt came before it was woken, or taken out
                 waiter.wake()
-                self.line.pop(waiter, None)
+                self.step_out(waiter)
                 continue
             if self.running >= waiter.limit:
                 return
@@ -130,7 +150,7 @@ class Turns:
             waiter.permit = self.token  # an interrupt comes before both or after both
             self.taken += 1
             waiter.wake()
-            self.line.pop(waiter, None)
+            self.step_out(waiter)
 
     def drop_dead(self) -> None:
         """Let those go whose loop was closed while they waited; serve who can run then."""
@@ -142,11 +162,11 @@ class Turns:
                 self.quit(waiter)
         self.homes = {waiter.home for waiter in (*self.line, *self.served)}
 
-    def waits_for_itself(self, held: int) -> bool:
-        """Say whether one more who waits, with so many permits, would wait for ever: all who run wait here themselves."""
-        if not held:
+    def waits_for_itself(self, held: frozenset[Any]) -> bool:
+        """Say whether one more who waits, with these permits, would wait for ever: all who run wait here themselves."""
+        if not held or len(self.asleep.keys() | held) < self.running:
             return False
-        return held + sum(waiter.held for waiter in self.line if waiter.lasts) >= self.running
+        return len(held.union(*(waiter.held for waiter in self.line if waiter.lasts))) >= self.running
 
 
 class Token:
