@@ -35,6 +35,8 @@ RIVALS = frozenset({"omnitron.algebra.hedges", "omnitron.runtime.quorums", "omni
 """What runs several of which one may do."""
 JOINING = RIVALS | {"omnitron.runtime.joining"}
 """What waits for all tasks and threads that it starts."""
+GENERATED = "flow "
+"""How the names of the files of generated code begin."""
 LOOK_S = 1.0
 """How long is waited before looking whether the loops of those who wait before are still there."""
 STEP_S = 0.01
@@ -126,20 +128,24 @@ def held_here(token: object) -> tuple[frozenset[Any], bool]:
     It is that of the calls on this stack, awaited ones among them, and that which waits for the branch, item or attempt
     that this task or thread runs. Where another branch or attempt may win, what is around goes on without this call.
     """
-    found: set[Any] = set()
+    found: list[Any] = []
     sure = True
-    for frame, module in frames_from(sys._getframe(1), JOINING):
-        if module in RIVALS:
+    inner: FrameType | None = sys._getframe(1)
+    while inner is not None and inner.f_globals.get("__name__") not in JOINING:  # most stacks have no other beneath
+        if inner.f_code.co_filename[:5] == GENERATED:
+            found += permits_in(inner, token)
+        inner = inner.f_back
+    for frame, module in () if inner is None else frames_from(inner, JOINING):
+        if frame.f_code.co_filename[:5] == GENERATED:
+            found += permits_in(frame, token)
+        elif module in RIVALS:
             sure = False
-        found |= permits_in(frame, token)
     return frozenset(found), sure
 
 
-def permits_in(frame: FrameType, token: object) -> set[Any]:
+def permits_in(frame: FrameType, token: object) -> list[Any]:
     """Give the places in a frame of generated code where a token stands."""
-    if not frame.f_code.co_filename.startswith("flow "):
-        return set()
-    return {(id(frame), name) for name, value in frame.f_locals.items() if value is token}
+    return [(id(frame), name) for name, value in frame.f_locals.items() if value is token]
 
 
 def check_loop(turns: Turns, name: str) -> frozenset[Any]:
@@ -157,7 +163,8 @@ def check_loop(turns: Turns, name: str) -> frozenset[Any]:
 
     others = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
     frames = [frame for task in others for frame in awaited(task.get_coro())]
-    return frozenset().union(*(permits_in(frame, turns.token) for frame in frames))
+    made = [frame for frame in frames if frame.f_code.co_filename[:5] == GENERATED]
+    return frozenset(permit for frame in made for permit in permits_in(frame, turns.token))
 
 
 def awaited(coroutine: Any) -> Iterator[FrameType]:
