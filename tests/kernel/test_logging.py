@@ -326,6 +326,49 @@ def test_the_runners_of_a_race_keep_the_place(kept):
     assert {path for _, path in kept.told()} == {"heat/later", "heat/twin"}
 
 
+@pytest.mark.parametrize("alone", [later.hedge(9), later.cache(9), later.hedge(9).cache(9)])
+def test_attempts_and_what_a_cache_computes_keep_the_place(alone, kept):
+    """Where nothing watches, also of a flow of one step, in a body."""
+
+    @flow
+    async def body(x):
+        return await alone(x)
+
+    asyncio.run(context().run(body | flow(str), 1))
+
+    assert {path for _, path in kept.told()} == {"body → str/body/later"}
+
+
+def test_who_waits_no_longer_for_a_cache_lends_no_path(kept):
+    """The computation goes on for others, with a path that begins in it."""
+
+    async def main():
+        inside, go_on = asyncio.Event(), asyncio.Event()
+
+        @flow
+        async def slow(x):
+            inside.set()
+            await go_on.wait()
+            log.info("slow")
+            return x
+
+        @flow
+        async def body(x):
+            return await part(x)
+
+        part = (slow | flow(str)).named("part").cache(9)
+        first = asyncio.ensure_future(context().run(body, 1))
+        await inside.wait()
+        second = asyncio.ensure_future(context().run(part, 1))
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait({first})
+        go_on.set()
+        return await second
+
+    assert (asyncio.run(main()), kept.told()) == ("1", [("slow", "part/slow")])
+
+
 def test_a_loop_inside_a_sync_flow_goes_on_with_its_path(kept):
     """What runs the event loop stands around all its tasks."""
 

@@ -33,7 +33,7 @@ __all__ = [
 
 RIVALS = frozenset({"omnitron.algebra.hedges", "omnitron.runtime.quorums", "omnitron.runtime.racing"})
 """What runs several of which one may do."""
-JOINING = RIVALS | {"omnitron.runtime.joining"}
+JOINING = RIVALS | {"omnitron.algebra.sharing", "omnitron.runtime.joining"}
 """What waits for all tasks and threads that it starts."""
 GENERATED = "flow "
 """How the names of the files of generated code begin."""

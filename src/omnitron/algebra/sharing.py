@@ -225,9 +225,13 @@ class Desk:
                     self.begin(loop, work, flight)
                 work.outcome = STALE
                 return entry.value
+            caller = [runtime.caller_here(), None] if word is LEAD else []
             if word is LEAD:
-                self.begin(loop, work, found)
-            await wait_async(keeper, work.space, found, future)
+                self.begin(loop, work, found, caller)
+            try:
+                await wait_async(keeper, work.space, found, future)
+            finally:
+                caller.clear()  # it waits no longer, but others may
             if found.state is LANDED:
                 work.outcome = work.outcome or ("" if word is LEAD else SHARED)
                 return found.value
@@ -236,8 +240,8 @@ class Desk:
             if found.state is FAILED:
                 raise_shared(found.error, found.trace)
 
-    def begin(self, loop: Any, work: Work, flight: Flight) -> None:
-        """Begin to compute on the loop that runs here."""
+    def begin(self, loop: Any, work: Work, flight: Flight, caller: list[Any] | None = None) -> None:
+        """Begin to compute on the loop that runs here, for a caller as long as it waits."""
 
         def ended(done: Any) -> None:  # also when it was cancelled before it had begun
             if flight.state is FLYING:
@@ -246,11 +250,11 @@ class Desk:
             if not done.cancelled():
                 done.exception()  # who waits has it, and asyncio need not say that nobody took it
 
-        flight.task = loop.create_task(self.compute(work, flight))
+        flight.task = loop.create_task(self.compute(work, flight, caller))
         flight.task.add_done_callback(ended)
 
-    async def compute(self, work: Work, flight: Flight) -> None:
-        """Compute for all who wait, in a task of its own."""
+    async def compute(self, work: Work, flight: Flight, o_caller: list[Any] | None) -> None:
+        """Compute for all who wait, in a task of its own. For `o_caller` see `omnitron.algebra.stacks`."""
         keeper = self.keeper
         computing.set(flight)
         try:
