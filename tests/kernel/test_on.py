@@ -350,6 +350,29 @@ def test_a_worker_starts_with_interrupts_blocked():
     assert done.stdout == "True\n"
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals of POSIX")
+def test_a_worker_that_is_ended_while_it_opens_a_loop_says_nothing():
+    """The request waits until the loop is whole; then the process ends by it."""
+    program = """if True:
+        import asyncio, os, signal
+        from asyncio import events
+        from functools import partial
+        from omnitron.runtime import travel
+
+        class Slow(asyncio.SelectorEventLoop):
+            def __init__(self):
+                os.kill(os.getpid(), signal.SIGTERM)
+                super().__init__()
+
+        events.new_event_loop = Slow
+        signal.signal(signal.SIGTERM, travel.leave)
+        travel.run_in_loop(partial(asyncio.sleep, 9))
+        """
+    done = subprocess.run([sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stderr) == (143, "")
+
+
 def test_guards_are_asked_before_work_leaves():
     """A guard refuses or replaces what would run in a process."""
 

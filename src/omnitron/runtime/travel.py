@@ -9,7 +9,7 @@ import asyncio
 import os
 import pickle
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -230,8 +230,22 @@ def run_job(
         frame = Frame(run, path, call, body=False, named=named, part=(flow.node, used), attempt=attempt)
     begin = flow if home is None else partial(go_on, home, flow)
     if flow.node.is_async:
-        return asyncio.run(run_async(ctx, frame, begin, args, kwargs))
+        return run_in_loop(partial(run_async, ctx, frame, begin, args, kwargs))
     return run_sync(ctx, frame, begin, args, kwargs)
+
+
+def run_in_loop(begin: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """Do what `asyncio.run` does; a request to end waits until the loop is whole: a half of one complains when it goes."""
+    masks = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}) if masks else set()
+    try:
+        with asyncio.Runner() as runner:
+            if masks:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            return runner.run(begin())
+    finally:
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def go_on(home: tuple[str, str, Mapping[str, int]], flow: Any, /, *args: Any, **kwargs: Any) -> Any:
