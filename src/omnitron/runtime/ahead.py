@@ -135,6 +135,7 @@ class Ahead:
             self.put(number, Raised(error, number))
             return False
         self.put(number, value)
+        del value  # see Note [Outcomes] in `omnitron.runtime.mapping`
         return True
 
     async def outcome(self, number: int, item: Any, o_item: int = 0) -> Any:

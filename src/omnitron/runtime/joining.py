@@ -66,7 +66,8 @@ async def parallel_async(
             await cancel_all(tasks)
     if errors:
         raise_first(errors)
-    return results
+    given, results = results, []  # see Note [Outcomes] in `omnitron.runtime.mapping`
+    return given
 
 
 def caller_here() -> ref[asyncio.Task[Any]] | None:
@@ -100,8 +101,12 @@ async def all_ended(tasks: list[asyncio.Task[None]]) -> None:
 
 
 def raise_first(errors: list[BaseException]) -> None:
-    """Raise the first error; note the others on it, once."""
+    """Raise the first error; note the others on it, once.
+
+    The list is emptied: it stands in frames that the traceback holds, so that the error would keep itself alive.
+    """
     first, *others = errors
+    errors.clear()
     if others:
         listed = "; ".join(map(shown, others))
         note_quietly(first, f"other branches raised too: {listed}")
@@ -269,6 +274,7 @@ class Loop:
             o_item: int | None = None
             found = await source.take() if source.is_async else source.take_now()
             if found is END:
+                value = order = None  # see Note [Outcomes] in `omnitron.runtime.mapping`
                 return
             index, item = found
             token = enter(index) if enter is not None else None
@@ -291,6 +297,12 @@ class Loop:
                 order.put(index, value)
                 if self.blocked:
                     self.wake()
+
+    def given(self) -> Any:
+        """Give the list, or the folded value, and hold it no longer: frames of errors in it hold this."""
+        value = self.folded.value
+        del self.folded, self.accept, self.order
+        return value
 
     async def room(self, order: Ordered) -> None:
         """Wait while too many results stand before the one that is due."""
@@ -346,7 +358,7 @@ async def work_through(loop: Loop, concurrency: int) -> Any:
         await fail_async(source.iterator, error)
         raise
     await source.close()
-    return loop.folded.value
+    return loop.given()
 
 
 @coroutine

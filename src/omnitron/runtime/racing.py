@@ -132,6 +132,7 @@ async def race_async(
         if isinstance(outcome, Ok):
             return outcome.value
     errors = [outcome.error for _, outcome in heat.tally.in_order() if isinstance(outcome, Failure)]
+    heat.tally.outcomes.clear()  # or each error, whose frames hold it, would keep itself alive
     for error in errors:
         spot.mark(error, spot(error))
     raise ExceptionGroup(f"no branch of the race succeeded, {len(errors)} failed", errors)

@@ -228,6 +228,8 @@ def read(o_reading: Reading, *, begins: bool) -> Generator[Any]:
     except BaseException as error:
         o_reading.end(error)
         raise
+    finally:
+        item = None  # see Note [Outcomes] in `omnitron.runtime.mapping`
     if o_reading.left and ended is None:
         ended = left_early()
     try:
@@ -276,6 +278,8 @@ async def read_async(o_reading: Reading, *, begins: bool) -> AsyncGenerator[Any]
     except BaseException as error:
         await o_reading.end_async(error)
         raise
+    finally:
+        item = None  # see Note [Outcomes] in `omnitron.runtime.mapping`
     if o_reading.left and ended is None:
         ended = left_early()
     try:
