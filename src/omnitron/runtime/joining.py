@@ -223,18 +223,8 @@ class Loop:
     """One concurrent loop over items: workers that share a source, and the place where results go."""
 
     __slots__ = (
-        "accept",
-        "blocked",
-        "call",
-        "collect",
-        "enter",
-        "folded",
-        "leave",
-        "order",
-        "path_of",
-        "source",
-        "window",
-    )
+        "accept", "blocked", "call", "collect", "enter", "folded", "leave", "order", "path_of", "source", "window",
+    )  # fmt: skip
 
     def __init__(
         self,
