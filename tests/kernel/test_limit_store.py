@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import pytest
 
 from omnitron import DefinitionError, InvalidValue, RateLimit, RateLimited, SQLiteLimits, context, flow
+from omnitron.algebra import permitting
 from omnitron.testing import ManualClock, VirtualClock
 
 
@@ -160,6 +161,25 @@ def test_a_store_that_gives_no_seconds_does_not_work(answer, caplog):
     assert {record.exc_info[1].args[0] for record in caplog.records} == {
         f"`take` of a store gives 0.0, or a finite number of seconds above, got {answer!r} ({type(answer).__name__})."
     }
+
+
+def test_a_store_that_is_slow_to_fail_is_not_asked_each_time(monkeypatch):
+    """A file that somebody has locked holds up one call, not each; when it works again it is asked again."""
+    now, asked, answers = [1000.0], [], []
+    monkeypatch.setattr(permitting.time, "monotonic", lambda: now[0])
+
+    class Slow:
+        def take(self, *rest):
+            asked.append(now[0])
+            now[0] += 2.0
+            raise TimeoutError("locked")
+
+    tree = price.rate_limit(100, per=1000, store=Slow(), name="api")
+    for pause in (0.0, 1.0, 18.0, 2.0):
+        now[0] += pause
+        answers.append(tree("x"))
+
+    assert (answers, asked) == ([1] * 4, [1000.0, 1023.0])
 
 
 def test_an_async_store_that_hides_under_a_sync_flow_is_told():

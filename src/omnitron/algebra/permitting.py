@@ -26,6 +26,11 @@ __all__ = ["Limiter", "take_method"]
 
 SILENT_S = 60.0
 """What a store does wrong is logged once in so many seconds."""
+REST = 10
+"""A store that has failed slowly is not asked for so many times as long as that took, at most `SILENT_S`: on an event loop
+everything stands still meanwhile, and whoever is next in the line would wait as long."""
+SLOW_S = 0.01
+"""What fails faster is asked again at once."""
 TEXTS = (str, int, bool, float, bytes, type(None))
 """What a key of a limit in a store is made of."""
 
@@ -36,9 +41,10 @@ class Limiter:
     Attributes:
         numbers: what the machine is made with.
         lane: the permits on the machine's clock, where there is one limit for all calls; `lane_of` gives those of a key.
+        rests: until when a store that has failed is not asked, in seconds of `time.monotonic`.
     """
 
-    __slots__ = ("lane", "lane_of", "name", "node", "numbers", "state", "take", "told")
+    __slots__ = ("lane", "lane_of", "name", "node", "numbers", "rests", "state", "take", "told")
 
     def __init__(self, node: Limited) -> None:
         self.node = node
@@ -46,7 +52,7 @@ class Limiter:
         self.state = node.cell.state
         self.numbers = (node.algorithm, node.count, node.per, node.burst or node.count)
         self.take = None if node.store is None else take_method(node.store, is_async=node.body.is_async)
-        self.told = -inf
+        self.told = self.rests = -inf
         with door:
             lanes = self.state.lanes(self.numbers, SYSTEM_CLOCK, lasts=True)
             self.lane = lanes.lane(None, 0.0) if node.key is None else None
@@ -156,9 +162,11 @@ class Limiter:
         check_text(self.name, key)
         return f"{text}|{key!r}"
 
-    def report(self, error: Exception) -> None:
-        """Log, now and then, that a store does not work."""
+    def report(self, error: Exception, began: float) -> None:
+        """Log, now and then, that a store does not work; let it rest if it took its time."""
         now = time.monotonic()
+        if now - began > SLOW_S:
+            self.rests = now + min(REST * (now - began), SILENT_S)
         if now - self.told >= SILENT_S:
             self.told = now
             log(
@@ -278,22 +286,28 @@ class Call:
 
     def asked_of_store(self) -> float:
         """Take a permit in the store: give 0.0, or after how many seconds there may be one."""
+        began = time.monotonic()
+        if began < self.limiter.rests:
+            return self.next()
         try:
             delay = self.limiter.take(*self.arguments())  # type: ignore[misc] # it is asked where there is one
             return self.counted(delay)
         except Exception as error:
-            self.limiter.report(error)
+            self.limiter.report(error, began)
             return self.next()
 
     async def asked_of_store_async(self) -> float:
         """The async twin of `asked_of_store`."""
+        began = time.monotonic()
+        if began < self.limiter.rests:
+            return self.next()
         try:
             delay = self.limiter.take(*self.arguments())  # type: ignore[misc] # it is asked where there is one
             if isinstance(delay, Awaitable):
                 delay = await delay
             return self.counted(delay)
         except Exception as error:
-            self.limiter.report(error)
+            self.limiter.report(error, began)
             return self.next()
 
     def counted(self, delay: Any) -> float:
