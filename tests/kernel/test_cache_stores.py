@@ -31,6 +31,7 @@ from omnitron import (
     needs,
     resource,
 )
+from omnitron.algebra import storing
 from omnitron.testing import ManualClock
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -462,6 +463,26 @@ def test_a_broken_storage_is_told_once_and_the_call_goes_on(caplog):
     cached = stored(look_up, Broken())
     assert (cached(1), cached(1), calls) == (1, 1, [1, 1])
     assert [one.message.partition(" the")[0] for one in caplog.records] == ["could not read from", "could not write to"]
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_storage_that_is_slow_to_fail_is_not_asked_each_time(colour, monkeypatch):
+    """A file that somebody has locked holds up one write, not each; what can be read is read."""
+    now, asked = [1000.0], []
+    monkeypatch.setattr(storing, "monotonic", lambda: now[0])
+
+    class Locked(Memory):
+        def set(self, key, value):
+            asked.append(now[0])
+            now[0] += 0.5
+            raise OSError("locked")
+
+    cached = stored(look_up if colour == "sync" else flow(look_up.acall, colour="async"), Locked())
+    for number, pause in enumerate((0.0, 1.0, 3.0, 2.0)):
+        now[0] += pause
+        assert (asyncio.run(cached.acall(number)) if colour == "async" else cached(number)) == number
+
+    assert asked == [1000.0, 1006.5]
 
 
 def test_a_file_that_is_no_database_is_told_and_the_call_goes_on(tmp_path, caplog):

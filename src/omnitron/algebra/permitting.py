@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnitron import runtime
 from omnitron.algebra.queueing import bell_waiter, check_loop, future_waiter, wait_for_turn, wait_for_turn_async
+from omnitron.algebra.resting import SILENT_S, rest_s
 from omnitron.errors import DefinitionError, InvalidValue, RateLimited
 from omnitron.policy import Lane, door, same_key, until
 from omnitron.runtime import SYSTEM_CLOCK, log, refuse_to_wait
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Limiter", "take_method"]
 
-SILENT_S = 60.0
-"""What a store does wrong is logged once in so many seconds."""
-REST = 10
-"""A store that has failed slowly is not asked for so many times as long as that took, at most `SILENT_S`: on an event loop
-everything stands still meanwhile, and whoever is next in the line would wait as long."""
-SLOW_S = 0.01
-"""What fails faster is asked again at once."""
 TEXTS = (str, int, bool, float, bytes, type(None))
 """What a key of a limit in a store is made of."""
 
@@ -165,8 +159,7 @@ class Limiter:
     def report(self, error: Exception, began: float) -> None:
         """Log, now and then, that a store does not work; let it rest if it took its time."""
         now = time.monotonic()
-        if now - began > SLOW_S:
-            self.rests = now + min(REST * (now - began), SILENT_S)
+        self.rests = now + rest_s(now - began)
         if now - self.told >= SILENT_S:
             self.told = now
             log(

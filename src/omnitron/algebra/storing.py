@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from omnitron.algebra.constants import Constants, hidden_in, path_to
 from omnitron.algebra.describing import describe_node
 from omnitron.algebra.looking import Look
+from omnitron.algebra.resting import SILENT_S, rest_s
 from omnitron.code import COROUTINE
 from omnitron.errors import DefinitionError
 from omnitron.model import StoredValue, canonical
@@ -36,8 +37,6 @@ ENDLESS_S = 1e10
 """What is kept for longer than this (three centuries) is kept without an end: dates do not reach much further."""
 CLOCKS_S = 60.0
 """By so much the wall clocks of those who share a storage may differ."""
-SILENT_S = 60.0
-"""What a storage does wrong is logged once in so many seconds."""
 
 
 class Shelf:
@@ -101,21 +100,23 @@ class Shelf:
 
     def load(self, key: Hashable, clock: Clock) -> tuple[Any, bool] | None:
         """Give what is kept and whether it is stale; None where there is nothing, or nothing that can be read."""
-        text = self.text(key)
+        text, began = self.text(key), monotonic()
+        if self.rests("read from"):
+            return None
         try:
             return self.read(self.here(self.storage.get(text)), clock)
         except Exception as error:
-            self.report("read from", error)
+            self.report("read from", error, began)
             return None
 
     def save(self, key: Hashable, value: Any, clock: Clock) -> None:
         """Keep a result, if it can be kept and the storage does."""
-        stored = self.stored(value, clock)
-        if stored is not None:
+        stored, began = self.stored(value, clock), monotonic()
+        if stored is not None and not self.rests("write to"):
             try:
                 self.here(self.storage.set(self.text(key), stored))
             except Exception as error:
-                self.report("write to", error)
+                self.report("write to", error, began)
 
     def drop(self, key: Hashable) -> None:
         """Forget what was kept just now."""
@@ -139,24 +140,26 @@ class Shelf:
 
     async def load_async(self, key: Hashable, clock: Clock) -> tuple[Any, bool] | None:
         """The async twin of `load`."""
-        text = self.text(key)
+        text, began = self.text(key), monotonic()
+        if self.rests("read from"):
+            return None
         try:
             answer = self.storage.get(text)
             return self.read(await answer if is_later(answer) else answer, clock)
         except Exception as error:
-            self.report("read from", error)
+            self.report("read from", error, began)
             return None
 
     async def save_async(self, key: Hashable, value: Any, clock: Clock) -> None:
         """The async twin of `save`."""
-        stored = self.stored(value, clock)
-        if stored is not None:
+        stored, began = self.stored(value, clock), monotonic()
+        if stored is not None and not self.rests("write to"):
             try:
                 answer: Any = self.storage.set(self.text(key), stored)
                 if is_later(answer):
                     await answer
             except Exception as error:
-                self.report("write to", error)
+                self.report("write to", error, began)
 
     async def drop_async(self, key: Hashable) -> None:
         """The async twin of `drop`."""
@@ -219,8 +222,14 @@ class Shelf:
         self.told[what] = now
         return True
 
-    def report(self, what: str, error: Exception) -> None:
-        """Log what a storage does wrong."""
+    def rests(self, what: str) -> bool:
+        """Say whether a storage that took long to fail is not asked."""
+        return monotonic() < self.told.get(f"{what} again", -inf)
+
+    def report(self, what: str, error: Exception, began: float = inf) -> None:
+        """Log what a storage does wrong; let it rest if it took its time."""
+        now = monotonic()
+        self.told[f"{what} again"] = now + rest_s(now - began)
         if self.is_due(what):
             log("error", "could not %s the store of %r; calls go on without it", what, self.name, error=error)
 
