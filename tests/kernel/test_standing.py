@@ -197,6 +197,8 @@ def test_the_class_shows_nothing_of_instances():
         assert inspect.unwrap(kind) is kind
         assert isinstance(typing.get_type_hints(kind), dict)
         assert not hasattr(kind, "__self__")
+        assert kind.__annotations__ == {}
+    assert inspect.get_annotations(double, eval_str=True) == {"x": int, "times": int, "return": int}
 
 
 # ------------------------------------------------------------------ attributes

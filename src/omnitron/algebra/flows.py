@@ -391,6 +391,7 @@ from omnitron.algebra.views import AsyncView, SyncView  # noqa: E402
 class Flow(SyncView[P, R]):  # noqa: D101 - `OwnDoc`
     __doc__ = OwnDoc("A flow whose functions are all sync: calling it gives the result.")
     __module__ = OwnModule(MODULE)
+    __annotations__ = OwnAnnotations()  # a class without would be given its own when it is asked
 
     __slots__ = ()
 
@@ -416,6 +417,7 @@ async def called(run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
 class AsyncFlow(AsyncView[P, R]):  # noqa: D101 - `OwnDoc`
     __doc__ = OwnDoc("A flow with an async part: calling it gives a coroutine.")
     __module__ = OwnModule(MODULE)
+    __annotations__ = OwnAnnotations()  # a class without would be given its own when it is asked
 
     __slots__ = ()
 
