@@ -131,12 +131,16 @@ def test_a_refined_flow_wraps_its_function():
     assert inspect.unwrap(later.timeout(3)) is later.fn
 
 
-@pytest.mark.parametrize("made", [double.bind(times=2), Till().bare, Till().bare.bind(y=2)])
+@pytest.mark.parametrize(
+    "made", [double.bind(times=2), Till().bare, Till().bare.bind(y=2), Till.bare.bind(self=Till())]
+)
 def test_a_flow_that_is_called_in_another_way_wraps_what_it_was_compiled_to(made):
     """Whoever unwraps it calls it as the flow is called."""
     run = inspect.unwrap(made)
 
-    assert (type(run), run(3)) == (types.FunctionType, made(3))
+    values = {"x": 3}
+    assert (type(run), run(**values)) == (types.FunctionType, made(**values))
+    assert inspect.getsource(made)
     assert list(inspect.signature(run).parameters) == list(inspect.signature(made).parameters)
 
 

@@ -221,7 +221,11 @@ def wrapped(flow: Any) -> Any:
     from linecache import lazycache
 
     lazycache(run.__code__.co_filename, run.__globals__)
-    return run
+    if not hasattr(run, "__wrapped__"):  # it answers there for its signature
+        return run
+    plain = FunctionType(run.__code__, run.__globals__, run.__name__, run.__defaults__, run.__closure__)
+    plain.__kwdefaults__ = run.__kwdefaults__
+    return plain
 
 
 def refined_function(node: Node) -> Any:
