@@ -131,6 +131,16 @@ def test_an_error_of_the_flow_is_the_servers():
     assert (answer.status_code, answer.json()) == (404, {"detail": "nothing here"})
 
 
+def test_a_flow_that_gives_a_stream_is_streamed():
+    """Of a generator function in either colour, under a policy, and mapped."""
+    made = (shop.count, shop.count_later, shop.count_later.timeout(5), shop.count | shop.negate.stream())
+
+    answers = [served(one, "/{upto}").get("/3") for one in made]
+
+    assert [one.text.split() for one in answers] == [["0", "1", "2"]] * 3 + [["0", "-1", "-2"]]
+    assert {one.headers["content-type"] for one in answers} == {"application/jsonl"}
+
+
 # ------------------------------------------------------------------ needs
 
 
