@@ -127,21 +127,21 @@ class Standing:
         def node(self) -> Node:
             """The tree."""
 
-    def __getattr__(self, name: str) -> Any:
-        """Give what only an instance shows, and what somebody set on the function: the marks of a test runner, for example.
+    if not TYPE_CHECKING:  # the checkers refuse what is not there
 
-        What `SHOWN` names is no property, because a class that has it is taken for something that wraps or is called.
-        """
-        show = SHOWN.get(name)
-        if show is not None:
-            return show(self)
-        fn = None if hasattr(type(self), name) else single(self)
-        if type(fn) is FunctionType and name in fn.__dict__:
-            # kept as the flow's own, as `functools.wraps` would: whoever finds it may change or delete it here
-            return self.__dict__.setdefault(name, fn.__dict__[name])
-        return object.__getattribute__(self, name)
+        def __getattr__(self, name: str) -> Any:
+            """Give what only an instance shows, and what somebody set on the function, such as the marks of a test runner.
 
-    if not TYPE_CHECKING:
+            What `SHOWN` names is no property, because a class that has it is taken for something that wraps or is called.
+            """
+            show = SHOWN.get(name)
+            if show is not None:
+                return show(self)
+            fn = None if hasattr(type(self), name) else single(self)
+            if type(fn) is FunctionType and name in fn.__dict__:
+                # kept as the flow's own, as `functools.wraps` would: whoever finds it may change or delete it here
+                return self.__dict__.setdefault(name, fn.__dict__[name])
+            return object.__getattribute__(self, name)
 
         @property
         def __class__(self) -> type:
