@@ -119,8 +119,13 @@ class Limiter:
                 runtime.wait_on(call.clock, delay)
                 refuse_to_wait()
         finally:
+            turns = call.lane.turns
+            with door.lock:  # see Note [Giving a turn back]
+                if waiter.permit is turns.token:
+                    turns.running -= 1
+                    waiter.permit = None
             with door:
-                call.lane.turns.quit(waiter)
+                turns.quit(waiter)
 
     async def enter_async(self, key: Hashable = None) -> None:
         """The async twin of `enter`."""
@@ -142,8 +147,17 @@ class Limiter:
                 call.check_late(delay)
                 await call.clock.sleep(delay)
         finally:
+            turns = call.lane.turns
+            with door.lock:  # see Note [Giving a turn back]
+                if waiter.permit is turns.token:
+                    turns.running -= 1
+                    waiter.permit = None
             with door:
-                call.lane.turns.quit(waiter)
+                turns.quit(waiter)
+
+    # Note [Giving a turn back]
+    # Ctrl-C comes at the beginning of any function, also of one that gives a turn back: then the limit would stand still
+    # for good. So first the turn is given back without a call; whoever is next gets it then, or when another one comes.
 
     # Stores
 
