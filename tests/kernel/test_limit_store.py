@@ -102,6 +102,8 @@ def test_keys_are_told_apart_in_the_file(path):
         ctx.run(tree, "x", ("a", 1))
     with pytest.raises(DefinitionError, match="no text that is the same in every process"):
         ctx.run(tree, "x", object)
+    with pytest.raises(DefinitionError, match="gave a frozenset, which has no text"):
+        ctx.run(tree, "x", frozenset({"a"}))
 
 
 def test_idle_keys_are_removed_from_the_file(path):

@@ -364,7 +364,8 @@ def check_text(name: str, key: object) -> None:
         for part in key:
             check_text(name, part)
     elif not isinstance(key, TEXTS) and key not in (tuple, float, bool, bytes):
+        kind = key if isinstance(key, type) else type(key)  # what tells a frozenset from a tuple, say, is its type
         raise DefinitionError(
-            f"`key` of the rate limit of {name!r} gave a {type(key).__name__}, which has no text that is the same in every "
+            f"`key` of the rate limit of {name!r} gave a {kind.__name__}, which has no text that is the same in every "
             "process, as its store needs it. Give a string, a number, or a tuple of such."
         )
