@@ -184,6 +184,95 @@ def test_one_that_is_switched_off_tries_once():
     assert list(from_tenacity(retrying).schedule.delays()) == []
 
 
+class Asking(Down):
+    """Says when to come back."""
+
+    def __init__(self, retry_after):
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited", "attempts"), [(1, 6, 3), (7, 14, 3), (31, 0, 1), (86_400, 0, 1)], ids=lambda value: str(value)
+)
+def test_an_error_that_asks_for_a_wait_gets_a_short_one(asked, waited, attempts):
+    """As of every policy; a day is not waited for."""
+    clock, calls = ManualClock(), []
+
+    @flow
+    def work():
+        calls.append(1)
+        raise Asking(asked)
+
+    retrying = tenacity.Retrying(stop=tenacity.stop_after_attempt(3), wait=tenacity.wait_fixed(3))
+    with pytest.raises(Asking):
+        context(clock=clock).run(work.retry(from_tenacity(retrying)))
+    assert (clock.time, len(calls)) == (waited, attempts)
+
+
+def test_a_stop_sees_what_will_be_waited():
+    """Of an error that asks for more than the object would wait."""
+    clock = ManualClock()
+
+    @flow
+    def work():
+        raise Asking(7)
+
+    retrying = tenacity.Retrying(stop=tenacity.stop_before_delay(10), wait=tenacity.wait_fixed(3))
+    with pytest.raises(Asking):
+        context(clock=clock).run(work.retry(from_tenacity(retrying)))
+    assert clock.time == 7
+
+
+class House(tenacity.Retrying):
+    """A class of one's own, whose `__init__` hands on what it is given."""
+
+    def __init__(self, **given):
+        super().__init__(**{"stop": tenacity.stop_after_attempt(2)} | given)
+
+
+class Loud(tenacity.Retrying):
+    """One with a callback by default."""
+
+    def __init__(self, before=print, **given):
+        super().__init__(before=before, **given)
+
+
+def test_a_class_of_ones_own_is_taken():
+    """Its parts are asked as any other's."""
+    assert list(from_tenacity(House(wait=tenacity.wait_fixed(2))).schedule.delays()) == [2.0]
+
+
+@pytest.mark.parametrize("retrying", [House(before=print), Loud()], ids=["given", "default"])
+def test_a_callback_of_a_class_of_ones_own_is_refused(retrying):
+    """Given or its default."""
+    with pytest.raises(DefinitionError, match="no policy has `before`"):
+        from_tenacity(retrying)
+
+
+def test_what_ends_the_program_passes_at_once():
+    """Whatever the condition says."""
+    calls = []
+
+    @flow
+    def work():
+        calls.append(1)
+        raise SystemExit
+
+    retrying = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(3), retry=tenacity.retry_if_exception_type(BaseException)
+    )
+    with pytest.raises(SystemExit):
+        work.retry(from_tenacity(retrying))()
+    assert len(calls) == 1
+
+
+def test_it_is_shown_by_its_parts():
+    """Without addresses, so that a picture of a flow is the same each time."""
+    policy = from_tenacity(tenacity.Retrying(stop=tenacity.stop_after_attempt(3), wait=tenacity.wait_fixed(2)))
+    assert repr(policy.backoff) == "OfTenacity(retry_if_exception_type, wait_fixed, stop_after_attempt)"
+
+
 def test_the_policy_pickles():
     """Where the parts of tenacity do."""
     policy = from_tenacity(tenacity.Retrying(stop=tenacity.stop_after_attempt(3), wait=tenacity.wait_fixed(2)))
@@ -203,6 +292,8 @@ async def later(error):
         ({"before_sleep": print}, r"Hooks\(on_error=...\)"),
         ({"retry_error_callback": print}, "`.or_else"),
         ({"sleep": print}, r"context\(clock=...\)"),
+        ({"retry_error_cls": type("Mine", (tenacity.RetryError,), {})}, "`.or_else"),
+        ({"stop": None}, "None cannot be"),
         ({"retry": tenacity.retry_if_result(bool)}, "retry_if_result looks at what it gave"),
         ({"retry": tenacity.retry_if_exception_type() | tenacity.retry_if_not_result(bool)}, "looks at what it gave"),
         ({"retry": later}, "has to be awaited"),

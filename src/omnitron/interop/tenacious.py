@@ -17,9 +17,13 @@ INSTEAD = {
     "after": "see failures by `Hooks(on_error=...)` of the context",
     "before_sleep": "see failures by `Hooks(on_error=...)` of the context, or the log of `omnitron.retry`",
     "retry_error_callback": "answer in its place by `.or_else(...)`",
+    "retry_error_cls": "the last error leaves as it is; let the flow of `.or_else(...)` raise another",
     "sleep": "waits are those of the clock of the context: `context(clock=...)`",
 }
 """The parts that no policy has, and what is written instead."""
+
+LONGEST_ASKED_S = Retry().max_delay
+"""How long an error may ask to wait where the object itself would wait less: as by every `Retry` that says nothing else."""
 
 
 class OfTenacity(Schedule):
@@ -31,12 +35,16 @@ class OfTenacity(Schedule):
     def __init__(self, retrying: Any) -> None:
         self._fill(retrying=retrying)
 
+    def __repr__(self) -> str:
+        parts = (self.retrying.retry, self.retrying.wait, self.retrying.stop)
+        return f"OfTenacity({', '.join(getattr(part, '__name__', type(part).__name__) for part in parts)})"
+
     def begin(self) -> tuple[int, float]:
         """Give the number of the first attempt, and how long was waited before it."""
         return 1, 0.0
 
     def after(self, state: tuple[int, float], moment: Moment) -> tuple[float, tuple[int, float]] | None:
-        """Ask `retry`, then `wait`, then `stop`, as tenacity does."""
+        """Ask `retry`, then `wait`, then `stop`, as tenacity does; an error that asks for a wait is granted a short one."""
         from tenacity import Future, RetryCallState, TryAgain
 
         attempt, idle = state
@@ -46,8 +54,11 @@ class OfTenacity(Schedule):
         call.outcome.set_exception(moment.error)
         if not isinstance(moment.error, TryAgain) and not self.retrying.retry(call):
             return None
-        call.upcoming_sleep = float(self.retrying.wait(call))
-        return None if self.retrying.stop(call) else (call.upcoming_sleep, (attempt + 1, idle + call.upcoming_sleep))
+        wait = float(self.retrying.wait(call))
+        if moment.asked_s > max(wait, LONGEST_ASKED_S):
+            return None
+        call.upcoming_sleep = max(wait, moment.asked_s)  # so that a `stop` which adds it up sees what will be waited
+        return None if self.retrying.stop(call) else (wait, (attempt + 1, idle + call.upcoming_sleep))
 
 
 def policy_of(retrying: Any) -> Retry:
@@ -62,13 +73,23 @@ def policy_of(retrying: Any) -> Retry:
         )
     if not found.enabled:
         return Retry(attempts=1)
-    defaults = inspect.signature(type(found).__init__).parameters
     for name, instead in INSTEAD.items():
-        if getattr(found, name) is not defaults[name].default:
+        given = getattr(found, name)
+        if given is not None and not any(given is default for default in defaults(type(found), name)):
             raise DefinitionError(f"no policy has `{name}` of tenacity: {instead}, and leave it out here.")
     for part in (found.stop, found.wait, *conditions(found.retry)):
         refuse(part, tenacity)
     return Retry(backoff=OfTenacity(found), max_delay=LONGEST_S)
+
+
+def defaults(kind: type, name: str) -> Iterator[Any]:
+    """Give what tenacity's own classes have for a part where none is given; a subclass may have other defaults."""
+    for one in kind.__mro__:
+        made = vars(one).get("__init__")
+        if made is not None and one.__module__.partition(".")[0] == "tenacity":
+            parameter = inspect.signature(made).parameters.get(name)
+            if parameter is not None:
+                yield parameter.default
 
 
 def conditions(retry: Any) -> Iterator[Any]:
@@ -82,7 +103,9 @@ def conditions(retry: Any) -> Iterator[Any]:
 
 
 def refuse(part: Any, tenacity: Any) -> None:
-    """Refuse what looks at results, and what has to be awaited."""
+    """Refuse what cannot be asked, what looks at results, and what has to be awaited."""
+    if not callable(part):
+        raise DefinitionError(f"`retry`, `wait` and `stop` of a tenacity object are called, and {part!r} cannot be.")
     on_results = (tenacity.retry_if_result, tenacity.retry_if_not_result, tenacity.retry_unless_exception_type)
     if isinstance(part, on_results):
         raise DefinitionError(
