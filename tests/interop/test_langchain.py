@@ -224,12 +224,69 @@ def test_a_function_is_refused():
         to_langchain(len)
 
 
-def test_without_langchain_its_extra_is_named(monkeypatch):
+@pytest.mark.parametrize("adapter", [to_langchain, from_langchain])
+def test_without_langchain_its_extra_is_named(monkeypatch, adapter):
     """And nothing else of the room needs it."""
     monkeypatch.setitem(sys.modules, "langchain_core", None)
     monkeypatch.setattr("omnitron.interop.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"pip install 'omnitron\[langchain\]'"):
-        to_langchain(double)
+        adapter(double)
+
+
+def test_what_is_bound_is_an_argument_of_the_flow():
+    """By LangChain's `.bind`, for each way to call."""
+
+    @flow
+    def scale(value: int, by: int = 2) -> int:
+        return by * value
+
+    @flow
+    async def scale_later(value: int, by: int = 2) -> int:
+        return by * value
+
+    @flow
+    def scale_each(last: int, by: int = 2) -> Iterator[int]:
+        yield from (by * value for value in range(last))
+
+    assert to_langchain(scale).bind(by=5).invoke(3) == 15
+    assert asyncio.run(to_langchain(scale).bind(by=5).ainvoke(3)) == 15
+    assert asyncio.run(to_langchain(scale_later).bind(by=5).ainvoke(3)) == 15
+    assert list(to_langchain(scale_each).bind(by=5).stream(3)) == [0, 5, 10]
+    assert to_langchain(scale_each).bind(by=5).invoke(3) == [0, 5, 10]
+
+
+def test_what_a_stream_gives_has_a_schema():
+    """That of the list which `invoke` gives."""
+    assert to_langchain(count).OutputType == list[int]
+    assert to_langchain(count_later).get_output_jsonschema()["items"] == {"type": "integer"}
+
+
+def test_it_is_shown_by_its_name():
+    """In the text of a chain, too."""
+    assert repr(RunnableLambda(int) | to_langchain(double)).endswith("| FlowRunnable(double)")
+
+
+def test_a_flow_is_taken_as_it_is_beside_a_runnable():
+    """LangChain makes a RunnableLambda of what can be called, and a chain is what comes of it."""
+    assert (RunnableLambda(int) | double).invoke("4") == 8
+    assert (double | RunnableLambda(str)).invoke(4) == "8"
+    assert asyncio.run((RunnableLambda(int) | later).ainvoke("4")) == 5
+
+
+def test_callbacks_reach_a_runnable_inside_a_flow():
+    """Of a chain that a flow stands in, for either colour."""
+
+    class Seen(BaseCallbackHandler):
+        def on_chain_start(self, serialized, inputs, *, name=None, tags=None, **rest):
+            names.append((name, "mine" in tags))
+
+    names: list[tuple[str, bool]] = []
+    inner = RunnableLambda(lambda value: value + 1).with_config(run_name="inner")
+    config = {"callbacks": [Seen()], "tags": ["mine"]}
+    assert (RunnableLambda(int) | to_langchain(double | from_langchain(inner))).invoke("4", config) == 9
+    awaited = RunnableLambda(int) | to_langchain(double | from_langchain(inner, colour="async"))
+    assert asyncio.run(awaited.ainvoke("4", config)) == 9
+    assert [one for one in names if one[0] == "inner"] == [("inner", True), ("inner", True)]
 
 
 # ------------------------------------------------------------------ a runnable as a flow

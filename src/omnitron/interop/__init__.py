@@ -24,14 +24,17 @@ def from_tenacity(retrying: Any) -> Retry:
     """Give a policy that tries again when a tenacity object would, and waits as long.
 
     Its `retry`, `wait` and `stop` are asked after each failure, whatever they are, with the attempts and the time of the
-    flow's own clock. What leaves in the end is the last error itself, never a RetryError.
+    flow's own clock; they see no function and no arguments. What leaves in the end is the last error itself, never a
+    RetryError. What is no Exception (a cancellation, an interrupt) passes at once. An error that says when to come back is
+    waited for, as by every `Retry`, up to 30 seconds where the object would wait less; one that asks for more leaves.
 
     Args:
-        retrying: a `Retrying` or an `AsyncRetrying`, or a function that `@tenacity.retry` has decorated.
+        retrying: a `Retrying` or an `AsyncRetrying`, or a function that `@tenacity.retry` has decorated. Of parts alone:
+            `from_tenacity(tenacity.Retrying(stop=..., wait=...))`.
 
     Raises:
         DefinitionError: it has a part that no policy has, which the text names with what to write instead: callbacks, a
-            `sleep` of its own, conditions on results, coroutine functions.
+            `sleep` or a `retry_error_cls` of its own, conditions on results, coroutine functions.
     """
     from omnitron.interop.tenacious import policy_of
 
@@ -58,9 +61,11 @@ def from_langchain(
 
     Raises:
         DefinitionError: it is no runnable.
+        MissingExtra: langchain-core is not installed.
     """
     if colour not in {"sync", "async"}:
         raise DefinitionError(f"`colour` is 'sync' or 'async', got {colour!r}.")
+    ask_for_langchain()
     from omnitron.interop.runnables import flow_of
 
     return flow_of(runnable, awaits=colour == "async", stream=stream)
@@ -70,8 +75,9 @@ def to_langchain(flow: Flow[..., Any] | AsyncFlow[..., Any]) -> Any:
     """Give the LangChain runnable of a flow, which composes with others by `|` and is traced like them.
 
     `invoke` runs a sync flow, `ainvoke` one of either colour (a sync one in a thread); a flow that streams gives its items
-    by `stream` or `astream`, and a list of them otherwise. Errors leave as they are, cancellation passes, and the flow runs
-    in the context in which the chain is called.
+    by `stream` or `astream` (a sync one in the loop), and a list of them otherwise. What LangChain's `.bind(...)` adds are
+    arguments of the flow. Errors leave as they are, cancellation passes, and the flow runs in the context in which the
+    chain is called.
 
     Args:
         flow: a flow that can be called with one value; `identity.star(f)` makes one of several, which takes a tuple.
@@ -80,8 +86,13 @@ def to_langchain(flow: Flow[..., Any] | AsyncFlow[..., Any]) -> Any:
         DefinitionError: it is no flow, or takes more than one value.
         MissingExtra: langchain-core is not installed.
     """
-    if find_spec("langchain_core") is None:
-        raise MissingExtra("langchain", "langchain-core")
+    ask_for_langchain()
     from omnitron.interop.runnables import runnable_of
 
     return runnable_of(flow)
+
+
+def ask_for_langchain() -> None:
+    """Refuse to go on where langchain-core is not installed."""
+    if find_spec("langchain_core") is None:
+        raise MissingExtra("langchain", "langchain-core")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, closing
-from typing import Any
+from typing import Any, get_args
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
@@ -84,6 +84,9 @@ class FlowRunnable(Runnable[Any, Any]):
     def __hash__(self) -> int:
         return hash(self.flow)
 
+    def __repr__(self) -> str:
+        return f"FlowRunnable({self.name})"
+
     @property
     def InputType(self) -> Any:  # noqa: N802 - the name is LangChain's
         """What the flow is annotated to take."""
@@ -91,8 +94,9 @@ class FlowRunnable(Runnable[Any, Any]):
 
     @property
     def OutputType(self) -> Any:  # noqa: N802 - the name is LangChain's
-        """What the flow is annotated to give."""
-        return types_of(self.flow)[1]
+        """What the flow is annotated to give; of one that streams, the list of its items."""
+        gives = types_of(self.flow)[1]
+        return list[next(iter(get_args(gives)), Any)] if self.streams else gives  # type: ignore[misc]
 
     @property
     def streams(self) -> str:
@@ -141,33 +145,33 @@ class FlowRunnable(Runnable[Any, Any]):
             async for item in items:
                 yield item
 
-    # What runs
+    # What runs; `kwargs` are those of `.bind(...)`
 
-    def called(self, value: Any) -> Any:
+    def called(self, value: Any, **kwargs: Any) -> Any:
         """Run the flow, and a stream to its end."""
-        return list(self.flow(value)) if self.streams else self.flow(value)
+        return list(self.flow(value, **kwargs)) if self.streams else self.flow(value, **kwargs)
 
-    async def awaited(self, value: Any) -> Any:
+    async def awaited(self, value: Any, **kwargs: Any) -> Any:
         """Await the flow, and a stream to its end."""
         if self.streams != "async":
-            return await self.flow(value)
-        return [item async for item in self.flow(value)]
+            return await self.flow(value, **kwargs)
+        return [item async for item in self.flow(value, **kwargs)]
 
-    def items(self, values: Iterator[Any]) -> Iterator[Any]:
+    def items(self, values: Iterator[Any], **kwargs: Any) -> Iterator[Any]:
         """Give what the flow gives for each value."""
         for value in values:
-            with closing(self.flow(value)) as stream:
+            with closing(self.flow(value, **kwargs)) as stream:
                 yield from stream
 
-    async def aitems(self, values: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async def aitems(self, values: AsyncIterator[Any], **kwargs: Any) -> AsyncIterator[Any]:
         """Give what the flow gives for each value."""
         async for value in values:
             if self.streams == "async":
-                async with aclosing(self.flow(value)) as stream:
+                async with aclosing(self.flow(value, **kwargs)) as stream:
                     async for item in stream:
                         yield item
             else:
-                with closing(self.flow(value)) as stream:
+                with closing(self.flow(value, **kwargs)) as stream:
                     for item in stream:
                         yield item
 
