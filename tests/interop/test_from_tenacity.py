@@ -11,7 +11,7 @@ import tenacity
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnitron import DefinitionError, context, flow
+from omnitron import DefinitionError, context, flow, worst_case
 from omnitron.interop import from_tenacity
 from omnitron.testing import ManualClock, VirtualClock
 
@@ -265,6 +265,17 @@ def test_what_ends_the_program_passes_at_once():
     with pytest.raises(SystemExit):
         work.retry(from_tenacity(retrying))()
     assert len(calls) == 1
+
+
+def test_the_worst_case_knows_its_attempts():
+    """Where the object stops by their number, and by nothing else."""
+
+    def attempts(stop):
+        return worst_case(flow(len).retry(from_tenacity(tenacity.Retrying(stop=stop)))).attempts
+
+    assert attempts(tenacity.stop_after_attempt(3)) == 3
+    assert attempts(tenacity.stop_after_attempt(3) | tenacity.stop_after_delay(9)) is None
+    assert attempts(tenacity.stop_after_attempt(0)) is None
 
 
 def test_it_is_shown_by_its_parts():

@@ -273,6 +273,17 @@ def test_a_flow_is_taken_as_it_is_beside_a_runnable():
     assert asyncio.run((RunnableLambda(int) | later).ainvoke("4")) == 5
 
 
+def test_a_stream_is_a_list_and_not_a_sum():
+    """Which is what a RunnableLambda of it makes."""
+    assert (RunnableLambda(count).invoke(4), to_langchain(count).invoke(4)) == (6, [0, 1, 2, 3])
+
+
+def test_a_streamed_chain_adds_up_what_the_next_step_takes():
+    """As LangChain does between any two steps, so that it is another value than `invoke` gives that step."""
+    chain = to_langchain(count) | RunnableLambda(lambda value: value)
+    assert (chain.invoke(4), list(chain.stream(4))) == ([0, 1, 2, 3], [6])
+
+
 def test_callbacks_reach_a_runnable_inside_a_flow():
     """Of a chain that a flow stands in, for either colour."""
 

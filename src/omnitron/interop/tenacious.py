@@ -79,7 +79,9 @@ def policy_of(retrying: Any) -> Retry:
             raise DefinitionError(f"no policy has `{name}` of tenacity: {instead}, and leave it out here.")
     for part in (found.stop, found.wait, *conditions(found.retry)):
         refuse(part, tenacity)
-    return Retry(backoff=OfTenacity(found), max_delay=LONGEST_S)
+    most = found.stop.max_attempt_number if type(found.stop) is tenacity.stop_after_attempt else None
+    known = most if isinstance(most, int) and most > 0 else None  # said twice, so that worst cases and orders know it
+    return Retry(known, backoff=OfTenacity(found), max_delay=LONGEST_S)
 
 
 def defaults(kind: type, name: str) -> Iterator[Any]:
