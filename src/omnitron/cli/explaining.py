@@ -6,13 +6,16 @@ import shutil
 import sys
 import textwrap
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from omnitron.cli.exits import Misuse
-from omnitron.cli.explanations import EXPLANATIONS, Explanation, explanation_of
 from omnitron.cli.streams import result_stream
+
+if TYPE_CHECKING:  # the texts are read when they are asked for: completion in a shell does not wait for them
+    from omnitron.cli.explanations import Explanation
 
 __all__ = ["explain"]
 
@@ -22,6 +25,8 @@ WIDTH = 100
 
 def completed_code(click_context: click.Context, parameter: click.Parameter, word: str) -> list[CompletionItem]:
     """Give the codes and the classes that begin with `word`."""
+    from omnitron.cli.explanations import EXPLANATIONS
+
     words = dict.fromkeys(each for one in EXPLANATIONS.values() for each in (one.code, one.name))
     return [CompletionItem(each) for each in words if word and each.lower().startswith(word.lower())]
 
@@ -45,6 +50,8 @@ def explain(code: str | None) -> None:
 
 def found(code: str) -> Explanation:
     """Give what a code means, or refuse it."""
+    from omnitron.cli.explanations import EXPLANATIONS, explanation_of
+
     one = explanation_of(code)
     if one is None:
         words = {word.lower(): word for each in EXPLANATIONS.values() for word in (each.code, each.name)}
@@ -68,4 +75,6 @@ def filled(text: str) -> str:
 
 def whole_list() -> str:
     """Give a line for each code."""
+    from omnitron.cli.explanations import EXPLANATIONS
+
     return "\n".join(f"{one.code}  {one.name}" for one in EXPLANATIONS.values())
