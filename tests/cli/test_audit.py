@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from omnitron.audit import COLUMNS, Row
+from omnitron.cli import main
 from omnitron.cli.auditing import table_lines
 
 from .calling import call, elsewhere
@@ -77,6 +78,16 @@ def test_without_the_extra_the_command_says_how_to_get_it():
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("", 2)
     assert "pip install 'omnitron[cli]'" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["click", "rich", "pydantic", "platformdirs"])
+def test_a_part_of_the_extra_is_not_enough(name, monkeypatch, capsys):
+    """Other packages bring some of what it needs."""
+    monkeypatch.setattr("omnitron.cli.find_spec", lambda each: None if each == name else True)
+    assert main(["--help"]) == 2
+    assert capsys.readouterr().err == (
+        f"omnitron: this needs the package {name!r}. Install it with: pip install 'omnitron[cli]'\n"
+    )
 
 
 def times(done) -> str:

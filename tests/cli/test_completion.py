@@ -94,6 +94,14 @@ def test_what_a_word_can_go_on_with(shop: Path, words: list[str], expected: list
     assert completed(*words) == expected
 
 
+def test_a_key_does_not_wait_for_what_only_a_run_needs() -> None:
+    """Checking, drawing, and the texts of errors are imported when a command runs."""
+    heavy = ["asyncio", "importlib.metadata", "omnitron.cli.acting", "omnitron.testing", "pydantic", "rich"]
+    code = f"import sys, omnitron.cli.commands; print([each for each in {heavy} if each in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_gets_its_script(shell: str) -> None:
     """It asks the command by a variable."""

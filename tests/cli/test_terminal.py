@@ -18,10 +18,10 @@ CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 FLOWING = str(Path(__file__).with_name("flowing.py"))
 
 
-def seen(*words: str, into: str = "") -> tuple[str, int]:
+def seen(*words: str, into: str = "", **variables: str) -> tuple[str, int]:
     """Run the command line on a terminal; give what it wrote there, without codes, and its exit code.
 
-    With `into`, a redirection or a pipe of a shell takes stdout.
+    With `into`, a redirection or a pipe of a shell takes stdout; `variables` go to the environment.
     """
     import pty
     import subprocess
@@ -29,6 +29,7 @@ def seen(*words: str, into: str = "") -> tuple[str, int]:
     ours, theirs = pty.openpty()
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
     env.pop("NO_COLOR", None)
+    env |= variables
     line = [*COMMAND, *words] if not into else ["sh", "-c", f"{shlex.join([*COMMAND, *words])} {into}"]
     process = subprocess.Popen(line, stdin=theirs, stdout=theirs, stderr=theirs, env=env)
     os.close(theirs)
@@ -68,6 +69,40 @@ def test_what_a_quorum_did_not_wait_for_is_a_row_of_its_own():
 def test_results_cannot_steer_the_terminal():
     """Control characters are written out."""
     assert r"\x1b[31m" in seen("run", f"{FLOWS}:odd_values")[0]
+
+
+@pytest.mark.parametrize("columns", ["1", "20"])
+def test_a_table_loses_nothing_on_a_narrow_terminal(columns):
+    """Its lines go on in the next one, rather than be of no width."""
+    text, code = seen("run", f"{FLOWS}:rows", "n=2", COLUMNS=columns)
+    assert ([line.split() for line in text.splitlines()][2:], code) == ([["row", "0", "0"], ["row", "1", "1"]], 0)
+
+
+def test_a_terminal_without_lines_gets_trees_of_dashes():
+    """Its encoding has no sign for them; tables too."""
+    text, code = seen("show", f"{FLOWS}:both", PYTHONIOENCODING="ascii")
+    assert ("`-- " in text, text.isascii(), code) == (True, True, 0)
+    text, code = seen("run", f"{FLOWS}:rows", "n=1", PYTHONIOENCODING="ascii")
+    assert ("row 0" in text, text.isascii(), code) == (True, True, 0)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_a_terminal_without_colour_gets_none(variables):
+    """An outcome that failed is red elsewhere."""
+    import pty
+    import subprocess
+
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "TERM": "xterm", **variables}
+    subprocess.run(
+        [*COMMAND, "run", f"{FLOWS}:outcomes", "--input", "[0]"], stdout=theirs, stderr=theirs, env=env, check=False
+    )
+    os.close(theirs)
+    written = os.read(ours, 65536)
+    os.close(ours)
+    assert b"ZeroDivisionError" in written
+    assert re.search(rb"\x1b\[[0-9;]*3[0-9]", written) is None
 
 
 def test_json_on_request():

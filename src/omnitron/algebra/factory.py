@@ -90,7 +90,7 @@ def flow(
     """
     fields: dict[str, Any] = {}
     if declared:
-        check_fields(declared)
+        check_fields(declared, "name")
         meta = FlowMeta(**declared)  # refused here, not where the decorator is given its function
         fields = {field: getattr(meta, field) for field in declared}
     if name is not None:

@@ -457,11 +457,15 @@ def from_node(node: Node) -> Any:
     return made
 
 
-def check_fields(named: Mapping[str, Any]) -> None:
-    """Refuse what is no field of `FlowMeta`."""
+def check_fields(named: Mapping[str, Any], *others: str) -> None:
+    """Refuse what is no field of `FlowMeta`; `others` are names that stand beside them."""
     unknown = named.keys() - set(FlowMeta.fields)
     if unknown:
-        raise DefinitionError(f"FlowMeta has no field {sorted(unknown)[0]!r}; it has {', '.join(FlowMeta.fields)}.")
+        from difflib import get_close_matches
+
+        wrong = sorted(unknown)[0]
+        near = "".join(f" Near is {each}." for each in get_close_matches(wrong, (*others, *FlowMeta.fields), 1))
+        raise DefinitionError(f"FlowMeta has no field {wrong!r}; it has {', '.join(FlowMeta.fields)}.{near}")
 
 
 def as_step(value: Any) -> Node:
@@ -477,5 +481,7 @@ def flow_node(value: Any, where: str) -> Node:
         return value.node
     shown = getattr(value, "__name__", None) or repr(value)
     written = shown if shown.isidentifier() else "lambda ...: ..."
-    hint = f"Write `flow({written})`." if callable(value) else "Make one by `flow`."
+    hint = f"Write `flow({written})`." if callable(value) else "Make one by `flow`, and do not call it."
+    if isinstance(value, (list, tuple)):
+        hint = "Unpack it: `*flows`."
     raise DefinitionError(f"{where} takes flows, got {shown} ({type(value).__name__}). {hint}")

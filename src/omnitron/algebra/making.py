@@ -93,4 +93,9 @@ def refuse_odd(fn: Any) -> None:
             "Make the getter a flow, and the property call it."
         )
     if not callable(fn):
-        raise DefinitionError(f"flow takes a function or another callable, got {fn!r} ({type(fn).__name__}).")
+        way = (
+            "Unpack it: `*flows`."
+            if isinstance(fn, (list, tuple))
+            else "Give the function itself, and do not call it: `price`, not `price(...)`."
+        )
+        raise DefinitionError(f"flow takes a function or another callable, got {fn!r} ({type(fn).__name__}). {way}")

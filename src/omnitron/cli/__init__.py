@@ -14,7 +14,7 @@ from omnitron.errors import MissingExtra
 
 __all__ = ["main"]
 
-NEEDS = ("click", "rich", "pydantic")
+NEEDS = ("click", "rich", "pydantic", "platformdirs")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

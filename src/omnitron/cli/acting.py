@@ -27,7 +27,7 @@ from omnitron.cli.lines import Lines
 from omnitron.cli.progress import Progress, live
 from omnitron.cli.results import Described, TooDeep, json_bytes, render_result
 from omnitron.cli.running import Interruptions, deadline_hint, tell_failure
-from omnitron.cli.streams import Unwritable, meets_stderr, result_stream, tell
+from omnitron.cli.streams import Unwritable, meets_stderr, person_bytes, result_stream, tell
 from omnitron.cli.targets import AnyFlow, find_flow
 from omnitron.cli.trees import grow, lines_of
 from omnitron.cli.wants import check_wants, read_values
@@ -56,8 +56,9 @@ def run_flow(
 ) -> None:
     """Run a flow and print what it gives. The arguments are those of the command `run`."""
     as_json = as_json or not sys.stdout.isatty()
+    own = [word for one in click_context.command.params if isinstance(one, click.Option) for word in one.opts]
     with Interruptions() as signals, result_stream(alone=as_json) as stream:
-        words, settings = read_pairs(arguments, lambda: find_flow(target)), read_settings(values)
+        words, settings = read_pairs(arguments, lambda: find_flow(target), options=own), read_settings(values)
         given = read_input(input_text, input_file)
         config = read_config(config_file)
         written = find_flow(target, show_traceback=show_traceback)
@@ -166,7 +167,7 @@ def show_flow(target: str, *, config_file: str | None, show_traceback: bool) -> 
         flow = find_flow(target, show_traceback=show_traceback)
         text = "\n".join([described_flow(tuned(flow, config, runs=False)), *setting_lines(flow, config)])
         warn_overlooked(flow, config, config_file)
-        stream.write(f"{text}\n".encode())
+        stream.write(person_bytes(f"{text}\n"))
         stream.flush()
 
 

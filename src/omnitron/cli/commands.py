@@ -85,7 +85,7 @@ def cli() -> None:
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @click.option("--traceback", "show_traceback", is_flag=True, help="When something fails, print the whole traceback.")
 @click.pass_context
-def run(click_context: click.Context, target: str, arguments: tuple[str, ...], **options: Any) -> None:
+def run(click_context: click.Context, /, target: str, arguments: tuple[str, ...], **options: Any) -> None:
     """Run the flow FLOW of a file or module, with its arguments by name.
 
     Each argument is checked against its annotation. The result is printed as JSON, to a terminal as a table; a stream
@@ -132,7 +132,7 @@ def show(target: str, **options: Any) -> None:
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @click.option("--traceback", "show_traceback", is_flag=True, help="When something fails, print the whole traceback.")
 @click.pass_context
-def audit(click_context: click.Context, targets: tuple[str, ...], **options: Any) -> None:
+def audit(click_context: click.Context, /, targets: tuple[str, ...], **options: Any) -> None:
     """List which packages could reach the network, processes, files, the environment, or unwritten code.
 
     Reads source, and imports and runs none of it. Without arguments: the standard library and every installed package.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from omnitron.cli.exits import Misuse
-from omnitron.cli.streams import result_stream
+from omnitron.cli.slips import near_text
+from omnitron.cli.streams import person_bytes, result_stream
 
 if TYPE_CHECKING:  # the texts are read when they are asked for: completion in a shell does not wait for them
     from omnitron.cli.explanations import Explanation
@@ -44,7 +44,7 @@ def explain(code: str | None) -> None:
     """  # noqa: D301 - the backslash is for click
     text = whole_list() if code is None else whole(found(code))
     with result_stream(alone=not sys.stdout.isatty()) as stream:
-        stream.write(f"{text}\n".encode())
+        stream.write(person_bytes(f"{text}\n"))
         stream.flush()
 
 
@@ -54,10 +54,9 @@ def found(code: str) -> Explanation:
 
     one = explanation_of(code)
     if one is None:
-        words = {word.lower(): word for each in EXPLANATIONS.values() for word in (each.code, each.name)}
-        near = [words[word] for word in get_close_matches(code.lower(), words, n=3)]
-        hint = f"Near it: {', '.join(near)}." if near else "`omnitron explain` lists all of them."
-        raise Misuse(f"there is no error and no warning {code!r}. {hint}")
+        near = near_text(code, (word for each in EXPLANATIONS.values() for word in (each.code, each.name)))
+        hint = near or "`omnitron explain` lists all of them."
+        raise Misuse(f"there is no error and no warning {code!r}. {hint.rstrip()}")
     return one
 
 

@@ -24,6 +24,7 @@ from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 
 from omnitron.algebra import is_need, typed_parameters
 from omnitron.cli.exits import Misuse
+from omnitron.cli.slips import near_text
 from omnitron.cli.targets import AnyFlow
 from omnitron.errors import DefinitionError
 from omnitron.model import Secret, annotations_inside, holds_secret
@@ -68,12 +69,15 @@ def parameters_of(flow: AnyFlow) -> dict[str, inspect.Parameter]:
 # ------------------------------------------------------------------ what the command gives
 
 
-def read_pairs(words: Iterable[str], find: Callable[[], AnyFlow] | None = None) -> dict[str, str]:
+def read_pairs(
+    words: Iterable[str], find: Callable[[], AnyFlow] | None = None, *, options: Iterable[str] = ()
+) -> dict[str, str]:
     """Split words of the form `name=value`.
 
     Args:
         words: as the command has them.
         find: gives the flow that they are for; asked only for what to write instead of a word of another form.
+        options: the command's own, one of which a word with dashes may have meant.
 
     Raises:
         Misuse: a word of another form, or a name given twice.
@@ -84,7 +88,8 @@ def read_pairs(words: Iterable[str], find: Callable[[], AnyFlow] | None = None) 
         if word.startswith("-"):
             bare = name.lstrip("-").replace("-", "_") or "name"
             raise Misuse(
-                f"there is no option {name!r}. Arguments of the flow are written without dashes: {bare}=VALUE."
+                f"there is no option {name!r}. {near_text(name, options)}"
+                f"Arguments of the flow are written without dashes: {bare}=VALUE."
             )
         if not equals or not name.isidentifier():
             refuse_word(word, pairs, find)
@@ -161,7 +166,8 @@ def read_arguments(
             wrong.append(f"{name}: {filled_text(every[name].default.target)}")
             continue
         if name not in known and more is None:
-            wrong.append(f"{name}: there is no such parameter")
+            near = near_text(name, known.keys() - words.keys() - values.keys()).rstrip(". ")
+            wrong.append(f"{name}: there is no such parameter{near and f'. {near}'}")
             continue
         annotation = known[name].annotation if name in known else getattr(more, "annotation", EMPTY)
         if rest is not None and name == rest.name and annotation is not EMPTY:

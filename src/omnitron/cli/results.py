@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +23,7 @@ __all__ = ["Described", "TooDeep", "describe_error", "json_bytes", "printable", 
 
 SHOWN = 50
 COLUMNS = 12
+NARROWEST = 10
 LONGEST = 2000
 """How many bits of a number are still written in digits where another has too many: Python may refuse 640 digits."""
 
@@ -157,15 +158,18 @@ def finite(data: Any) -> Any:
 def render_result(data: Any, console: Console) -> None:
     """Print plain data so that a person can read it: tables where it is a table."""
     if isinstance(data, list) and are_outcomes(data):
-        console.print(outcome_table(data))
+        table = outcome_table(data)
     elif isinstance(data, list) and is_table(data):
-        console.print(row_table(data))
+        table = row_table(data)
     elif isinstance(data, list) and data:
-        console.print(value_table(enumerate(data), len(data), heads=("#", "value")))
+        table = value_table(enumerate(data), len(data), heads=("#", "value"))
     elif isinstance(data, dict) and data:
-        console.print(value_table(data.items(), len(data), heads=("name", "value")))
+        table = value_table(data.items(), len(data), heads=("name", "value"))
     else:
         console.print(cell(data), soft_wrap=True)
+        return
+    console.width = max(console.width, NARROWEST * len(table.columns))
+    console.print(table)
 
 
 def are_outcomes(data: list[Any]) -> bool:
@@ -181,7 +185,7 @@ def is_table(data: list[Any]) -> bool:
     return len({name for row in data for name in row}) <= COLUMNS
 
 
-def outcome_table(rows: list[dict[str, Any] | None]) -> RenderableType:
+def outcome_table(rows: list[dict[str, Any] | None]) -> Table:
     """Make a table of outcomes, a row each."""
     table = empty_table(["#", "outcome", "input", "path"])
     for number, row in enumerate(rows[:SHOWN]):
@@ -196,7 +200,7 @@ def outcome_table(rows: list[dict[str, Any] | None]) -> RenderableType:
     return cut(table, len(rows))
 
 
-def row_table(rows: list[dict[str, Any]]) -> RenderableType:
+def row_table(rows: list[dict[str, Any]]) -> Table:
     """Make a table of records with few columns."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     table = empty_table(names)
@@ -205,7 +209,7 @@ def row_table(rows: list[dict[str, Any]]) -> RenderableType:
     return cut(table, len(rows))
 
 
-def value_table(pairs: Iterable[tuple[Any, Any]], size: int, *, heads: tuple[str, str]) -> RenderableType:
+def value_table(pairs: Iterable[tuple[Any, Any]], size: int, *, heads: tuple[str, str]) -> Table:
     """Make a table of two columns."""
     table = empty_table(heads)
     for _, (name, value) in zip(range(SHOWN), pairs, strict=False):
@@ -221,7 +225,7 @@ def empty_table(heads: Iterable[str]) -> Table:
     return table
 
 
-def cut(table: Table, size: int) -> RenderableType:
+def cut(table: Table, size: int) -> Table:
     """Say beneath a table how many rows it leaves out."""
     if size > SHOWN:
         table.caption = f"… {size - SHOWN:,} more; a pipe or --json gives all"

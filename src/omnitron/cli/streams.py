@@ -1,18 +1,24 @@
-"""The three streams of the process: those that are closed, the one for the result, and those that cannot be written.
+"""The three streams of the process: closed ones, ones that know few signs, the one for the result, unwritable ones.
 
 Imports nothing heavy. What is printed as the result is made in `omnitron.cli.results`.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
+from io import TextIOWrapper
 from typing import BinaryIO
 
-__all__ = ["Unwritable", "meets_stderr", "mend_streams", "result_stream", "tell", "writing"]
+__all__ = ["Unwritable", "meets_stderr", "mend_streams", "person_bytes", "result_stream", "tell", "writing"]
+
+LEGIBLE = "omnitron-legible"
+PLAIN = str.maketrans({"─": "-", "│": "|", "├": "|", "└": "`", "╌": "-", "×": "x", "µ": "u", "→": "->", "…": "..."})
+"""What the signs that the command itself draws with look like where they cannot be written."""
 
 
 class Unwritable(Exception):
@@ -20,7 +26,11 @@ class Unwritable(Exception):
 
 
 def mend_streams() -> None:
-    """Open each stream that the process was started without: nothing comes from it, and what goes to it is lost."""
+    """Open each stream that the process was started without: nothing comes from it, and what goes to it is lost.
+
+    What a terminal or file of another encoding than UTF-8 has no sign for is written in signs that every one has.
+    """
+    codecs.register_error(LEGIBLE, legible)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is not None:
             continue
@@ -29,6 +39,24 @@ def mend_streams() -> None:
             os.set_inheritable(opened, True)
         stream = open(opened, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays
         setattr(sys, name, stream)
+    for out in (sys.stdout, sys.stderr):
+        if isinstance(out, TextIOWrapper) and out.errors in ("strict", "surrogateescape", "backslashreplace"):
+            out.reconfigure(errors=LEGIBLE)
+
+
+def legible(error: UnicodeError) -> tuple[str, int]:
+    """Give what stands for signs that an encoding has not: lines of trees and tables by dashes, others by escapes."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end].translate(PLAIN)
+    return signs.encode("ascii", "backslashreplace").decode(), error.end
+
+
+def person_bytes(text: str) -> bytes:
+    """Give a text for stdout: in the encoding of a terminal; into a pipe or a file always in UTF-8."""
+    if sys.stdout.isatty():
+        return text.encode(sys.stdout.encoding, sys.stdout.errors or "strict")
+    return text.encode("utf-8", "backslashreplace")
 
 
 @contextmanager

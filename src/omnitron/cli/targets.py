@@ -18,6 +18,7 @@ from typing import Any
 
 from omnitron.algebra import AsyncFlow, Flow, flow, identity
 from omnitron.cli.exits import Misuse
+from omnitron.cli.slips import near_sentence, near_text, near_words
 from omnitron.errors import OmnitronError
 
 __all__ = ["AnyFlow", "Place", "find_flow", "module_name"]
@@ -44,7 +45,7 @@ def find_flow(target: str, *, show_traceback: bool = False) -> AnyFlow:
     for part in name.split("."):
         holder, found = found, getattr(found, part, None)
         if found is None:
-            raise Misuse(f"{source} has no {name!r}. {offer(module)}")
+            raise Misuse(f"{source} has no {name!r}. {near_text(name, flow_names(module))}{offer(module)}")
     if isinstance(holder, type) and is_method(getattr_static(holder, part)):
         raise Misuse(
             f"{name} is a method, which needs an object. Make one at the top of the module, for example "
@@ -71,10 +72,15 @@ def as_flow(found: Callable[..., Any], target: str) -> AnyFlow:
     return made
 
 
+def flow_names(module: ModuleType) -> list[str]:
+    """Give the names of the flows at the top of a module."""
+    names = [name for name, value in vars(module).items() if isinstance(value, Flow | AsyncFlow)]
+    return [name for name in names if name[0] != "_" and getattr(module, name) is not identity]
+
+
 def offer(module: ModuleType) -> str:
     """Say which flows a module has."""
-    names = [name for name, value in vars(module).items() if isinstance(value, Flow | AsyncFlow)]
-    names = [name for name in names if name[0] != "_" and getattr(module, name) is not identity]
+    names = flow_names(module)
     return f"It has {', '.join(sorted(names))}." if names else "It has no flow at its top level."
 
 
@@ -82,7 +88,9 @@ def load(source: str, *, show_traceback: bool) -> ModuleType:
     """Import a file or a module."""
     if is_file(source):
         if not os.path.isfile(source):
-            raise Misuse(f"there is no file {source!r}.")
+            raise Misuse(
+                f"there is no file {source!r}. {beside(source) or f'It is looked for from {working_folder()}.'}"
+            )
         folder, name = module_name(source)
     elif source.strip():
         folder, name = working_folder(), source
@@ -97,13 +105,26 @@ def load(source: str, *, show_traceback: bool) -> ModuleType:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise Misuse(f"there is no file and no module {source!r}.") from error
+            advice = beside(source) or "Write FILE_OR_MODULE:FLOW, for example shop.py:price."
+            raise Misuse(f"there is no file and no module {source!r}. {advice}") from error
         raise refused(source, error, show_traceback=show_traceback) from error
     except (Exception, SystemExit) as error:
         raise refused(source, error, show_traceback=show_traceback) from error
     if is_file(source):
         check_found(module, source, name)
     return module
+
+
+def beside(source: str) -> str:
+    """Say which Python files, or modules, of its folder have a name like a source that is not there."""
+    folder, name = os.path.split(source)
+    stem, written = os.path.splitext(name)[0], name.lower().endswith(".py")
+    try:
+        stems = [each[:-3] for each in sorted(os.listdir(folder or ".")) if each.endswith(".py")]
+    except OSError:
+        return ""
+    near = near_words(stem, stems)
+    return near_sentence(os.path.join(folder, f"{each}.py" if written else each) for each in near).rstrip()
 
 
 def working_folder() -> str:

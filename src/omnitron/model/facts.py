@@ -88,6 +88,8 @@ def capability_names(given: Iterable[str | Capability] | str | None) -> frozense
         raise DefinitionError(
             f"`capabilities` takes a set of names, got the single {str(given)!r}. Write {{{str(given)!r}}}."
         )
+    if not isinstance(given, Iterable):
+        raise DefinitionError(f"`capabilities` takes a set of names, got {given!r}. Write {{'net:api.example'}}.")
     return frozenset(item.name if isinstance(item, Capability) else check_capability(item) for item in given)
 
 

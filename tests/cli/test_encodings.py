@@ -1,0 +1,61 @@
+"""Streams that have no sign for a line of a tree: nothing breaks, and trees stay trees."""
+
+import os
+import sys
+
+import pytest
+
+from omnitron.cli.streams import LEGIBLE, mend_streams
+
+from .calling import FLOWS, elsewhere
+
+ASCII = {**os.environ, "PYTHONIOENCODING": "ascii"}
+
+
+@pytest.fixture(autouse=True)
+def mended(monkeypatch):
+    """Register what a command registers, on streams that are not the tester's."""
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    mend_streams()
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("├── é 3 × 4 µs", b"|-- \\xe9 3 x 4 us"),
+        ("a → b…", b"a -> b..."),
+        ("└╌╌ 😀 plain", b"`-- \\U0001f600 plain"),
+    ],
+)
+def test_signs_that_are_not_there_are_written_in_others(text, written):
+    """Lines by dashes, letters by escapes."""
+    assert text.encode("ascii", LEGIBLE) == written
+
+
+def test_signs_that_are_there_stay():
+    """An encoding is used as far as it goes."""
+    assert "é ├ µ".encode("latin-1", LEGIBLE) == "é | µ".encode("latin-1")
+
+
+def test_a_bad_byte_is_no_sign():
+    """Reading is not mended: only writing is."""
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode("ascii", LEGIBLE)
+
+
+def test_an_audit_is_printed_in_ascii(tmp_path):
+    """Its table and its tree."""
+    (tmp_path / "one.py").write_text("import socket\n")
+    done = elsewhere("audit", str(tmp_path), env=ASCII)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "|-- parallel" in done.stdout
+    assert "-----" in done.stdout.splitlines()[1]
+
+
+def test_json_into_a_pipe_is_utf_8_all_the_same():
+    """It is what reads it that counts on that, and `--trace` is for a person."""
+    done = elsewhere("run", f"{FLOWS}:double", "x=4", "--trace", env=ASCII)
+    assert (done.returncode, done.stdout) == (0, "8\n")
+    assert "1 x " in done.stderr
