@@ -1,10 +1,13 @@
 """What a flow gives is printed, as JSON to a pipe; how it ended is the exit code."""
 
 import json
+import shlex
+import subprocess
+import sys
 
 import pytest
 
-from .calling import FLOWS, call, elsewhere, result, run
+from .calling import COMMAND, FLOWS, call, elsewhere, result, run
 
 
 def test_outcomes_are_described_and_a_failure_among_them_is_partial():
@@ -141,3 +144,17 @@ def test_help_and_version_and_unknown_commands():
     assert "Exit codes" in call("--help").stdout
     assert call("--version").stdout.startswith("omnitron, version ")
     assert call("nonsense").exit_code == 2
+
+
+@pytest.mark.real
+@pytest.mark.skipif(sys.platform == "win32", reason="the redirections are those of a POSIX shell")
+@pytest.mark.parametrize(
+    ("without", "printed"),
+    [("<&-", "8\n"), ("2>&-", "8\n"), (">&-", ""), ("<&- >&- 2>&-", "")],
+)
+def test_a_stream_that_the_process_was_started_without_is_no_trouble(without, printed):
+    """What would go to it is lost, and the rest is as ever."""
+    line = f"{shlex.join([*COMMAND, 'run', f'{FLOWS}:double', 'x=4', '--trace'])} {without}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == (printed, 0)
+    assert "Traceback" not in done.stderr
