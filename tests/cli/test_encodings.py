@@ -1,24 +1,16 @@
 """Streams that have no sign for a line of a tree: nothing breaks, and trees stay trees."""
 
+import io
 import os
 import sys
 
 import pytest
 
-from omnitron.cli.streams import LEGIBLE, mend_streams
+from omnitron.cli.streams import LEGIBLE, mend_streams, person_bytes
 
 from .calling import FLOWS, elsewhere
 
 ASCII = {**os.environ, "PYTHONIOENCODING": "ascii"}
-
-
-@pytest.fixture(autouse=True)
-def mended(monkeypatch):
-    """Register what a command registers, on streams that are not the tester's."""
-    monkeypatch.setattr(sys, "stdout", None)
-    monkeypatch.setattr(sys, "stderr", None)
-    mend_streams()
-    monkeypatch.undo()
 
 
 @pytest.mark.parametrize(
@@ -59,3 +51,28 @@ def test_json_into_a_pipe_is_utf_8_all_the_same():
     done = elsewhere("run", f"{FLOWS}:double", "x=4", "--trace", env=ASCII)
     assert (done.returncode, done.stdout) == (0, "8\n")
     assert "1 x " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("encoding", "errors", "mended"),
+    [
+        ("ascii", "strict", LEGIBLE),
+        ("latin-1", "backslashreplace", LEGIBLE),
+        ("ascii", "replace", "replace"),
+        ("utf-8", "strict", "strict"),
+        ("UTF8", "surrogateescape", "surrogateescape"),
+    ],
+)
+def test_only_streams_that_lack_signs_are_mended(monkeypatch, encoding, errors, mended):
+    """And none for which somebody chose what to do."""
+    with monkeypatch.context() as patch:
+        for name in ("stdout", "stderr"):
+            patch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), encoding, errors))
+        mend_streams()
+        found = (sys.stdout.errors, sys.stderr.errors)
+    assert found == (mended, mended)
+
+
+def test_half_a_sign_can_be_written_too():
+    """It is none, and the rest is shown all the same."""
+    assert person_bytes("a\udcc3 é") == b"a\\udcc3 " + "é".encode()

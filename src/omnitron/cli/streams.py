@@ -16,6 +16,9 @@ from typing import BinaryIO
 
 __all__ = ["Unwritable", "meets_stderr", "mend_streams", "person_bytes", "result_stream", "tell", "writing"]
 
+DEFAULTS = ("strict", "surrogateescape", "backslashreplace")
+"""What Python does itself with signs that cannot be written; anything else is somebody's choice, and stays."""
+
 LEGIBLE = "omnitron-legible"
 PLAIN = str.maketrans({"─": "-", "│": "|", "├": "|", "└": "`", "╌": "-", "×": "x", "µ": "u", "→": "->", "…": "..."})
 """What the signs that the command itself draws with look like where they cannot be written."""
@@ -30,7 +33,6 @@ def mend_streams() -> None:
 
     What a terminal or file of another encoding than UTF-8 has no sign for is written in signs that every one has.
     """
-    codecs.register_error(LEGIBLE, legible)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is not None:
             continue
@@ -40,7 +42,7 @@ def mend_streams() -> None:
         stream = open(opened, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays
         setattr(sys, name, stream)
     for out in (sys.stdout, sys.stderr):
-        if isinstance(out, TextIOWrapper) and out.errors in ("strict", "surrogateescape", "backslashreplace"):
+        if isinstance(out, TextIOWrapper) and out.errors in DEFAULTS and codecs.lookup(out.encoding).name != "utf-8":
             out.reconfigure(errors=LEGIBLE)
 
 
@@ -52,11 +54,12 @@ def legible(error: UnicodeError) -> tuple[str, int]:
     return signs.encode("ascii", "backslashreplace").decode(), error.end
 
 
+codecs.register_error(LEGIBLE, legible)
+
+
 def person_bytes(text: str) -> bytes:
     """Give a text for stdout: in the encoding of a terminal; into a pipe or a file always in UTF-8."""
-    if sys.stdout.isatty():
-        return text.encode(sys.stdout.encoding, sys.stdout.errors or "strict")
-    return text.encode("utf-8", "backslashreplace")
+    return text.encode(sys.stdout.encoding if sys.stdout.isatty() else "utf-8", LEGIBLE)
 
 
 @contextmanager
