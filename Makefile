@@ -17,6 +17,7 @@ VENV ?= .venv
 BENCH_VENV ?= $(VENV)-bench
 CORE_VENV ?= $(VENV)-core
 INTEROP_VENV ?= $(VENV)-interop
+MUTANTS_VENV ?= $(VENV)-mutants
 UV ?= $(shell command -v uv 2>/dev/null)
 ARGS ?=
 BIN := $(VENV)/bin
@@ -63,6 +64,9 @@ $(BENCH_VENV)/.installed: pyproject.toml requirements-bench.lock
 
 $(INTEROP_VENV)/.installed: pyproject.toml requirements-interop.lock
 	$(call install,$(INTEROP_VENV),requirements-interop.lock)
+
+$(MUTANTS_VENV)/.installed: pyproject.toml requirements-mutants.lock
+	$(call install,$(MUTANTS_VENV),requirements-mutants.lock)
 
 $(CORE_VENV)/.installed: requirements-core.lock
 	@set -euo pipefail; $(find_python); \
@@ -136,6 +140,10 @@ fix: $(VENV)/.installed ## Format, and mend what ruff can mend
 bench: $(BENCH_VENV)/.installed ## Measure against hand-written Python and against the peers
 	$(BENCH_VENV)/bin/python -m bench $(ARGS)
 
+.PHONY: mutants
+mutants: $(MUTANTS_VENV)/.installed ## Change the marked modules a little, and see which changes no test notices (long; goes on where it stopped)
+	$(MUTANTS_VENV)/bin/python -m tests.mutation $(ARGS)
+
 LOCK = "$(UV)" pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
     --default-index https://pypi.org/simple --custom-compile-command 'make lock (ARGS=--upgrade takes the newest)'
 
@@ -146,9 +154,10 @@ lock: ## Renew the lock files from pyproject.toml (needs uv: pip install uv)
 	$(LOCK) --group core --output-file requirements-core.lock $(ARGS)
 	$(LOCK) --extra bench --group build --output-file requirements-bench.lock pyproject.toml $(ARGS)
 	$(LOCK) --extra interop --extra schema --group build --output-file requirements-interop.lock pyproject.toml $(ARGS)
+	$(LOCK) --extra mutants --group build --output-file requirements-mutants.lock pyproject.toml $(ARGS)
 
 .PHONY: clean
 clean: ## Remove the environments and everything that was made
-	rm -rf $(VENV) $(BENCH_VENV) $(CORE_VENV) $(INTEROP_VENV) build dist .coverage .coverage.* htmlcov
+	rm -rf $(VENV) $(BENCH_VENV) $(CORE_VENV) $(INTEROP_VENV) $(MUTANTS_VENV) build dist mutants .coverage .coverage.* htmlcov
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests bench docs examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
