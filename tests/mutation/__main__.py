@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -27,13 +28,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", metavar="MODULE")
     parser.add_argument("--report", action="store_true")
+    parser.add_argument("--sample", type=int, metavar="N")
     options = parser.parse_args()
     marked = {module_of(path): path for path in sorted(walk_mutatable_files())}
     for name in options.modules:
         if name not in marked:
             parser.error(f"{name!r} is no module of the marked set: {', '.join(marked)}.")
     chosen = {name: marked[name] for name in options.modules or marked}
-    code = 0 if options.report else run(chosen if options.modules else {})
+    code = 0 if options.report else run(chosen if options.modules or options.sample else {}, options.sample)
     report(chosen)
     return code
 
@@ -50,12 +52,14 @@ def known(path: Path) -> dict[str, str]:
     return {mutant: status_by_exit_code[code] for mutant, code in found.exit_code_by_key.items()}
 
 
-def run(chosen: dict[str, Path]) -> int:
+def run(chosen: dict[str, Path], sample: int | None) -> int:
     """Run mutmut: on all that was not tried yet, or on what was not killed in the chosen modules."""
     names: list[str] = []
     for module, path in chosen.items():
         mutants = known(path)
-        names += [name for name, status in mutants.items() if status not in ("killed", "timeout")]
+        drawn = mutants if sample is None else random.Random(module).sample(sorted(mutants), min(sample, len(mutants)))
+        unsettled = ("not checked",) if sample is not None else ("not checked", "survived", "no tests")
+        names += [name for name in drawn if mutants[name] in unsettled]
         names += [] if mutants else [f"omnitron.{module}.*"]
     if chosen and not names:
         return 0
