@@ -1,0 +1,358 @@
+"""The machines of the policies driven by hand, and their defaults: small differences that flows show late or never."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from fractions import Fraction
+from ipaddress import ip_address
+from pathlib import PurePosixPath
+
+import pytest
+
+from omnitron import (
+    Cache,
+    CircuitBreaker,
+    CircuitOpen,
+    DefinitionError,
+    InvalidValue,
+    Retry,
+    RetryBudget,
+    Schedule,
+    Stack,
+    flow,
+)
+from omnitron.policy import FLYING, LANDED, Breaker, Flight, Former, Moment, Shift, Window
+
+# ------------------------------------------------------------------ schedules and budgets
+
+
+class Patient(Schedule):
+    """A schedule of a user's that asks for the time, and waits as long as it has taken."""
+
+    __slots__ = ()
+
+    def after(self, state, moment):
+        return moment.elapsed_s, state
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Patient(),
+        Schedule.fixed(9) | Patient(),
+        Patient() | Schedule.fixed(9),
+        Schedule.fixed(1) & Patient(),
+        Patient() & Schedule.fixed(1),
+        Schedule.fixed(1).up_to(attempts=1).then(Patient()),
+        Patient().then(Schedule.fixed(1)),
+        Patient().up_to(attempts=9),
+        Patient().while_(lambda error: True),
+        Patient().jittered("none"),
+    ],
+)
+def test_each_part_of_a_schedule_is_told_the_moment(schedule):
+    """What has failed, and how long the attempts took, reach the innermost."""
+    moment = Moment(ValueError(), 3.0, lambda: 0.5)
+
+    assert schedule.after(schedule.begin(), moment)[0] == 3.0
+
+
+def test_a_budget_is_ten_in_reserve_and_one_for_ten_calls():
+    """As documented."""
+    assert RetryBudget() == RetryBudget(ratio=0.1, burst=10)
+
+
+def test_a_budget_names_the_argument_that_it_refuses():
+    """The one to mend."""
+    with pytest.raises(DefinitionError, match="`ratio`"):
+        RetryBudget(ratio="much")
+
+
+# ------------------------------------------------------------------ breakers
+
+
+def half_open(policy):
+    """Give a breaker that has let all its probes through, and their epoch."""
+    breaker, epoch = Breaker(), None
+    breaker.turn("half-open", "test", 30.0)
+    for _ in range(policy.probes):
+        epoch = breaker.admit(policy, 0.0)
+    return breaker, epoch
+
+
+def test_a_probe_that_was_abandoned_gives_back_one_place():
+    """Not two."""
+    policy = CircuitBreaker(probes=2)
+    breaker, epoch = half_open(policy)
+    breaker.abandoned(epoch)
+
+    assert [breaker.admit(policy, 0.0) for _ in range(2)] == [epoch, None]
+
+
+def test_a_breaker_tells_what_it_was_told():
+    """Its state, how often that has changed, and why."""
+    breaker = CircuitBreaker()
+    told = []
+    for tell in (breaker.open, breaker.isolate, breaker.close):
+        tell()
+        info = breaker.info()
+        told.append((info.state, info.changes, info.why))
+
+    assert told == [
+        ("open", 1, "it was told to open"),
+        ("isolated", 2, "it was isolated"),
+        ("closed", 3, "it was told to close"),
+    ]
+
+
+def test_a_breaker_with_a_window_counts_its_calls():
+    """Those that failed, and all."""
+    policy = CircuitBreaker(share=0.9)
+    for failed in (True, False, True):
+        policy.cell.breaker.ended(policy, 0, 0.0, failed=failed)
+
+    assert (policy.info().failures, policy.info().calls) == (2, 3)
+
+
+def test_a_breaker_counts_each_call_that_it_refuses():
+    """Not only that there was one."""
+    breaker = CircuitBreaker()
+    side = flow(str, name="side").circuit_breaker(breaker)
+    breaker.open()
+    for _ in range(3):
+        with pytest.raises(CircuitOpen):
+            side(1)
+
+    assert breaker.info().refused == 3
+
+
+def test_probes_that_never_came_back_are_replaced_after_a_while():
+    """A half-open breaker that nobody has asked yet has a time too."""
+    policy = CircuitBreaker(failures=1, open_for=30)
+    breaker = Breaker()
+    breaker.ended(policy, breaker.admit(policy, 0.0), 0.0, failed=True)
+    breaker.wake(policy, 30.0)
+
+    assert breaker.until == 60.0
+
+
+def test_a_breaker_that_opened_by_its_window_has_a_time_and_a_reason():
+    """As one that counts in a row."""
+    policy = CircuitBreaker(share=0.5, window=4, minimum=2, open_for=30)
+    breaker = Breaker()
+    shifts = [breaker.ended(policy, 0, now, failed=True) for now in (100.0, 101.0)]
+
+    assert shifts == [None, Shift("closed", "open", "2 of the last 2 calls failed")]
+    assert breaker.until == 131.0
+
+
+@pytest.mark.parametrize(("second", "state"), [(109.0, "open"), (110.0, "closed")])
+def test_a_window_of_seconds_forgets_what_is_older(second, state):
+    """By its length, wherever the clock stands."""
+    policy = CircuitBreaker(share=0.5, within=10, minimum=2)
+    breaker = Breaker()
+    for now in (100.0, second):
+        breaker.ended(policy, 0, now, failed=True)
+
+    assert breaker.state == state
+
+
+# ------------------------------------------------------------------ windows
+
+
+def test_who_leaves_a_window_that_is_done_is_not_the_last():
+    """There is nothing to call off."""
+    window = Window(9, 1.0, 0.0)
+    window.join("a", "a", "one")
+    window.close()
+    window.fail()
+
+    assert window.leave(0, "one") is False
+
+
+def test_all_who_wait_for_a_window_that_fails_are_told():
+    """One for an item, several for the same, and nobody for one that was left."""
+    window = Window(9, 1.0, 0.0)
+    for item, who in [("a", "one"), ("b", "two"), ("b", "three"), ("c", "four")]:
+        window.join(item, item, who)
+    window.leave(2, "four")
+    window.close()
+
+    assert window.fail() == ["one", "two", "three"]
+
+
+def test_more_than_two_wait_for_one_item():
+    """Each is told, and those who left are not."""
+    window = Window(9, 1.0, 0.0)
+    for who in ("one", "two", "three", "four"):
+        window.join("a", "a", who)
+    window.leave(0, "two")
+    window.close()
+
+    assert list(window.settle(["A"])) == [("one", "A"), ("three", "A"), ("four", "A")]
+
+
+# ------------------------------------------------------------------ caches
+
+
+def test_what_a_flight_waits_for_is_given_once_expanded():
+    """Two that wait for a third, and one that waits for the first again, come to an end."""
+    first, left, right, last = (Flight(key) for key in ("first", "left", "right", "last"))
+    first.waits = [left, right]
+    left.waits = [last]
+    right.waits = [last]
+    last.waits = [first]
+
+    assert {one.key for one in first.behind()} == {"first", "left", "right", "last"}
+
+
+def test_nothing_is_behind_a_flight_that_has_landed():
+    """What it waited for is of no interest any more."""
+    first, landed, last = (Flight(key) for key in ("first", "landed", "last"))
+    first.waits = [landed]
+    landed.waits = [last]
+    landed.end(LANDED, 1)
+
+    assert [one.key for one in first.behind()] == ["first", "landed"]
+    assert last.state is FLYING
+
+
+def test_clearing_one_flow_leaves_the_others_of_its_cache():
+    """They share the entries, not the fate."""
+    shared = Cache(60)
+    calls = []
+    one, other = (
+        flow(lambda x, name=name: calls.append(name) or x, name=name).cache(shared) for name in ("one", "other")
+    )
+    for _ in range(2):
+        one(1)
+        other(1)
+    one.cached.clear()
+    one(1)
+    other(1)
+
+    assert calls == ["one", "other", "one"]
+
+
+def test_clearing_a_cache_forgets_all_its_flows():
+    """Each computes again."""
+    shared = Cache(60)
+    calls = []
+    one, other = (
+        flow(lambda x, name=name: calls.append(name) or x, name=name).cache(shared) for name in ("one", "other")
+    )
+    one(1)
+    other(1)
+    shared.clear()
+    one(1)
+    other(1)
+
+    assert calls == ["one", "other", "one", "other"]
+
+
+def test_a_date_and_a_time_that_look_alike_have_different_forms():
+    """Their class is a part of it."""
+    form = Former()
+
+    assert form(time(9, 30)) != form(datetime(2026, 1, 1, 9, 30, tzinfo=UTC))
+    assert form(time(9, 30))[0] is time
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Counter("aab"), lambda: ip_address("10.0.0.1"), lambda: PurePosixPath("a/b"), lambda: Fraction(1, 3)],
+)
+def test_values_of_the_standard_library_have_a_form(make):
+    """Their class, and what they are."""
+    form = Former()
+
+    assert form(make()) == form(make())
+    assert form(make())[0] is type(make())
+
+
+class Owner:
+    """An object with methods, compared by itself."""
+
+
+def test_an_owner_that_is_plain_data_has_the_form_of_data():
+    """One that is not, its own equality; also when its class is met again."""
+    form, owner = Former(), Owner()
+
+    assert [form.of_owner((1.0,)) for _ in range(2)] == [form((1.0,))] * 2
+    assert [form.of_owner(owner) for _ in range(2)] == [(Owner, owner)] * 2
+
+
+class Named:
+    """A class with one slot, told as a text."""
+
+    __slots__ = "label"
+
+
+class _Hidden_(Named):
+    """A class with a private slot and one like a method of Python's own."""
+
+    __slots__ = ("__dict__", "__mark", "__tag__", "__weakref__")
+
+    def marked(self, mark):
+        self.__mark = mark
+        return self
+
+
+@dataclass
+class Slotted(_Hidden_):
+    """A dataclass whose objects hold more than its fields."""
+
+    number: int
+
+
+def slotted(label="", mark="", tag=""):
+    """Give one with what stands in its slots."""
+    made = Slotted(1).marked(mark)
+    made.label, made.__tag__ = label, tag
+    return made
+
+
+@pytest.mark.parametrize("change", [{"label": "x"}, {"mark": "x"}, {"tag": "x"}])
+def test_what_a_slot_of_a_base_holds_tells_values_apart(change):
+    """Also a private one, and one slot that is told as a text."""
+    form = Former()
+
+    assert form(slotted()) == form(slotted())
+    assert form(slotted(**change)) != form(slotted())
+
+
+# ------------------------------------------------------------------ stacks
+
+
+def test_a_fresh_stack_shares_as_the_first_did():
+    """One value that stands in it twice is one value; two equal ones are two."""
+    once, twice = RetryBudget(), RetryBudget()
+    retry, other = Retry(budget=once), Retry(budget=twice)
+    fresh = list(Stack([retry, other, retry]).fresh())
+
+    assert fresh[0] is fresh[2]
+    assert fresh[0] is not fresh[1]
+    assert fresh[0].budget is not fresh[1].budget
+
+
+@pytest.mark.parametrize(
+    ("value", "way"),
+    [
+        (Retry, r"`Retry\(\.\.\.\)`"),
+        (flow(len), r"write `flow\.apply\(policies\)`"),
+        ([Retry()], r"\(list\)\. Add its members one by one"),
+        (3, r"\(int\)\. Policies are values such as"),
+    ],
+)
+def test_what_is_no_policy_is_refused_with_the_way_out(value, way):
+    """As far as it can be guessed."""
+    with pytest.raises(DefinitionError, match=way):
+        Retry() + value
+
+
+def test_the_numbers_of_a_breaker_are_in_its_range():
+    """The edges belong to it."""
+    assert CircuitBreaker(share=1).share == 1
+    for share in (0, 1.1, -1):
+        with pytest.raises(InvalidValue, match="`share`"):
+            CircuitBreaker(share=share)

@@ -1,0 +1,189 @@
+"""Runs and compositions one step from what other tests look at: arguments, texts and edges that decide."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from omnitron import (
+    AdaptiveSize,
+    DeadlineExceeded,
+    Key,
+    PolicyWarning,
+    Schedule,
+    by_type,
+    choose,
+    context,
+    flow,
+    parallel,
+    tap,
+)
+from omnitron.algebra import misorders
+from omnitron.testing import ManualClock
+
+# ------------------------------------------------------------------ keys and deadlines
+
+
+def test_a_key_is_no_other_thing_of_that_name():
+    """Only another Key of the name is equal."""
+
+    class Named:
+        """What has a name too."""
+
+        name = "tenant"
+
+    assert Key("tenant") != Named()
+    assert Key("tenant") == Key("tenant", str)
+
+
+def test_a_key_shows_its_name_and_type():
+    """A type without a name as it is."""
+    assert repr(Key("tenant", str)) == "Key('tenant', str)"
+    assert repr(Key("tenant", str | None)) == "Key('tenant', str | None)"
+
+
+def test_a_generic_type_that_cannot_be_told_fits_anything():
+    """Its arguments are no alternatives, as those of a union are."""
+    assert Key("names", str | int).fits(1.5) is False
+    assert Key("fn", Any).fits(1.5) is True
+
+
+@flow
+async def join(first, *, last):
+    """Give both."""
+    await asyncio.sleep(0)
+    return first, last
+
+
+@pytest.mark.parametrize("deadline", [None, 60])
+def test_a_run_gets_its_arguments_with_and_without_a_deadline(deadline):
+    """Those by place and those by name."""
+    assert asyncio.run(context(deadline=deadline).run(join, 1, last=2)) == (1, 2)
+
+
+def test_an_error_of_a_deadline_says_how_much_was_left():
+    """And when: at the start of the run."""
+
+    async def main():
+        with pytest.raises(DeadlineExceeded, match=r"passed: 0\.0\d\d s were left when the run started"):
+            await context(deadline=0.01).run(flow(asyncio.sleep), 60)
+
+    asyncio.run(main())
+
+
+def test_a_deadline_that_passed_says_by_how_much():
+    """Before the run begins."""
+    clock = ManualClock()
+    late = context(clock=clock, deadline=1)
+    clock.move(3)
+    with pytest.raises(DeadlineExceeded, match="passed") as caught:
+        asyncio.run(late.run(join, 1, last=2))
+
+    assert "2.000 s" in str(caught.value)
+
+
+# ------------------------------------------------------------------ joins and choices
+
+
+def test_a_quorum_of_threads_gives_its_arguments_on():
+    """Those by name too."""
+
+    @flow
+    def one(first, *, last):
+        return first + last
+
+    assert [outcome.value for outcome in parallel(one, one, quorum=2, threads=2)(1, last=2)] == [3, 3]
+
+
+def test_a_tap_whose_result_nobody_takes_gives_its_input():
+    """At the beginning, in the middle and at the end of a pipe."""
+    seen = []
+    note = tap(flow(seen.append))
+    chain = note | flow(lambda x: x + 1, name="more") | note | flow(lambda x: x * 2, name="twice") | note
+
+    assert chain(1) == 4
+    assert seen == [1, 2, 4]
+
+
+@pytest.mark.parametrize(("key", "shown"), [("k" * 38, "'" + "k" * 38 + "'"), ("k" * 39, "'" + "k" * 38 + "…")])
+def test_the_key_of_an_arm_is_shown_as_far_as_it_fits(key, shown):
+    """Forty letters do, one more does not."""
+    tree = choose(flow(str, name="kind"), {key: flow(len, name="arm")})
+
+    assert tree.node.roles()[1] == shown
+
+
+def test_what_no_arm_takes_is_told_with_the_name_of_the_flow():
+    """And with the classes that have one."""
+
+    @flow
+    def number(x: int) -> int:
+        return x
+
+    with pytest.raises(Exception, match="sorted_by_class") as caught:
+        by_type(number).named("sorted_by_class")("text")
+
+    assert "int" in str(caught.value)
+
+
+# ------------------------------------------------------------------ orders
+
+
+@flow
+def load(x):
+    """Give it."""
+    return x
+
+
+@flow
+def loads(numbers: list[int]) -> list[int]:
+    """Give them."""
+    return numbers
+
+
+@flow
+async def loads_all(numbers: list[int]) -> list[int]:
+    """Give them."""
+    return numbers
+
+
+def identity_of(x):
+    """Give it."""
+    return x
+
+
+def says(compose):
+    """Give the first sentence about an order."""
+    with pytest.warns(PolicyWarning):
+        return misorders(compose().node)[0].text
+
+
+@pytest.mark.parametrize(
+    ("tree", "part"),
+    [
+        (lambda: load.retry(3).retry(4), "is tried 4 × 3 = 12 times"),
+        (lambda: load.retry(3).retry(1).retry(4), "is tried 4 × 3 = 12 times"),
+        (lambda: load.retry(backoff=Schedule.fixed(1)).retry(4), "is tried without end"),
+        (lambda: load.cache(60).rate_limit(5), "around the cache of 'load'"),
+        (lambda: (load | load | loads_all.batch(size=8)).each(concurrency=4), "has 4 items on their way at once"),
+        (lambda: flow(identity_of, name="n" * 99).retry(3).retry(4), "…' is tried"),
+        (lambda: loads.batch(size=AdaptiveSize(4, 9, within=1)).bulkhead(3), "inside takes 4: no call is ever full"),
+    ],
+)
+def test_an_order_is_told_with_its_numbers(tree, part):
+    """Those that multiply, and the least that a window takes."""
+    assert part in says(tree)
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        load.cache(60).rate_limit(5, key=lambda x: x),
+        parallel(loads_all.batch(size=8), loads_all.batch(size=8)).each(concurrency=4),
+        load.retry(3).rate_limit(5, key=lambda x: x),
+        loads.batch(size=AdaptiveSize(4, 9, within=1)).bulkhead(4),
+    ],
+)
+def test_an_order_that_is_right_is_not_told(tree):
+    """A limit for each caller, and a bound that fills the least window."""
+    assert misorders(tree.node) == ()
