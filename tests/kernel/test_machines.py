@@ -4,24 +4,31 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from fractions import Fraction
+from functools import partial
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 
 import pytest
 
 from omnitron import (
+    Adaptive,
+    AdaptiveSize,
+    Bulkhead,
     Cache,
     CircuitBreaker,
     CircuitOpen,
     DefinitionError,
+    Hedge,
     InvalidValue,
+    RateLimit,
     Retry,
     RetryBudget,
     Schedule,
     Stack,
+    Timeout,
     flow,
 )
-from omnitron.policy import FLYING, LANDED, Breaker, Flight, Former, Moment, Shift, Window
+from omnitron.policy import FLYING, LANDED, AdaptiveInfo, Breaker, Flight, Former, Moment, Shift, Starts, Window
 
 # ------------------------------------------------------------------ schedules and budgets
 
@@ -356,3 +363,174 @@ def test_the_numbers_of_a_breaker_are_in_its_range():
     for share in (0, 1.1, -1):
         with pytest.raises(InvalidValue, match="`share`"):
             CircuitBreaker(share=share)
+
+
+# ------------------------------------------------------------------ arguments
+
+
+@pytest.mark.parametrize(
+    ("policy", "name", "value"),
+    [
+        (RetryBudget, "ratio", "much"),
+        (Retry, "delay", -1),
+        (Retry, "max_delay", -1),
+        (Retry, "deadline", -1),
+        (CircuitBreaker, "failures", 0),
+        (CircuitBreaker, "window", 0),
+        (CircuitBreaker, "minimum", 0),
+        (CircuitBreaker, "probes", 0),
+        (CircuitBreaker, "within", 0),
+        (CircuitBreaker, "slow", 0),
+        (CircuitBreaker, "open_for", 0),
+        (Hedge, "delay", -1),
+        (Hedge, "minimum", -1),
+        (Hedge, "percentile", "most"),
+        (Hedge, "budget", "much"),
+        (partial(RateLimit, 1), "per", -1),
+        (partial(RateLimit, 1), "burst", 0),
+        (partial(RateLimit, 1), "max_wait", -1),
+        (RateLimit, "count", 0),
+        (Bulkhead, "limit", 0),
+        (partial(Bulkhead, 1), "max_wait", -1),
+        (Timeout, "seconds", -1),
+        (Timeout, "idle", -1),
+        (partial(Timeout, 1), "idle", 0),
+        (Adaptive, "low", 1.5),
+        (Adaptive, "high", 1.5),
+        (partial(AdaptiveSize, within=1), "low", 1.5),
+        (partial(AdaptiveSize, within=1), "high", 1.5),
+        (AdaptiveSize, "within", -1),
+        (Cache, "ttl", -1),
+        (partial(Cache, 1), "stale_while_revalidate", -1),
+        (partial(Cache, 1), "ttl_on_error", -1),
+        (partial(Cache, 1), "max_entries", 0),
+        (Schedule.fixed, "delay", -1),
+        (partial(Schedule.linear, 1), "step", -1),
+        (partial(Schedule.linear, 1), "max_delay", -1),
+        (partial(Schedule.exponential, 1), "factor", "twice"),
+        (Schedule.fixed(1).up_to, "elapsed", -1),
+    ],
+)
+def test_a_wrong_argument_is_told_by_its_name(policy, name, value):
+    """The one to mend, not another."""
+    with pytest.raises((DefinitionError, InvalidValue), match=rf"`{name}[`=]"):
+        policy(**{name: value})
+
+
+# ------------------------------------------------------------------ hedges and bounds that adapt
+
+
+def test_a_hedge_counts_what_it_did():
+    """Each kind apart, however often it is looked at."""
+    hedge = Hedge(0.25)
+    state = hedge.cell.state
+    starts = [Starts(3, RetryBudget(0.5, burst=1), state) for _ in range(2)]
+    tried = [start.more() for start in starts for _ in range(2)]
+    state.add(wins=1)
+    state.add(wins=1)
+    state.measured(0.5)
+    seen = [hedge.info() for _ in range(3)]
+
+    assert tried == [True, False, True, False]
+    assert [(one.calls, one.wins, one.measured, one.delay) for one in seen] == [(2, 2, 1, 0.25)] * 3
+    assert (seen[-1].hedges, seen[-1].refused) == (2, 2)
+
+
+@pytest.mark.parametrize(("percentile", "least"), [(0.5, 16), (0.95, 20), (0.99, 100)])
+def test_a_percentile_says_nothing_before_enough_is_known(percentile, least):
+    """Sixteen latencies, and as many as it takes for one to be beyond it."""
+    hedge = Hedge(9, percentile=percentile)
+    state = hedge.cell.state
+    delays = []
+    for _ in range(least):
+        delays.append(hedge.info().delay)
+        state.measured(0.5)
+
+    assert set(delays) == {9}
+    assert hedge.info().delay == 0.5
+
+
+def test_a_percentile_is_of_the_last_latencies_and_has_a_least():
+    """What came before a hundred and twenty-eight others is forgotten."""
+    hedge = Hedge(9, percentile=0.5, minimum=0.2)
+    state = hedge.cell.state
+    for seconds in [5.0] * 128 + [1.0] * 128:
+        state.measured(seconds)
+
+    assert hedge.info().delay == 1.0
+    for _ in range(128):
+        state.measured(0.1)
+    assert hedge.info().delay == 0.2
+
+
+def rounds(bound, *latencies, busy=True):
+    """Let so many rounds of calls of a latency end, as many beside each other as may; give the limits."""
+    gauge, found = bound.gauge, []
+    for latency in latencies:
+        for _ in range(max(16, 2 * gauge.limit)):
+            gauge.ended(gauge.epoch, latency, gauge.limit if busy else gauge.limit - 1)
+        found.append(gauge.limit)
+    return found
+
+
+def test_a_bound_grows_while_calls_are_busy_and_as_fast():
+    """It doubles up to its most, and not while nobody needs it."""
+    assert rounds(Adaptive(2, 20), 1, 1, 1, 1, 1) == [4, 8, 16, 20, 20]
+    assert rounds(Adaptive(2, 20), 1, 1, busy=False) == [2, 2]
+
+
+def test_a_bound_settles_above_what_makes_no_queue():
+    """Half of eight wait at twice the latency: four go on, and one may wait."""
+    bound = Adaptive(2, 64)
+
+    assert rounds(bound, 1, 1, 2) == [4, 8, 5]
+    assert bound.info().why == "calls take 2 s, and 1 s without load"
+    assert (bound.info().base, bound.info().latency, bound.info().rounds, bound.info().changes) == (1, 2, 3, 3)
+
+
+def test_a_settled_bound_follows_the_queue_by_steps():
+    """One up where it is short and calls are busy, down by what is too much."""
+    bound = Adaptive(2, 64)
+    rounds(bound, 1, 1, 2)
+
+    assert rounds(bound, 1, 1) == [6, 7]
+    assert rounds(bound, 2) == [5]
+    assert rounds(bound, 1, busy=False) == [5]
+
+
+def test_a_bound_that_is_refused_keeps_three_quarters():
+    """Not less than its least; other errors tell nothing."""
+    bound = Adaptive(3, 64)
+    rounds(bound, 1, 1)
+    gauge = bound.gauge
+    gauge.failed(gauge.epoch, ValueError())
+
+    assert gauge.limit == 12
+    assert [gauge.failed(gauge.epoch, TimeoutError()).after for _ in range(2)] == [9, 6]
+    assert gauge.failed(gauge.epoch - 1, TimeoutError()) is None
+    for _ in range(9):
+        gauge.failed(gauge.epoch, TimeoutError())
+    assert gauge.limit == 3
+
+
+def test_a_size_follows_the_time_of_its_calls():
+    """Twice while it grows, a tenth less for each that is slow, then a fiftieth of its most more."""
+    size = AdaptiveSize(1, 100, within=1.0)
+    sizer = size.sizer
+    found = []
+    for sent, seconds in [(1, 1.0), (2, 0.5), (3, 0.5), (4, 0.5), (8, 0.5), (16, 1.5), (16, 1.5), (14, 0.5), (14, 2.0)]:
+        sizer.ended(sent, seconds)
+        found.append(sizer.limit)
+
+    assert found == [2, 4, 4, 8, 16, 14, 14, 16, 14]
+    assert size.info() == AdaptiveInfo(14, None, 2.0, 9, 7, "a call of 14 took 2 s")
+
+
+def test_a_size_stays_in_its_range():
+    """At its least a slow call changes nothing, at its most a quick one."""
+    sizer = AdaptiveSize(2, 3, within=1.0).sizer
+
+    assert sizer.ended(2, 9.0) is None
+    assert sizer.ended(2, 0.1) == Shift(2, 3, "a call of 2 took 0.1 s only")
+    assert sizer.ended(3, 0.1) is None
+    assert sizer.ended(3, 9.0) == Shift(3, 2, "a call of 3 took 9 s")
