@@ -28,7 +28,23 @@ from omnitron import (
     Timeout,
     flow,
 )
-from omnitron.policy import FLYING, LANDED, AdaptiveInfo, Breaker, Flight, Former, Moment, Shift, Starts, Window
+from omnitron.policy import (
+    FLYING,
+    LANDED,
+    AdaptiveInfo,
+    Book,
+    Breaker,
+    Bucket,
+    CacheInfo,
+    Flight,
+    Former,
+    Moment,
+    Shift,
+    Sliding,
+    Starts,
+    Tries,
+    Window,
+)
 
 # ------------------------------------------------------------------ schedules and budgets
 
@@ -289,6 +305,81 @@ def test_an_owner_that_is_plain_data_has_the_form_of_data():
     assert [form.of_owner(owner) for _ in range(2)] == [(Owner, owner)] * 2
 
 
+def test_what_was_dropped_still_counts_as_given():
+    """The hits of an entry are those of the cache, also once it is gone."""
+    kept = Cache(60, max_entries=1)
+    cached = flow(str, name="text").cache(kept)
+    for x in (1, 1, 1, 2, 2):
+        cached(x)
+
+    assert kept.info() == CacheInfo(hits=3, misses=2, shared=0, stale=0, errors=0, evictions=1, size=1)
+
+
+def test_what_a_cache_has_not_done_counts_nothing():
+    """A line of zeros."""
+    assert CacheInfo(1, 2) == CacheInfo(1, 2, 0, 0, 0, 0, 0)
+
+
+def test_a_value_in_the_place_of_an_error_is_not_remembered_as_gone():
+    """Nobody who asks finds it missing."""
+    book = Book()
+    space = book.space("f")
+    book.keep(space, 1, ValueError(), expires=10.0, most=9, failed=True)
+    book.keep(space, 1, "one", expires=10.0, most=9)
+
+    assert (list(book.gone), book.size, book.look(space, 1, 0.0).value) == ([], 1, "one")
+
+
+def test_a_new_value_lasts_as_long_as_it_was_given():
+    """In the place of the old one, which is handed back."""
+    book = Book()
+    space = book.space("f")
+    book.keep(space, 1, "one", expires=10.0, most=9)
+
+    assert book.keep(space, 1, "two", expires=20.0, until=30.0, most=9) == ["one"]
+    assert [book.look(space, 1, now) is not None for now in (19.0, 29.0, 30.0)] == [True, True, False]
+    assert list(book.gone) == [("f", 1, "expired")]
+
+
+def test_an_error_does_not_push_out_a_value_that_is_still_given():
+    """A stale value is; one whose time ends with the error's is not."""
+    book = Book()
+    space = book.space("f")
+    for key, until in [("stale", 50.0), ("over", 20.0)]:
+        book.keep(space, key, "value", expires=1.0, until=until, most=9)
+        book.keep(space, key, ValueError(), expires=20.0, most=9, failed=True)
+
+    assert (list(space.entries), list(space.errors)) == (["stale"], ["stale", "over"])
+
+
+def test_what_was_used_since_the_hand_passed_stays():
+    """Whoever was not goes first; where all were, one of them goes all the same."""
+    book = Book()
+    space = book.space("f")
+    for key in "abc":
+        book.keep(space, key, key, most=3)
+    for key in "ab":
+        space.entries[key].hits += 1
+    book.keep(space, "d", "d", most=3)
+    kept = list(space.entries)
+    for key in kept:
+        space.entries[key].hits += 1
+    book.keep(space, "e", "e", most=3)
+
+    assert kept == ["a", "b", "d"]
+    assert (len(space.entries), book.evictions, "e" in space.entries) == (3, 2, True)
+
+
+def test_what_is_invalidated_while_it_is_computed_is_not_kept():
+    """The flight is told, and who asks from now on starts another."""
+    book = Book()
+    space = book.space("f")
+    flight = space.flights[1] = Flight(1)
+    book.invalidate(space, 1)
+
+    assert (flight.keeps, space.flights) == (False, {})
+
+
 class Named:
     """A class with one slot, told as a text."""
 
@@ -534,3 +625,144 @@ def test_a_size_stays_in_its_range():
     assert sizer.ended(2, 0.1) == Shift(2, 3, "a call of 2 took 0.1 s only")
     assert sizer.ended(3, 0.1) is None
     assert sizer.ended(3, 9.0) == Shift(3, 2, "a call of 3 took 9 s")
+
+
+# ------------------------------------------------------------------ permits and attempts
+
+
+def test_a_bucket_refills_at_its_pace():
+    """The burst at once, then one every five seconds, to the moment."""
+    bucket = Bucket(2, 10.0, 3)
+
+    assert [bucket.take(0.0) for _ in range(4)] == [True, True, True, False]
+    assert [bucket.due(0.0), bucket.due(0.0, 1), bucket.due(0.0, 2), bucket.due(7.0)] == [5.0, 10.0, 15.0, 7.0]
+    assert [bucket.take(now) for now in (4.9, 5.0, 9.9, 10.0)] == [False, True, False, True]
+    assert [bucket.is_idle(now) for now in (24.9, 25.0)] == [False, True]
+    assert [bucket.due(25.0, ahead) for ahead in range(5)] == [25.0, 25.0, 25.0, 30.0, 35.0]
+
+
+def test_a_window_that_slides_forgets_to_the_moment():
+    """Who waits behind others waits for as many windows as they fill."""
+    window = Sliding(2, 10.0)
+
+    assert [window.due(5.0, ahead) for ahead in range(5)] == [5.0, 5.0, 15.0, 15.0, 25.0]
+    assert [window.take(now) for now in (0.0, 3.0, 9.9, 10.0)] == [True, True, False, True]
+    assert [window.due(11.0, ahead) for ahead in range(4)] == [13.0, 20.0, 23.0, 30.0]
+    assert [window.take(13.0), window.due(21.0), window.is_idle(22.9), window.is_idle(23.0)] == [
+        True,
+        21.0,
+        False,
+        True,
+    ]
+
+
+def noon():
+    """Give the wall time."""
+    return datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def failing(policy, *nows, error=None, until=None):
+    """Give what `Tries` says after a failure at each of these times, and why it stops."""
+    tries = Tries(policy, 100.0)
+    found = [tries.failed(error or ValueError(), now, uniform=lambda: 0.5, wall=noon, until=until) for now in nows]
+    return found, tries.made, tries.stopped
+
+
+class Busy(Exception):
+    """Asks to wait."""
+
+    retry_after = 7.0
+
+
+SECONDS = Retry(4, 2, jitter="none")
+
+
+def test_attempts_are_counted_and_waits_grow():
+    """The last failure is given none."""
+    assert failing(SECONDS, *[100.0] * 4) == ([2.0, 4.0, 8.0, None], 4, "")
+
+
+def test_an_error_that_asks_to_wait_gets_the_longer_wait():
+    """What it asks, while the schedule asks for less."""
+    assert failing(SECONDS, *[100.0] * 3, error=Busy()) == ([7.0, 7.0, 8.0], 4, "")
+
+
+def test_an_error_that_asks_for_more_than_the_longest_wait_is_not_tried_again():
+    """As much as the longest is waited."""
+    assert failing(Retry(3, 1, max_delay=7), 100.0, error=Busy()) == ([7.0], 2, "")
+    assert failing(Retry(3, 1, max_delay=6), 100.0, error=Busy()) == (
+        [None],
+        1,
+        "it asks to wait 7 s, more than max_delay=6",
+    )
+
+
+def test_an_error_that_asks_for_more_than_the_time_of_all_attempts_is_told_so():
+    """Only where the schedule would have gone on without it."""
+    assert failing(Retry(3, 1, deadline=7, jitter="none"), 100.0, error=Busy())[0] == [7.0]
+    assert failing(Retry(3, 1, deadline=6, jitter="none"), 100.0, error=Busy()) == (
+        [None],
+        1,
+        "it asks to wait 7 s, for which there is no time",
+    )
+    assert failing(Retry(1, 1, deadline=6, jitter="none"), 100.0, error=Busy()) == ([None], 1, "")
+
+
+@pytest.mark.parametrize(
+    ("until", "found"), [(102.1, ([2.0], 2, "")), (102.0, ([None], 1, "the deadline of the context comes first"))]
+)
+def test_no_attempt_starts_at_the_deadline_of_the_context(until, found):
+    """Nor after it."""
+    assert failing(SECONDS, 100.0, until=until) == found
+
+
+def test_attempts_nobody_told_of_move_the_schedule():
+    """As if each had failed at once; one that has ended stays at its end."""
+    tries = Tries(SECONDS, 100.0)
+    tries.catch_up(3)
+
+    assert tries.made == 3
+    assert [tries.failed(ValueError(), 100.0, uniform=lambda: 0.5, wall=noon) for _ in range(2)] == [8.0, None]
+
+
+@pytest.mark.parametrize(
+    ("policy", "delays"),
+    [
+        (Retry(), [0.1, 0.2]),
+        (Retry(3), [0.1, 0.2]),
+        (Retry(4, 1), [1, 2, 4]),
+        (Retry(4, 1, "linear"), [1, 2, 3]),
+        (Retry(4, 1, "fixed"), [1, 1, 1]),
+        (Retry(5, 1, "fibonacci"), [1, 1, 2, 3]),
+        (Retry(4, 1, max_delay=3), [1, 2, 3]),
+        (Retry(4, 1, deadline=3), [1, 2]),
+        (Retry(backoff=Schedule.fixed(9).up_to(attempts=3), max_delay=5), [5, 5]),
+        (Retry(2, backoff=Schedule.fixed(9)), [9]),
+        (Retry(deadline=20, backoff=Schedule.fixed(9)), [9, 9]),
+    ],
+    ids=str,
+)
+def test_a_retry_stands_for_a_schedule(policy, delays):
+    """Its longest waits, where random ones are drawn high."""
+    elapsed, state, found = 0.0, policy.schedule.begin(), []
+    while (step := policy.schedule.after(state, Moment(ValueError(), elapsed, lambda: 1.0))) is not None:
+        found.append(step[0])
+        elapsed, state = elapsed + step[0], step[1]
+
+    assert found == delays
+
+
+@pytest.mark.parametrize(
+    ("policy", "first"),
+    [
+        (Retry(3, 1), 0.5),
+        (Retry(3, 1, jitter="equal"), 0.75),
+        (Retry(3, 1, jitter="none"), 1),
+        (Retry(3, backoff=Schedule.fixed(1)), 1),
+        (Retry(3, backoff=Schedule.fixed(1), jitter="full"), 0.5),
+    ],
+    ids=str,
+)
+def test_a_retry_draws_its_waits_unless_it_is_told_or_given_a_schedule(policy, first):
+    """At half of what can be drawn."""
+    assert policy.schedule.after(policy.schedule.begin(), Moment(ValueError(), 0.0, lambda: 0.5))[0] == first
