@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time
 from fractions import Fraction
 from functools import partial
 from ipaddress import ip_address
+from math import inf
 from pathlib import PurePosixPath
 
 import pytest
@@ -43,8 +44,14 @@ from omnitron.policy import (
     Sliding,
     Starts,
     Tries,
+    Turns,
+    Waiter,
     Window,
+    last_start,
+    most_attempts,
+    usual_waits,
 )
+from omnitron.testing import ManualClock
 
 # ------------------------------------------------------------------ schedules and budgets
 
@@ -766,3 +773,191 @@ def test_a_retry_stands_for_a_schedule(policy, delays):
 def test_a_retry_draws_its_waits_unless_it_is_told_or_given_a_schedule(policy, first):
     """At half of what can be drawn."""
     assert policy.schedule.after(policy.schedule.begin(), Moment(ValueError(), 0.0, lambda: 0.5))[0] == first
+
+
+# ------------------------------------------------------------------ bounds of retries, and turns
+
+
+class Around(Schedule):
+    """A schedule of a user's around another, whose end it may ignore."""
+
+    __slots__ = ("body",)
+
+    def __init__(self, body):
+        self._fill(body=body)
+
+    def after(self, state, moment):
+        return 1.0, state
+
+
+def upto(attempts=None, elapsed=None):
+    """Give a schedule that waits two seconds each time, with an end."""
+    return Schedule.fixed(2).up_to(attempts=attempts, elapsed=elapsed)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "attempts", "last", "waits"),
+    [
+        (upto(3), 3, inf, 4.0),
+        (upto(3) | upto(5), 5, inf, 8.0),
+        (upto(3) & upto(5), 3, inf, 4.0),
+        (upto(3).then(upto(5)), 7, inf, 12.0),
+        (upto(elapsed=7), 4, 7.0, 6.0),
+        (upto(elapsed=3) | upto(elapsed=7), 4, 7.0, 6.0),
+        (upto(elapsed=3) & upto(elapsed=7), 2, 3.0, 2.0),
+        (upto(elapsed=3).then(upto(elapsed=7)), 4, 7.0, 6.0),
+        (upto(3).while_(lambda error: False), 3, inf, 4.0),
+        (Schedule.fixed(2).while_(lambda error: False).up_to(attempts=3), 3, inf, 4.0),
+        (Schedule.fixed(2), inf, inf, inf),
+        (Around(upto(3, 7)), inf, inf, None),
+        (upto(3) & Around(upto(2)), 3, inf, None),
+    ],
+    ids=str,
+)
+def test_the_bounds_of_a_retry_are_read_off_its_schedule(schedule, attempts, last, waits):
+    """How often, until when, and how long it waits in all; a user's schedule bounds nothing."""
+    policy = Retry(backoff=schedule)
+
+    assert (most_attempts(policy), last_start(policy), usual_waits(policy)) == (attempts, last, waits)
+
+
+def test_turns_are_given_in_order_and_come_back():
+    """Two run, one waits; who leaves lets the next one in, and at the end nobody runs."""
+    turns, woken = Turns(), []
+    waiters = [Waiter(2, partial(woken.append, name)) for name in "abc"]
+    for waiter in waiters:
+        turns.join(waiter)
+    turns.serve()
+
+    assert (woken, turns.running, len(turns.line)) == (["a", "b"], 2, 1)
+    permits = [turns.go(waiter) for waiter in waiters[:2]]
+    turns.leave(permits[0])
+    assert (woken, turns.running, len(turns.line)) == (["a", "b", "c"], 2, 0)
+    turns.leave(permits[1])
+    turns.leave(turns.go(waiters[2]))
+    assert (turns.running, turns.taken, len(turns.served)) == (0, 3, 0)
+
+
+def test_who_goes_away_frees_its_turn_only_if_it_had_one():
+    """Waiting or served; once only."""
+    turns = Turns()
+    first, second, third = (Waiter(1, lambda: None) for _ in range(3))
+    for waiter in (first, second, third):
+        turns.join(waiter)
+    turns.serve()
+    turns.quit(second)
+    assert (turns.running, list(turns.line), turns.taken) == (1, [third], 1)
+
+    turns.quit(first)
+    turns.quit(first)
+    assert (turns.running, list(turns.line), third.permit is turns.token) == (1, [], True)
+
+
+def test_permits_of_before_a_fork_free_nothing():
+    """The parent has them."""
+    turns = Turns()
+    waiter = Waiter(1, lambda: None)
+    turns.join(waiter)
+    turns.serve()
+    old = turns.go(waiter)
+    turns.begin_anew()
+    turns.leave(old)
+
+    assert turns.running == 0
+
+
+@pytest.mark.parametrize(("held", "lasts", "waits"), [(0, True, False), (1, True, True), (1, False, False)])
+def test_who_holds_what_it_waits_for_would_wait_for_ever(held, lasts, waits):
+    """If all who run wait here themselves, and none gives up."""
+    turns = Turns()
+    for _ in range(2):
+        turns.join(Waiter(2, lambda: None))
+    turns.serve()
+    turns.join(Waiter(2, lambda: None, held=1, lasts=lasts))
+
+    assert turns.waits_for_itself(held) is waits
+
+
+class Loop:
+    """Stands for the loop of a waiter."""
+
+    def __init__(self, *, closed=False):
+        self.closed = closed
+
+    def is_closed(self):
+        return self.closed
+
+
+def test_who_waited_on_a_closed_loop_is_dropped():
+    """Served or not; the next one is served."""
+    gone, here = Loop(), Loop()
+    turns = Turns()
+    served, line, next_one = Waiter(1, lambda: None, gone), Waiter(1, lambda: None, gone), Waiter(1, lambda: None, here)
+    for waiter in (served, line, next_one):
+        turns.join(waiter)
+    turns.serve()
+    assert (turns.is_mixed, turns.homes) == (True, {gone, here})
+    gone.closed = True
+    turns.drop_dead()
+
+    assert (turns.running, next_one.permit is turns.token, line.permit, list(turns.line)) == (1, True, None, [])
+    assert (turns.is_mixed, turns.homes) == (False, {here})
+
+
+# ------------------------------------------------------------------ limits of many keys and clocks
+
+NUMBERS = ("bucket", 1, 10.0, 1)
+
+
+def test_of_many_clocks_the_oldest_idle_one_is_forgotten():
+    """Not one that is to last, nor one on which somebody waits."""
+    state = RateLimit(1).cell.state
+    clocks = [ManualClock() for _ in range(18)]
+    state.lanes(NUMBERS, clocks[0], lasts=True)
+    state.lanes(NUMBERS, clocks[1]).lane("a", 0.0).turns.join(Waiter(1, lambda: None))
+    for clock in clocks[2:]:
+        state.lanes(NUMBERS, clock)
+
+    assert [lanes.clock for lanes in state.spaces.values()] == [*clocks[:2], *clocks[4:]]
+
+
+def test_one_limit_has_the_same_lanes_on_a_clock():
+    """And others for other numbers, or another clock."""
+    state, clock = RateLimit(1).cell.state, ManualClock()
+    lanes = state.lanes(NUMBERS, clock)
+
+    assert state.lanes(NUMBERS, clock) is lanes
+    assert state.lanes(("window", 1, 10.0, 1), clock) is not lanes
+    assert state.lanes(NUMBERS, ManualClock()) is not lanes
+
+
+def test_keys_that_are_idle_are_forgotten_when_others_come():
+    """Two looks for each that comes; one that has taken its permit stays, at the end of the line."""
+    lanes = RateLimit(1).cell.state.lanes(NUMBERS, ManualClock())
+    busy = lanes.lane("busy", 0.0)
+    busy.permits.take(0.0)
+    lanes.lane("idle", 0.0)
+    lanes.lane("new", 5.0)
+
+    assert list(lanes.lanes) == ["busy", "new"]
+    assert lanes.lane("busy", 5.0) is busy
+    lanes.lane("later", 10.0)
+    assert list(lanes.lanes) == ["later"]
+
+
+def test_a_limit_tells_who_waits_and_which_keys_are_busy():
+    """Over all keys, on all clocks."""
+    clock = ManualClock()
+    limit = RateLimit(1, per=10, key=lambda x: x)
+    lanes = limit.cell.state.lanes(NUMBERS, clock)
+    for key in ("a", "b"):
+        lanes.lane(key, 0.0).permits.take(0.0)
+    lane = lanes.lane("c", 0.0)
+    for _ in range(3):
+        lane.turns.join(Waiter(1, lambda: None))
+    lane.turns.serve()
+
+    assert lane.ahead == 3
+    assert (limit.info().waiting, limit.info().keys) == (3, 3)
+    clock.move(10)
+    assert (limit.info().waiting, limit.info().keys) == (3, 1)

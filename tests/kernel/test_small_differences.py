@@ -8,6 +8,7 @@ import pytest
 from omnitron import (
     AdaptiveSize,
     DeadlineExceeded,
+    DefinitionError,
     Key,
     PolicyWarning,
     Schedule,
@@ -17,6 +18,7 @@ from omnitron import (
     flow,
     parallel,
     tap,
+    worst_case,
 )
 from omnitron.algebra import misorders
 from omnitron.testing import ManualClock
@@ -124,6 +126,22 @@ def test_what_no_arm_takes_is_told_with_the_name_of_the_flow():
         by_type(number).named("sorted_by_class")("text")
 
     assert "int" in str(caught.value)
+
+
+def test_a_key_of_choose_that_is_a_flow_is_refused():
+    """Keys are constants."""
+    with pytest.raises(DefinitionError, match="got the flow"):
+        choose(flow(str, name="kind"), {flow(len, name="arm"): flow(len, name="other")})
+
+
+def test_only_what_has_no_bound_is_said_to_have_none():
+    """A retry that ends is no reason; one that does not is named, once."""
+    step = flow(len, name="step")
+
+    assert [line for line in worst_case(step.retry(3)).why if "without end" in line] == []
+    assert [line for line in worst_case(step.retry(backoff=Schedule.fixed(1))).why if "without end" in line] == [
+        "'step' may run its flow without end."
+    ]
 
 
 # ------------------------------------------------------------------ orders
