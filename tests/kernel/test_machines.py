@@ -812,7 +812,6 @@ def upto(attempts=None, elapsed=None):
         (Around(upto(3, 7)), inf, inf, None),
         (upto(3) & Around(upto(2)), 3, inf, None),
     ],
-    ids=str,
 )
 def test_the_bounds_of_a_retry_are_read_off_its_schedule(schedule, attempts, last, waits):
     """How often, until when, and how long it waits in all; a user's schedule bounds nothing."""

@@ -56,6 +56,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Ask quick tests before slow ones, as far as is known how long they take."""
+    """Ask quick tests before slow ones, as far as is known how long they take; refuse names that change with each run."""
+    for item in items:
+        if " at 0x" in item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid} has an address in its name: give its parameters other `ids`.")
     took = state().duration_by_test
     items.sort(key=lambda item: took.get(item.nodeid, 0.0))
