@@ -49,6 +49,7 @@ from omnitron.policy import (
     Window,
     last_start,
     most_attempts,
+    until,
     usual_waits,
 )
 from omnitron.testing import ManualClock
@@ -635,6 +636,22 @@ def test_a_size_stays_in_its_range():
 
 
 # ------------------------------------------------------------------ permits and attempts
+
+
+@pytest.mark.parametrize(
+    ("now", "due", "rest"),
+    [
+        (2.0**-53, 1 + 2.0**-52, 1 + 2.0**-52),  # both roundings are ties that go down
+        (-1e16, 0.3, 1e16 + 2),
+        (1e9, 1e9 + 0.3, (1e9 + 0.3) - 1e9),
+        (5.0, 4.0, 0.0),
+        (1.0, inf, inf),
+    ],
+)
+def test_who_waits_does_not_wake_too_early_by_rounding(now, due, rest):
+    """The clock shows the moment or a later one; nobody waits for what is over."""
+    assert until(now, due) == rest
+    assert now + rest >= due
 
 
 def test_a_bucket_refills_at_its_pace():

@@ -20,6 +20,8 @@ from mutmut.stats import status_by_exit_code
 from mutmut.utils.file_utils import walk_mutatable_files
 from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
+NEW = ("not checked",)
+ALIVE = ("survived", "no tests")
 COLUMNS = ("killed", "survived", "no tests", "timeout", "not checked")
 
 
@@ -29,13 +31,16 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--sample", type=int, metavar="N")
+    parser.add_argument("--survivors", action="store_true")
     options = parser.parse_args()
     marked = {module_of(path): path for path in sorted(walk_mutatable_files())}
     for name in options.modules:
         if name not in marked:
             parser.error(f"{name!r} is no module of the marked set: {', '.join(marked)}.")
     chosen = {name: marked[name] for name in options.modules or marked}
-    code = 0 if options.report else run(chosen if options.modules or options.sample else {}, options.sample)
+    wanted = NEW if options.sample else ALIVE if options.survivors else NEW + ALIVE
+    narrowed = options.modules or options.sample or options.survivors
+    code = 0 if options.report else run(chosen if narrowed else {}, wanted, options.sample)
     report(chosen)
     return code
 
@@ -52,14 +57,13 @@ def known(path: Path) -> dict[str, str]:
     return {mutant: status_by_exit_code[code] for mutant, code in found.exit_code_by_key.items()}
 
 
-def run(chosen: dict[str, Path], sample: int | None) -> int:
-    """Run mutmut: on all that was not tried yet, or on what was not killed in the chosen modules."""
+def run(chosen: dict[str, Path], wanted: tuple[str, ...], sample: int | None) -> int:
+    """Run mutmut: on all that was not tried yet, or on what is in a wanted state in the chosen modules."""
     names: list[str] = []
     for module, path in chosen.items():
         mutants = known(path)
         drawn = mutants if sample is None else random.Random(module).sample(sorted(mutants), min(sample, len(mutants)))
-        unsettled = ("not checked",) if sample is not None else ("not checked", "survived", "no tests")
-        names += [name for name in drawn if mutants[name] in unsettled]
+        names += [name for name in drawn if mutants[name] in wanted]
         names += [] if mutants else [f"omnitron.{module}.*"]
     if chosen and not names:
         return 0
@@ -77,7 +81,7 @@ def report(chosen: dict[str, Path]) -> None:
         counted = Counter(status if status in COLUMNS else "killed" for status in mutants.values())
         total += counted
         print(f"{module:28}{len(mutants):9}" + "".join(f"{counted[name]:13}" for name in COLUMNS))
-        alive += [(path, name, status) for name, status in mutants.items() if status in ("survived", "no tests")]
+        alive += [(path, name, status) for name, status in mutants.items() if status in ALIVE]
     print(f"{'all':28}{total.total():9}" + "".join(f"{total[name]:13}" for name in COLUMNS))
     for path, name, status in alive:
         changed = get_diff_for_mutant(name, path=path).splitlines()[2:]

@@ -34,8 +34,8 @@ def after(moment: float, seconds: float) -> float:
 def until(now: float, due: float) -> float:
     """Give for how many seconds to wait from `now` on: the clock then shows `due` or later, not earlier by rounding."""
     rest = max(due - now, 0.0)
-    while now + rest < due:
-        rest = nextafter(rest, inf) if now + nextafter(rest, inf) > now + rest else rest + (due - (now + rest)) * 2
+    while now + rest < due:  # a step is not lost in the sum: where `now` is so much larger, the difference was exact
+        rest = nextafter(rest, inf)
     return rest
 
 
