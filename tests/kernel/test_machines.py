@@ -1,8 +1,9 @@
 """The machines of the policies driven by hand, and their defaults: small differences that flows show late or never."""
 
-from collections import Counter
+from collections import Counter, deque
+from copy import deepcopy
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta, timezone
 from fractions import Fraction
 from functools import partial
 from ipaddress import ip_address
@@ -14,6 +15,7 @@ import pytest
 from omnitron import (
     Adaptive,
     AdaptiveSize,
+    BatchError,
     Bulkhead,
     Cache,
     CircuitBreaker,
@@ -47,8 +49,10 @@ from omnitron.policy import (
     Turns,
     Waiter,
     Window,
+    answers_of,
     last_start,
     most_attempts,
+    same_key,
     until,
     usual_waits,
 )
@@ -353,8 +357,8 @@ def test_an_error_does_not_push_out_a_value_that_is_still_given():
     """A stale value is; one whose time ends with the error's is not."""
     book = Book()
     space = book.space("f")
-    for key, until in [("stale", 50.0), ("over", 20.0)]:
-        book.keep(space, key, "value", expires=1.0, until=until, most=9)
+    for key, last in [("stale", 50.0), ("over", 20.0)]:
+        book.keep(space, key, "value", expires=1.0, until=last, most=9)
         book.keep(space, key, ValueError(), expires=20.0, most=9, failed=True)
 
     assert (list(space.entries), list(space.errors)) == (["stale"], ["stale", "over"])
@@ -977,3 +981,74 @@ def test_a_limit_tells_who_waits_and_which_keys_are_busy():
     assert (limit.info().waiting, limit.info().keys) == (3, 3)
     clock.move(10)
     assert (limit.info().waiting, limit.info().keys) == (3, 1)
+
+
+# ------------------------------------------------------------------ answers and keys of batches
+
+
+class Rows:
+    """Something like a list."""
+
+    def __init__(self, *rows):
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __iter__(self):
+        return iter(self.rows)
+
+
+class Counted:
+    """What has a length, and nothing to go through."""
+
+    def __len__(self):
+        return 2
+
+
+@pytest.mark.parametrize("answers", [[1, 2], (1, 2), Rows(1, 2), deque([1, 2])])
+def test_what_has_as_many_members_answers_a_batch(answers):
+    """A list, or what is like one."""
+    assert answers_of(answers, 2, "load") is answers
+
+
+@pytest.mark.parametrize("answers", [Counted(), iter([1, 2]), "ab", b"ab", {1, 2}, {1: 1, 2: 2}, None, 2])
+def test_what_has_no_order_answers_no_batch(answers):
+    """Nor what cannot be counted or gone through, nor a text."""
+    with pytest.raises(BatchError, match="not a list"):
+        answers_of(answers, 2, "load")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, True),
+        (1, 1.0),
+        (0.0, -0.0),
+        (1 + 0j, 1.0),
+        (frozenset({1}), frozenset({True})),
+        ((1,), (True,)),
+        ((1,), frozenset({1})),
+        (Fraction(1), 1),
+        (datetime(2026, 1, 1, 12, tzinfo=UTC), datetime(2026, 1, 1, 13, tzinfo=timezone(timedelta(hours=1)))),
+    ],
+    ids=repr,
+)
+def test_items_that_are_equal_and_not_the_same_have_keys_of_their_own(one, other):
+    """In one window each is sent."""
+    assert one == other or type(one) is not type(other)
+    assert same_key(one) != same_key(other)
+    assert same_key(one) == same_key(deepcopy(one))
+
+
+def test_a_window_is_closed_once():
+    """The second time says how it is."""
+    window = Window(9, 1.0, 0.0)
+    window.close()
+
+    assert window.state == "sent"
+    with pytest.raises(ValueError, match="a window that is sent"):
+        window.close()
+    window.fail()
+    with pytest.raises(ValueError, match="a window that is done"):
+        window.close()

@@ -10,6 +10,7 @@ from omnitron import (
     DeadlineExceeded,
     DefinitionError,
     Key,
+    MissingCapability,
     PolicyWarning,
     Schedule,
     by_type,
@@ -42,6 +43,13 @@ def test_a_key_shows_its_name_and_type():
     """A type without a name as it is."""
     assert repr(Key("tenant", str)) == "Key('tenant', str)"
     assert repr(Key("tenant", str | None)) == "Key('tenant', str | None)"
+
+
+@pytest.mark.parametrize("name", [3, "", None])
+def test_the_name_of_a_key_is_a_text(name):
+    """And not an empty one."""
+    with pytest.raises(DefinitionError, match="the name of a Key"):
+        Key(name)
 
 
 def test_a_generic_type_that_cannot_be_told_fits_anything():
@@ -205,3 +213,40 @@ def test_an_order_is_told_with_its_numbers(tree, part):
 def test_an_order_that_is_right_is_not_told(tree):
     """A limit for each caller, and a bound that fills the least window."""
     assert misorders(tree.node) == ()
+
+
+# ------------------------------------------------------------------ authority and time only shrink
+
+
+@pytest.mark.parametrize(
+    ("named", "held"),
+    [({"net:a"}, {"net:a"}), ({"net:*"}, {"net:*"}), (set(), set()), ({"net:a", "net:b"}, {"net:a", "net:b"})],
+)
+def test_a_child_holds_what_it_names(named, held):
+    """Nothing beside, though its parent holds more."""
+    child = context(capabilities={"net:*", "file:/tmp"}).with_(capabilities=named)
+
+    assert {name for name in ("net:*", "net:a", "net:b", "file:/tmp") if child.has_capability(name)} == (
+        held | {"net:a", "net:b"} if "net:*" in held else held
+    )
+
+
+@pytest.mark.parametrize("named", [{"net:b"}, {"net:a", "net:b"}, {"net:*"}, {"*"}])
+def test_a_child_names_nothing_that_its_parent_does_not_hold(named):
+    """One name too many is an error, which says which, and what is held."""
+    parent = context(capabilities={"net:a"})
+    with pytest.raises(MissingCapability) as caught:
+        parent.with_(capabilities=named)
+
+    assert set(caught.value.missing) == named - {"net:a"}
+    assert caught.value.held == ("net:a",)
+
+
+@pytest.mark.parametrize(("parent", "child", "left"), [(10, 4, 4), (4, 10, 4), (None, 4, 4), (4, None, 4)])
+def test_the_deadline_that_comes_first_holds(parent, child, left):
+    """Of both, on the clock that the child has."""
+    old, new = ManualClock(), ManualClock()
+    new.move(1_000)
+    ctx = context(clock=old, deadline=parent).with_(clock=new, deadline=child)
+
+    assert f"deadline={left}" in repr(ctx)
