@@ -253,7 +253,7 @@ def test_dev_group_and_dev_extra_are_one_list(project: dict[str, Any]) -> None:
     assert project["dependency-groups"]["dev"] == project["project"]["optional-dependencies"]["dev"]
 
 
-@pytest.mark.parametrize("lock", sorted(path.name for path in ROOT.glob("requirements-*.lock")) + ["requirements.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", *sorted(path.name for path in ROOT.glob("requirements-*.lock"))])
 def test_lock_pins_by_hash(lock: str) -> None:
     """Each locked package has one version and at least one hash."""
     text = (ROOT / lock).read_text(encoding="utf-8").replace("\\\n", " ")
