@@ -267,6 +267,27 @@ def test_what_ends_the_program_passes_at_once():
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize(
+    ("tuned", "made", "waited"),
+    [({"attempts": 2}, 2, 3), ({"attempts": 9}, 5, 12), ({"deadline": 7}, 3, 6), ({"max_delay": 1}, 5, 4)],
+    ids=str,
+)
+def test_a_configuration_makes_less_of_it(tuned, made, waited):
+    """The object stops where it does, whatever a file says."""
+    clock, calls = ManualClock(), []
+
+    @flow
+    def work():
+        calls.append(1)
+        raise Down
+
+    retrying = tenacity.Retrying(stop=tenacity.stop_after_attempt(5), wait=tenacity.wait_fixed(3))
+    shaky = work.retry(from_tenacity(retrying)).named("shaky")
+    with pytest.raises(Down):
+        context(clock=clock, config={"shaky": tuned}).run(shaky)
+    assert (len(calls), clock.time) == (made, waited)
+
+
 def test_the_worst_case_knows_its_attempts():
     """Where the object stops by their number, and by nothing else."""
 
