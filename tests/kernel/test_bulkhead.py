@@ -286,6 +286,24 @@ def test_two_who_wait_for_one_place_are_one_that_waits():
     assert VirtualClock().run(main()) == [0, [1, 2, 3]]
 
 
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="eager tasks are of Python 3.12")
+def test_a_task_that_begins_at_once_waits_for_nobody_around():
+    """It stands on the stack of who has started it, who does not wait for it."""
+    bulkhead, tasks = Bulkhead(1), []
+    leaf = flow(lambda number: asyncio.sleep(0, number), colour="async").bulkhead(bulkhead)
+
+    @flow
+    async def start(number):
+        tasks.append(asyncio.create_task(leaf(number)))
+        return number
+
+    async def main():
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        return await start.bulkhead(bulkhead)(1), await tasks[0]
+
+    assert asyncio.run(main()) == (1, 1)
+
+
 def test_a_rival_that_waits_keeps_nobody_waiting():
     """Another branch of the race wins, so that what is around it goes on."""
     bulkhead = Bulkhead(2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from asyncio import _get_running_loop
+from asyncio import _get_running_loop, current_task
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ JOINING = RIVALS | {"omnitron.algebra.sharing", "omnitron.runtime.joining"}
 """What waits for all tasks and threads that it starts."""
 GENERATED = "flow "
 """How the names of the files of generated code begin."""
+EVENTS = "asyncio.events"
 LOOK_S = 1.0
 """How long is waited before looking whether the loops of those who wait before are still there."""
 STEP_S = 0.01
@@ -131,16 +132,26 @@ def held_here(token: object) -> tuple[frozenset[Any], bool]:
     found: list[Any] = []
     sure = True
     inner: FrameType | None = sys._getframe(1)
+    task = None if _get_running_loop() is None else current_task()
+    root: FrameType | None = None if task is None else getattr(task.get_coro(), "cr_frame", None)
     while inner is not None and inner.f_globals.get("__name__") not in JOINING:  # most stacks have no other beneath
         if inner.f_code.co_filename[:5] == GENERATED:
             found += permits_in(inner, token)
-        inner = inner.f_back
+        inner = beneath(inner) if inner is root else inner.f_back
     for frame, module in () if inner is None else frames_from(inner, JOINING):
         if frame.f_code.co_filename[:5] == GENERATED:
             found += permits_in(frame, token)
         elif module in RIVALS:
             sure = False
     return frozenset(found), sure
+
+
+def beneath(root: FrameType) -> FrameType | None:
+    """Give the frame that runs a task: not that of who has started it, where a loop begins with a task at once."""
+    frame = root.f_back
+    while frame is not None and not (frame.f_code.co_name == "_run" and frame.f_globals.get("__name__") == EVENTS):
+        frame = frame.f_back
+    return root.f_back if frame is None else frame
 
 
 def permits_in(frame: FrameType, token: object) -> list[Any]:
