@@ -886,14 +886,16 @@ def test_permits_of_before_a_fork_free_nothing():
     assert turns.running == 0
 
 
-@pytest.mark.parametrize(("held", "lasts", "waits"), [("", True, False), ("a", True, True), ("a", False, False)])
+@pytest.mark.parametrize(
+    ("held", "lasts", "waits"), [("", True, False), ("b", True, True), ("b", False, False), ("a", True, False)]
+)
 def test_who_holds_what_it_waits_for_would_wait_for_ever(held, lasts, waits):
-    """If all who run wait here themselves, and none gives up."""
+    """If all who run wait here themselves, and none gives up; a permit that two hold is one."""
     turns = Turns()
     for _ in range(2):
         turns.join(Waiter(2, lambda: None))
     turns.serve()
-    turns.join(Waiter(2, lambda: None, held=frozenset("b"), lasts=lasts))
+    turns.join(Waiter(2, lambda: None, held=frozenset("a"), lasts=lasts))
 
     assert turns.waits_for_itself(frozenset(held)) is waits
 
