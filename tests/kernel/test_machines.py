@@ -1054,3 +1054,13 @@ def test_a_window_is_closed_once():
     window.fail()
     with pytest.raises(ValueError, match="a window that is done"):
         window.close()
+
+
+@pytest.mark.parametrize(("probes", "why"), [(1, "1 probe succeeded"), (2, "2 probes succeeded")])
+def test_a_breaker_closes_once_all_its_probes_have_succeeded(probes, why):
+    """It says how many."""
+    policy = CircuitBreaker(probes=probes)
+    breaker, epoch = half_open(policy)
+    shifts = [breaker.ended(policy, epoch, 1.0, failed=False) for _ in range(probes)]
+
+    assert shifts == [None] * (probes - 1) + [Shift("half-open", "closed", why)]

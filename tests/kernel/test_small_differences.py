@@ -18,6 +18,7 @@ from omnitron import (
     context,
     flow,
     parallel,
+    sequence,
     tap,
     worst_case,
 )
@@ -199,6 +200,22 @@ def says(compose):
 def test_an_order_is_told_with_its_numbers(tree, part):
     """Those that multiply, and the least that a window takes."""
     assert part in says(tree)
+
+
+def test_a_batch_that_is_filled_hides_no_other_that_is_not():
+    """Each beneath a loop is looked at."""
+    both = loads_all.batch(size=2) | flow(identity_of, name="same") | loads_all.named("wide").batch(size=8)
+
+    assert "the batch of 'wide' takes 8" in says(lambda: both.each(concurrency=4))
+
+
+def test_of_all_that_has_no_bound_the_first_few_are_told():
+    """Five sentences, however many steps there are."""
+    steps = [flow(identity_of, name=f"step{number}") for number in range(9)]
+
+    assert [line.split("'")[1][-5:] for line in worst_case(sequence(*steps)).why] == [
+        f"step{place}" for place in range(5)
+    ]
 
 
 @pytest.mark.parametrize(
