@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, timezone
 from fractions import Fraction
-from functools import partial
+from functools import cached_property, partial
 from ipaddress import ip_address
 from math import inf
 from pathlib import PurePosixPath
@@ -50,6 +50,7 @@ from omnitron.policy import (
     Waiter,
     Window,
     answers_of,
+    chain_of,
     last_start,
     most_attempts,
     same_key,
@@ -252,6 +253,17 @@ def test_nothing_is_behind_a_flight_that_has_landed():
     assert last.state is FLYING
 
 
+def test_the_flights_around_one_are_given_from_the_inside():
+    """Those that have landed are not."""
+    outer = Flight("outer")
+    middle = Flight("middle", outer=outer)
+    inner = Flight("inner", outer=middle)
+    middle.end(LANDED, 1)
+
+    assert [one.key for one in chain_of(inner)] == ["inner", "outer"]
+    assert chain_of(None) == []
+
+
 def test_clearing_one_flow_leaves_the_others_of_its_cache():
     """They share the entries, not the fate."""
     shared = Cache(60)
@@ -429,6 +441,26 @@ def test_what_a_slot_of_a_base_holds_tells_values_apart(change):
 
     assert form(slotted()) == form(slotted())
     assert form(slotted(**change)) != form(slotted())
+
+
+@dataclass
+class Lazy(_Hidden_):
+    """A dataclass that keeps what it computes of its fields."""
+
+    number: int
+
+    @cached_property
+    def double(self):
+        return 2 * self.number
+
+
+def test_what_an_object_computes_of_its_fields_is_no_part_of_its_form():
+    """It has the same form before and after."""
+    form, lazy = Former(), Lazy(1)
+    before = form(lazy)
+
+    assert lazy.double == 2
+    assert form(lazy) == before
 
 
 # ------------------------------------------------------------------ stacks
@@ -629,10 +661,23 @@ def test_a_size_follows_the_time_of_its_calls():
     assert size.info() == AdaptiveInfo(14, None, 2.0, 9, 7, "a call of 14 took 2 s")
 
 
+@pytest.mark.parametrize(("high", "step"), [(3, 1), (60, 1), (100, 2), (120, 2)])
+def test_a_size_that_was_too_much_grows_by_a_fiftieth_of_its_most(high, step):
+    """By one at least, and by whole items."""
+    sizer = AdaptiveSize(1, high, within=1.0).sizer
+    sizer.ended(1, 0.1)
+    sizer.ended(2, 9.0)
+    sizer.ended(1, 0.1)
+
+    assert repr(sizer.limit) == str(1 + step)
+
+
 def test_a_size_stays_in_its_range():
     """At its least a slow call changes nothing, at its most a quick one."""
     sizer = AdaptiveSize(2, 3, within=1.0).sizer
 
+    assert AdaptiveSize(3, 3, within=1.0).info().limit == 3
+    assert sizer.info().why == ""
     assert sizer.ended(2, 9.0) is None
     assert sizer.ended(2, 0.1) == Shift(2, 3, "a call of 2 took 0.1 s only")
     assert sizer.ended(3, 0.1) is None
@@ -687,6 +732,17 @@ def test_a_window_that_slides_forgets_to_the_moment():
 def noon():
     """Give the wall time."""
     return datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def test_a_window_that_was_used_once_is_idle_when_that_is_over():
+    """The last one counts, not the second."""
+    window = Sliding(3, 10.0)
+    window.take(0.0)
+
+    assert [window.is_idle(now) for now in (9.9, 10.0)] == [False, True]
+    for now in (20.0, 21.0, 25.0):
+        window.take(now)
+    assert [window.is_idle(now) for now in (31.0, 34.9, 35.0)] == [False, False, True]
 
 
 def failing(policy, *nows, error=None, until=None):

@@ -56,7 +56,7 @@ class Sizer:
             before, why = self.limit, ""
             if seconds > self.within and sent <= before:
                 self.growing = False
-                self.limit = max(self.low, min(before - 1, int(before * 0.9)))
+                self.limit = max(self.low, int(before * 0.9))
                 why = f"a call of {sent} took {seconds:.3g} s"
             elif seconds <= self.within and sent >= before:
                 more = before if self.growing else max(1, self.high // STEPS)
