@@ -141,7 +141,7 @@ bench: $(BENCH_VENV)/.installed ## Measure against hand-written Python and again
 	$(BENCH_VENV)/bin/python -m bench $(ARGS)
 
 .PHONY: mutants
-mutants: $(MUTANTS_VENV)/.installed ## Change the marked modules a little, and see which changes no test notices (long; goes on where it stopped)
+mutants: $(MUTANTS_VENV)/.installed ## Change the marked modules, and list the changes that no test notices (takes hours, goes on where it stopped)
 	$(MUTANTS_VENV)/bin/python -m tests.mutation $(ARGS)
 
 LOCK = "$(UV)" pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
