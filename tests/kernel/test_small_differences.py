@@ -7,8 +7,10 @@ import pytest
 
 from omnitron import (
     AdaptiveSize,
+    Context,
     DeadlineExceeded,
     DefinitionError,
+    EventLog,
     Key,
     MissingCapability,
     PolicyWarning,
@@ -17,6 +19,7 @@ from omnitron import (
     choose,
     context,
     flow,
+    needs,
     parallel,
     sequence,
     tap,
@@ -267,3 +270,34 @@ def test_the_deadline_that_comes_first_holds(parent, child, left):
     ctx = context(clock=old, deadline=parent).with_(clock=new, deadline=child)
 
     assert f"deadline={left}" in repr(ctx)
+
+
+# ------------------------------------------------------------------ runs that never suspend
+
+
+@pytest.mark.parametrize(("outer", "inner", "late"), [(1, 10, True), (10, 1, True), (10, 10, False)])
+def test_a_deadline_ends_what_never_suspends_at_the_next_boundary(outer, inner, late):
+    """That of the run, or of one around it."""
+    clock, ran = ManualClock(), []
+
+    @flow
+    async def slow(x):
+        clock.move(2)
+        return x
+
+    @flow
+    async def note(x):
+        ran.append(x)
+
+    @flow
+    async def around(x, *, ctx: Context = needs(Context)):
+        await ctx.with_(deadline=inner).run(slow | note, x)
+
+    run = context(clock=clock, deadline=outer, hooks=EventLog()).run
+    if late:
+        with pytest.raises(DeadlineExceeded):
+            asyncio.run(run(around, 1))
+    else:
+        asyncio.run(run(around, 1))
+
+    assert ran == ([] if late else [1])

@@ -193,9 +193,10 @@ class Alarm:
             self.outer, frame.run.is_late = frame.run.is_late, self.is_late
 
     def ring(self) -> None:
-        """Cancel the task."""
-        self.rang = True
-        self.task.cancel()
+        """Cancel the task, once: a boundary and what watches the clock may both find that it is time."""
+        if not self.rang:
+            self.rang = True
+            self.task.cancel()
 
     async def wait(self) -> None:
         """Sleep on a clock that is not the machine's until it is time."""
