@@ -264,6 +264,36 @@ def test_the_flights_around_one_are_given_from_the_inside():
     assert chain_of(None) == []
 
 
+def test_a_flight_is_ended_once_when_the_last_one_leaves():
+    """Not before, and not again."""
+    flight = Flight(1)
+    for who in ("a", "b"):
+        flight.join(who, print)
+
+    assert [flight.leave(who) for who in ("a", "b", "b")] == [False, True, False]
+
+
+def test_a_flight_whose_owner_leaves_is_ended_though_others_wait():
+    """What it uses ends with the owner."""
+    flight = Flight(1)
+    flight.owner = "a"
+    for who in ("a", "b"):
+        flight.join(who, print)
+
+    assert flight.leave("a") is True
+
+
+@pytest.mark.parametrize("kind", ["pinned", "landed"])
+def test_a_flight_that_goes_on_or_is_over_is_not_ended(kind):
+    """The refresh of a stale value, and one that has landed."""
+    flight = Flight(1, pinned=kind == "pinned")
+    flight.join("a", print)
+    if kind == "landed":
+        flight.end(LANDED, 1)
+
+    assert flight.leave("a") is False
+
+
 def test_clearing_one_flow_leaves_the_others_of_its_cache():
     """They share the entries, not the fate."""
     shared = Cache(60)
@@ -1120,3 +1150,29 @@ def test_a_breaker_closes_once_all_its_probes_have_succeeded(probes, why):
     shifts = [breaker.ended(policy, epoch, 1.0, failed=False) for _ in range(probes)]
 
     assert shifts == [None] * (probes - 1) + [Shift("half-open", "closed", why)]
+
+
+def test_the_dead_at_the_front_of_the_line_hold_up_nobody():
+    """Who stands behind is served at once, and one that was served before an interrupt is woken."""
+    turns, woken = Turns(), []
+    dead = Waiter(2, partial(woken.append, "dead"), Loop(closed=True))
+    served, last = (Waiter(2, partial(woken.append, name)) for name in ("served", "last"))
+    for waiter in (dead, served, last):
+        turns.join(waiter)
+    served.permit, turns.running = turns.token, 1
+    turns.serve()
+
+    assert (woken, turns.running, list(turns.line), list(turns.served)) == (["served", "last"], 2, [], [last])
+
+
+def test_the_loops_of_those_who_are_gone_do_not_count():
+    """Once nobody waits, the next one begins anew."""
+    one, other = Loop(), Loop()
+    turns = Turns()
+    first = Waiter(1, lambda: None, one)
+    turns.join(first)
+    turns.serve()
+    turns.leave(turns.go(first))
+    turns.join(Waiter(1, lambda: None, other))
+
+    assert (turns.homes, turns.is_mixed) == ({other}, False)
