@@ -663,6 +663,21 @@ def test_a_settled_bound_follows_the_queue_by_steps():
     assert rounds(bound, 1, busy=False) == [5]
 
 
+@pytest.mark.parametrize(
+    ("latency", "limits", "why"),
+    [(2, [2, 4, 8], "calls take 2 s, and 2 s without load"), (1, [5, 6, 7], "calls take 1 s, and 1 s without load")],
+)
+def test_a_bound_looks_again_after_forty_rounds_how_long_a_call_takes(latency, limits, why):
+    """At half of it; where calls are slower by nature now it begins to grow anew, else it goes back."""
+    bound = Adaptive(2, 64)
+    rounds(bound, 1, 1, 2)
+    assert rounds(bound, *[1.3] * 37) == [5] * 36 + [2]
+    assert bound.info().why == "to measure the latency without load"
+
+    assert rounds(bound, *[latency] * 3) == limits
+    assert bound.info().why == why
+
+
 def test_a_bound_that_is_refused_keeps_three_quarters():
     """Not less than its least; other errors tell nothing."""
     bound = Adaptive(3, 64)
