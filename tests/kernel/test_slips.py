@@ -45,3 +45,10 @@ def test_capabilities_that_are_no_names_are_refused():
     """A number is no set."""
     with pytest.raises(DefinitionError, match=r"`capabilities` takes a set of names, got 3\. Write"):
         context(capabilities=3)
+
+
+@pytest.mark.parametrize("method", ["retry", "cache", "batch", "each", "named", "stream"])
+def test_an_argument_that_a_method_does_not_have_is_told_of_the_flow(method):
+    """And not of a class that nobody knows."""
+    with pytest.raises(TypeError, match=rf"^Flow\.{method}\(\) got an unexpected keyword argument 'tries'"):
+        getattr(flow(len), method)(tries=3)

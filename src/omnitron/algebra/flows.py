@@ -432,6 +432,12 @@ class AsyncFlow(AsyncView[P, R]):  # noqa: D101 - `OwnDoc`
 passes_on(AsyncFlow.acall.__code__)
 
 
+for kind in (AnyFlow, Policed):
+    for name, method in vars(kind).items():
+        if type(method) is FunctionType and name[0] != "_":
+            method.__qualname__ = f"Flow.{name}"  # errors of Python name it, and nobody knows these two
+
+
 def from_node(node: Node) -> Any:
     """Make the flow of a tree, of the colour that the tree has.
 
