@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from omnitron import Adaptive, Config, DefinitionError, Key, context, current_context, flow, needs
+from omnitron import Adaptive, Config, DefinitionError, Hooks, Key, Tracing, context, current_context, flow, needs
 from omnitron.testing import ManualClock
 
 # ------------------------------------------------------------------ options
@@ -79,6 +79,41 @@ def test_within_holds_what_it_names():
     inside = flow(lambda _: current_context().runtime.capabilities)
     app = context(capabilities={"net:*", "file:/tmp"})
     assert app.run(inside.within(capabilities={"net:api"}), None) == {"net:api"}
+
+
+class Later:
+    """A guard that would have to be awaited."""
+
+    async def check(self, call):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "said"),
+    [
+        ("observers", 3, r"^an observer has a method `observe`, 3 has none\. Give Hooks\(\.\.\.\), Tracing\(\)"),
+        ("hooks", [3], "^an observer has a method `observe`, 3 has none"),
+        ("tracer", Tracing, "^an observer has a method `observe`"),
+        ("guards", (3,), r"^a guard has a method `check`, 3 has none\. Give an object of your own"),
+        ("guards", "net", "^`guards` takes an object or a list of them, got 'net'"),
+        ("guards", Later(), "has an async `check`"),
+        ("clock", 3, "^`clock` has a method `monotonic`, 3 has none"),
+        ("random", 3, "^`random` has a method `random`, 3 has none"),
+        ("executor", 3, "^`executor` has a method `execute`, 3 has none"),
+    ],
+)
+def test_what_lacks_the_method_of_its_protocol_is_told_by_its_option(option, given, said):
+    """With what to give."""
+    with pytest.raises(DefinitionError, match=said):
+        context(**{option: given})
+
+
+def test_all_who_watch_add_up_in_their_order():
+    """Observers, then hooks, then the tracer; one or several."""
+    first, second, third = Hooks(), Hooks(), Tracing()
+    app = context(tracer=third, hooks=[second], observers=first)
+    assert app.runtime.observers == (first, second, third)
+    assert app.with_(hooks=second).runtime.observers == (first, second, third, second)
 
 
 # ------------------------------------------------------------------ adaptive bounds
