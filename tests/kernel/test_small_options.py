@@ -4,7 +4,19 @@ from datetime import timedelta
 
 import pytest
 
-from omnitron import Adaptive, Config, DefinitionError, Hooks, Key, Tracing, context, current_context, flow, needs
+from omnitron import (
+    Adaptive,
+    Cache,
+    Config,
+    DefinitionError,
+    Hooks,
+    Key,
+    Tracing,
+    context,
+    current_context,
+    flow,
+    needs,
+)
 from omnitron.testing import ManualClock
 
 # ------------------------------------------------------------------ options
@@ -116,6 +128,20 @@ def test_all_who_watch_add_up_in_their_order():
     assert app.with_(hooks=second).runtime.observers == (first, second, third, second)
 
 
+def test_configurations_add_up():
+    """A derived context has what both say; an empty one takes nothing away."""
+    app = context(config={"a": {"concurrency": 3}}).with_(config={"b": {"concurrency": 4}})
+    assert app.runtime.config == Config({"a": {"concurrency": 3}, "b": {"concurrency": 4}})
+    assert app.with_(config={}).runtime.config == app.runtime.config
+
+
+@pytest.mark.parametrize("name", ["ttl_on_error", "stale_while_revalidate"])
+def test_the_times_of_a_cache_are_looked_at_beside_an_endless_one(name):
+    """Without an end of its results, too."""
+    with pytest.raises(DefinitionError, match=f"`{name}`"):
+        Cache(None, **{name: -1})
+
+
 # ------------------------------------------------------------------ adaptive bounds
 
 
@@ -190,3 +216,13 @@ def test_only_errors_that_tell_of_load_lower_the_limit(error, lowers):
     gauge = Adaptive(1, 64).gauge
     rounds(gauge, [0.1, 0.1])
     assert (gauge.failed(gauge.epoch, error) is not None) is lowers
+
+
+def test_a_queue_of_milliseconds_lowers_the_limit():
+    """What counts is how much longer calls take than without load, not how long."""
+    gauge = Adaptive(2, 64).gauge
+    rounds(gauge, [0.001] * 4)
+    gauge.failed(gauge.epoch, TimeoutError())
+    limit = gauge.limit
+    assert rounds(gauge, [0.004])[0] < limit
+    assert gauge.why.startswith("calls take 0.004 s, and 0.001 s without load")
