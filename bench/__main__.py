@@ -1,6 +1,6 @@
 """`python -m bench`: measure everything in one run, show what the timed objects keep, print one table.
 
-    --quick          fewer rounds, under half a minute
+    --quick          fewer rounds, about a minute
     --only SECTION   one section (may be given more than once)
     --json FILE      the same as data
     --write          put the tables into README.md and docs/benchmarks.md; needs all sections
@@ -209,7 +209,7 @@ def as_data(table: list[Row], shown: Shown, facts: dict[str, Any]) -> dict[str, 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Omnitron against Python by hand.")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, under half a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, about a minute")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="one section; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the same as data")
     parser.add_argument("--write", action="store_true", help="put the tables into README.md and docs/benchmarks.md")

@@ -104,14 +104,16 @@ def _made(make: Callable[..., Any], steps: tuple[Callable[..., Any], ...]) -> An
         return None
 
 
-def at_scale(steps: int, seconds: float) -> Mapping[str, float | str]:
+def at_scale(steps: int, seconds: float) -> Mapping[str, float | str | None]:
     """Seconds for a chain of so many steps, built and run in a process of its own, or what came of it instead.
+
+    None for a library that is not installed.
 
     Args:
         steps: How many.
         seconds: How long each may take.
     """
-    found: dict[str, float | str] = {}
+    found: dict[str, float | str | None] = {}
     for name in {**frameworks.CHAINS, **frameworks.CHAINS_SOON}:
         command = [sys.executable, "-m", "bench.frameworks", name, str(steps)]
         try:
@@ -120,7 +122,8 @@ def at_scale(steps: int, seconds: float) -> Mapping[str, float | str]:
             found[name] = f"> {seconds:g} s"
             continue
         last = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()[-1]
-        found[name] = float(last) if done.returncode == 0 else last.partition(":")[0]
+        wrong = last.partition(":")[0]
+        found[name] = float(last) if done.returncode == 0 else None if wrong == "ModuleNotFoundError" else wrong
     return found
 
 

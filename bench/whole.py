@@ -81,7 +81,9 @@ def scale(settings: Settings, kept: dict[str, Any]) -> list[Row]:
         kept["scale"] = _at_scale(timings, "many", many, turn)
     lacks = f"{lacks_of(baselines.build_list)}; {lacks_of(baselines.run_list)}"
 
-    def row(work: str, bar: float, kind: str, moment: str, others: Mapping[str, Spread | str] | None = None) -> Row:
+    def row(
+        work: str, bar: float, kind: str, moment: str, others: Mapping[str, Spread | str | None] | None = None
+    ) -> Row:
         ours, base = f"{kind} {moment}", f"{kind} by hand {moment}"
         ours_s, base_s, ratio = timings.time(ours), timings.time(base), timings.ratio(ours, base)
         against = "slotted objects and a loop"
@@ -98,7 +100,9 @@ def scale(settings: Settings, kept: dict[str, Any]) -> list[Row]:
     )
     by_hand = timings.time("many by hand total").median
     others = {} if settings.quick else peers.at_scale(STEPS_AT_SCALE, PATIENCE)
-    beside = {name: taken if isinstance(taken, str) else Spread.of([taken / by_hand]) for name, taken in others.items()}
+    beside = {
+        name: Spread.of([taken / by_hand]) if isinstance(taken, float) else taken for name, taken in others.items()
+    }
     steps = f"{STEPS_AT_SCALE:,} steps"
     strings = f"{steps} with string annotations"
     return [

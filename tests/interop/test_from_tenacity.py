@@ -20,46 +20,44 @@ class Down(ConnectionError):
     """What is tried again."""
 
 
-def by_tenacity(retrying, failures):
-    """Run what fails so often with tenacity; give the attempts, the waits, and what came of it."""
-    waits, attempts = [], [0]
+def failing(failures):
+    """Give a function that fails so often, with the list of its attempts; what is drawn begins anew."""
+    attempts = []
 
     def work():
-        attempts[0] += 1
-        if attempts[0] <= failures:
-            raise Down(attempts[0])
+        attempts.append(len(attempts) + 1)
+        if len(attempts) <= failures:
+            raise Down(len(attempts))
         return "done"
 
     random.seed(7)
+    return work, attempts
+
+
+def by_tenacity(retrying, failures):
+    """Run what fails so often with tenacity; give the attempts, the waits, and what came of it."""
+    waits, (work, attempts) = [], failing(failures)
     try:
         came = retrying.copy(sleep=waits.append, reraise=True)(work)
     except Down as error:
         came = str(error)
-    return attempts[0], [wait for wait in waits if wait], came
+    return len(attempts), [wait for wait in waits if wait], came
 
 
 def by_flow(retrying, failures):
     """The same with a flow, on a clock that the waits turn."""
-    waits, attempts = [], [0]
+    waits, (work, attempts) = [], failing(failures)
 
     class Noted(ManualClock):
         def wait(self, seconds):
             waits.append(seconds)
             super().wait(seconds)
 
-    @flow
-    def work():
-        attempts[0] += 1
-        if attempts[0] <= failures:
-            raise Down(attempts[0])
-        return "done"
-
-    random.seed(7)
     try:
-        came = context(clock=Noted()).run(work.retry(from_tenacity(retrying)))
+        came = context(clock=Noted()).run(flow(work).retry(from_tenacity(retrying)))
     except Down as error:
         came = str(error)
-    return attempts[0], waits, came
+    return len(attempts), waits, came
 
 
 WAITS = [

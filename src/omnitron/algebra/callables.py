@@ -5,6 +5,8 @@ the protocols below, which a flow of any parameter names meets. `SyncStep` and `
 ``colour``, `AnyStep` needs ``acall`` only, which both colours have; none contains another, so overloads over them
 neither overlap nor need suppressing.
 
+Nothing is ever made of the classes here: the bodies of their methods are for the checkers.
+
 What a flow is stands in `omnitron.algebra.flows`; which overloads use these shapes, in the combinators.
 """
 
